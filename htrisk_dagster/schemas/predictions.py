@@ -1,0 +1,78 @@
+"""Tables of the `predictions` and `evaluation` layers.
+
+Belongs here: forecasts by cell and day, and how good they were. Does not: features
+(`features/catalogue.py` lists them), nor what is published to the public.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from htrisk_dagster.schemas.table import Column, Table
+
+BANDS = ("very high", "high", "elevated", "baseline")
+
+_CELL_DAY = (
+    Column("risk_on", pl.Date, "Day the forecast is for, local."),
+    Column("cell_id", pl.Int32, "Cell of the grid.", lower=0),
+)
+MODEL_FORECASTS = Table(
+    "predictions", "model_forecasts", "one model, cell and day",
+    "Expected counts of every model, written before the truth of the day is read.",
+    (
+        *_CELL_DAY,
+        Column("model", pl.String, "Name of the model."),
+        Column("expected_count", pl.Float64, "Expected reported incidents.", unit="incidents", lower=0),
+    ),
+    key=("risk_on", "cell_id", "model"),
+)
+CELL_DAY_RISK = Table(
+    "predictions", "cell_day_risk", "one cell and day",
+    "The champion's forecast for every cell of the study area.",
+    (
+        *_CELL_DAY,
+        Column("target", pl.String, "What is forecast, a target of the study area's file."),
+        Column("model", pl.String, "Model that made the forecast."),
+        Column("trained_before", pl.Date, "The model saw nothing reported on or after this day."),
+        Column("expected_count", pl.Float64, "Forecast: expected reported incidents.", unit="incidents", lower=0),
+        Column("risk_prob", pl.Float64, "Risk: probability of at least one reported incident.", unit="probability", lower=0, upper=1),
+        Column("lower_50_count", pl.Int32, "Lower end of the central 50% interval.", unit="incidents", lower=0),
+        Column("upper_50_count", pl.Int32, "Upper end of the central 50% interval.", unit="incidents", lower=0),
+        Column("lower_95_count", pl.Int32, "Lower end of the central 95% interval.", unit="incidents", lower=0),
+        Column("upper_95_count", pl.Int32, "Upper end of the central 95% interval.", unit="incidents", lower=0),
+        Column("rank", pl.Int32, "Score: 1 is the highest risk of the day; ties go to the lower cell number.", lower=1),
+        Column("band", pl.String, "very high: top 0.5% of cells; high: to 1%; elevated: to 5%; baseline: the rest.", allowed=BANDS),
+    ),
+    key=("risk_on", "cell_id"),
+    warnings=("Of reported incidents at places; it says nothing of any person.",),
+)
+MODEL_COMPARISON = Table(
+    "evaluation", "model_comparison", "one model, set of cells and metric",
+    "Every model by every metric on the scored days, with block-bootstrap intervals by week.",
+    (
+        Column("model", pl.String, "Name of the model."),
+        Column("mask", pl.String, "Cells that count: active (an incident before training ended) or land.", allowed=("active", "land")),
+        Column("metric", pl.String, "Name of the metric."),
+        Column("value", pl.Float64, "Point value.", nullable=True),
+        Column("lower_95", pl.Float64, "Lower end of the 95% block-bootstrap interval.", nullable=True),
+        Column("upper_95", pl.Float64, "Upper end of the 95% block-bootstrap interval.", nullable=True),
+        Column("difference", pl.Float64, "Value less the historical mean's.", nullable=True),
+        Column("difference_lower_95", pl.Float64, "Lower end of the paired interval of the difference.", nullable=True),
+        Column("difference_upper_95", pl.Float64, "Upper end of the paired interval of the difference.", nullable=True),
+    ),
+    key=("model", "mask", "metric"),
+)
+THRESHOLDS = Table(
+    "evaluation", "thresholds", "one model and area budget",
+    "Probability thresholds tuned on the folds before the test block, and what they gave on it: recall never without the share of area flagged.",
+    (
+        Column("model", pl.String, "Name of the model."),
+        Column("budget_pct", pl.Float64, "Share of cell-days the threshold was tuned to flag.", unit="%", lower=0, upper=100),
+        Column("threshold_prob", pl.Float64, "Probability at and above which a cell-day is flagged.", unit="probability", lower=0, upper=1),
+        Column("flagged_pct", pl.Float64, "Share of cell-days flagged on the test block.", unit="%", lower=0, upper=100),
+        Column("recall_pct", pl.Float64, "Share of incident cell-days flagged on the test block.", unit="%", nullable=True, lower=0, upper=100),
+        Column("precision_pct", pl.Float64, "Share of flagged cell-days with an incident.", unit="%", nullable=True, lower=0, upper=100),
+    ),
+    key=("model", "budget_pct"),
+)
+TABLES = (MODEL_FORECASTS, CELL_DAY_RISK, MODEL_COMPARISON, THRESHOLDS)
