@@ -13,28 +13,46 @@ from htrisk_dagster.schemas.table import Column, Table
 LAYER = "staging"
 
 INCIDENTS = Table(
-    LAYER, "incidents", "one reported incident",
+    LAYER,
+    "incidents",
+    "one reported incident",
     "Complaints, felonies and shootings as one table: one row a number, offences grouped by code.",
     (
         Column("incident_id", pl.String, "source and number, joined by a colon."),
-        Column("source", pl.String, "Raw table the incident came from.", allowed=("complaints", "felonies", "shootings")),
+        Column(
+            "source",
+            pl.String,
+            "Raw table the incident came from.",
+            allowed=("complaints", "felonies", "shootings"),
+        ),
         Column("occurred_at", pl.Datetime("us"), "When it is said to have begun, naive UTC."),
         Column("occurred_on", pl.Date, "Local day of occurrence."),
         Column("reported_on", pl.Date, "Local day of the report."),
         Column("offence_code", pl.Int32, "Offence key code.", nullable=True),
-        Column("offence_group", pl.String, "Group of the study area's file, by code; `other` where none fits."),
+        Column(
+            "offence_group",
+            pl.String,
+            "Group of the study area's file, by code; `other` where none fits.",
+        ),
         Column("law_category", pl.String, "felony, misdemeanor or violation.", nullable=True),
         Column("borough", pl.String, "Borough as published.", nullable=True),
         Column("precinct", pl.Int32, "Precinct as published.", nullable=True),
         Column("lon", pl.Float64, "Longitude, WGS 84.", unit="degree", nullable=True),
         Column("lat", pl.Float64, "Latitude, WGS 84.", unit="degree", nullable=True),
-        Column("origin", pl.String, "Whether somebody reported it or the police discovered it by being there.", allowed=("reported", "discovered")),
+        Column(
+            "origin",
+            pl.String,
+            "Whether somebody reported it or the police discovered it by being there.",
+            allowed=("reported", "discovered"),
+        ),
     ),
     key=("incident_id",),
     warnings=("Reported incidents, not crimes.",),
 )
 EVENTS = Table(
-    LAYER, "events", "one occurrence of a permitted event in one precinct",
+    LAYER,
+    "events",
+    "one occurrence of a permitted event in one precinct",
     "Permitted events by precinct; an event in two precincts has two rows with `precinct_share` one half.",
     (
         Column("event_id", pl.String, "The publisher's number."),
@@ -42,30 +60,56 @@ EVENTS = Table(
         Column("ends_on", pl.Date, "Local day of the end, 30 days after the start at the latest."),
         Column("event_type", pl.String, "The publisher's type."),
         Column("precinct", pl.Int32, "Police precinct."),
-        Column("precinct_share", pl.Float64, "One over the number of precincts of the event.", unit="share", lower=0, upper=1),
+        Column(
+            "precinct_share",
+            pl.Float64,
+            "One over the number of precincts of the event.",
+            unit="share",
+            lower=0,
+            upper=1,
+        ),
     ),
     key=("event_id", "starts_on", "ends_on", "event_type", "precinct"),
 )
 MOBILITY = Table(
-    LAYER, "mobility", "one series and period",
+    LAYER,
+    "mobility",
+    "one series and period",
     "Airport passengers by month and transit riders by day in one table.",
     (
         Column("series", pl.String, "Name, such as airport_jfk or transit_subway."),
         Column("period_on", pl.Date, "First day of the period."),
         Column("period", pl.String, "Length of the period.", allowed=("day", "month")),
-        Column("passengers_count", pl.Int64, "Passengers, riders or crossings in the period.", unit="passengers", lower=0),
+        Column(
+            "passengers_count",
+            pl.Int64,
+            "Passengers, riders or crossings in the period.",
+            unit="passengers",
+            lower=0,
+        ),
     ),
     key=("series", "period_on"),
 )
 VERIFIED_CASE_COUNTS = Table(
-    LAYER, "verified_case_counts", "one borough and month with at least one case",
+    LAYER,
+    "verified_case_counts",
+    "one borough and month with at least one case",
     "Verified cases counted by borough and month: all that leaves the restricted store.",
     (
         Column("borough", pl.String, "Borough, or `unknown`."),
         Column("month_on", pl.Date, "First day of the month of the report."),
-        Column("cases_count", pl.Int64, "Cases; missing where 1 to 10 (k = 11).", unit="cases", nullable=True, lower=11),
+        Column(
+            "cases_count",
+            pl.Int64,
+            "Cases; missing where 1 to 10 (k = 11).",
+            unit="cases",
+            nullable=True,
+            lower=11,
+        ),
     ),
     key=("borough", "month_on"),
-    warnings=("Suppressed at k = 11, without complementary suppression because no totals are given.",),
+    warnings=(
+        "Suppressed at k = 11, without complementary suppression because no totals are given.",
+    ),
 )
 TABLES = (INCIDENTS, EVENTS, MOBILITY, VERIFIED_CASE_COUNTS)

@@ -138,9 +138,7 @@ class Table:
         if self.key and not missing and frame.select(self.key).is_duplicated().any():
             row = frame.select(self.key).is_duplicated().arg_true()[0]
             values = frame.select(self.key).row(row)
-            found.append(
-                f"{self.full_name}: key {self.key} repeats at row {row}, value {values}."
-            )
+            found.append(f"{self.full_name}: key {self.key} repeats at row {row}, value {values}.")
         return found
 
     def _require_columns(self, frame: pl.DataFrame) -> None:

@@ -1,0 +1,65 @@
+PY ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+START ?= 2024-12-01
+END ?= 2024-12-31
+
+# The data the UI shows: make ui ORIGIN=files DATA=folder TARGET=shootings
+UI_ARGS := $(if $(ORIGIN),--origin $(ORIGIN)) $(if $(DATA),--data $(DATA)) $(if $(TARGET),--target $(TARGET))
+
+# uv does not read pip's configuration: hand it pip's find-links when there is one. Elsewhere
+# `make TORCH_INDEX=https://download.pytorch.org/whl/cpu` keeps torch free of CUDA packages.
+export UV_FIND_LINKS ?= $(shell $(PY) -m pip config get global.find-links 2>/dev/null)
+ifeq ($(strip $(UV_FIND_LINKS)),)
+unexport UV_FIND_LINKS
+endif
+INSTALL := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -c constraints.txt \
+	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test ui lint types contracts definitions dbt pytest clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.ok: pyproject.toml constraints.txt
+	$(PY) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check uv==0.13.8
+	$(INSTALL) -q -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.ok
+	$(INSTALL) -q -e '.[dev]'
+	touch $@
+
+setup: $(VENV)/.ok ## Make .venv with everything pinned
+
+demo: $(VENV)/.ok ## A risk map of an invented New York, made by Dagster
+	$(BIN)/htrisk run --area nyc --start $(START) --end $(END)
+
+ui: $(VENV)/.ok ## Dagster and MLflow on loopback
+	$(BIN)/htrisk ui $(UI_ARGS)
+
+test: $(VENV)/.dev lint types contracts definitions dbt pytest ## Everything that CI runs
+
+lint: $(VENV)/.dev ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev ## import contracts
+	$(BIN)/lint-imports
+
+definitions: $(VENV)/.dev ## Dagster loads everything
+	DAGSTER_HOME= $(BIN)/dagster definitions validate -w workspace.yaml
+
+dbt: $(VENV)/.dev ## dbt parses; its tests run on the tiny city within pytest
+	$(BIN)/dbt parse --quiet --project-dir dbt --profiles-dir dbt
+
+pytest: $(VENV)/.dev ## all tests
+	$(BIN)/pytest -n 2
+
+clean: ## Remove what runs have made, not the environment
+	rm -rf .htrisk dbt/target dbt/logs

@@ -1,0 +1,16 @@
+-- Every number that raw holds is one incident of staging, and no other is.
+with raw_numbers as (
+    select 'complaints' as source, report_id from {{ raw_rows('complaints') }}
+    union
+    select 'felonies' as source, report_id from {{ raw_rows('felonies') }}
+    union
+    select 'shootings' as source, report_id from {{ raw_rows('shootings') }}
+),
+
+counted as (
+    select
+        (select count(*) from raw_numbers) as raw_count,
+        (select count(*) from {{ ref('incidents') }}) as staged_count
+)
+
+select * from counted where raw_count != staged_count

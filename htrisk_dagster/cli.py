@@ -1,0 +1,233 @@
+"""The `htrisk` command: run, fetch, doctor, dictionary and ui.
+
+Belongs here: arguments, progress on the terminal, exit codes. Does not: work; each command is a
+few calls into `defs` or the science, imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from htrisk_dagster.errors import HtriskError
+
+app = typer.Typer(
+    name="htrisk",
+    help="Daily, place-based forecasts of where trafficking-related incidents will be reported.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Area = Annotated[str, typer.Option(help="Study area, a file in htrisk_dagster/study_areas.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder of publishers' files; the synthetic city if not given."),
+]
+Origin = Annotated[
+    str | None, typer.Option(help="synthetic, files or api; files where --data is given.")
+]
+Target = Annotated[str | None, typer.Option(help="What is forecast; the area's first if not given.")]
+
+
+@app.command()
+def run(
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day to map.")],
+    end: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day to map.")],
+    area: Area = "nyc",
+    data: Data = None,
+    origin: Origin = None,
+    target: Target = None,
+    profile: Annotated[str | None, typer.Option(help="Training effort: quick or full.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Synthetic city: tiny, demo or default.")] = None,
+    home: Annotated[Path | None, typer.Option(help="Folder of the workspaces.")] = None,
+) -> None:
+    """From raw reports to risk maps and the comparison of all models, in Dagster, for a range of days.
+
+    Only what is out of date is made again; an interrupted run goes on where it stopped.
+    """
+    with _sentences():
+        _run_range(
+            start.date(),
+            end.date(),
+            area=area,
+            data_dir=data,
+            origin=origin or ("files" if data else None),
+            target=target,
+            profile=profile,
+            preset=preset,
+            home=home,
+        )
+
+
+def _run_range(start: date, end: date, **given: object) -> None:
+    from rich.console import Console
+
+    from htrisk_dagster.settings import load_settings
+
+    if end < start:
+        raise HtriskError(f"--end {end} lies before --start {start}. Give a later --end.")
+    settings = load_settings(**given)
+    prepare_workspace(settings.dagster_home)
+    console = Console(highlight=False)
+    from dagster import DagsterInstance
+
+    from htrisk_dagster.definitions import build_definitions
+    from htrisk_dagster.defs.evaluated import report_path
+    from htrisk_dagster.defs.forecast import map_path
+    from htrisk_dagster.defs.runs import RangeRun
+    from htrisk_dagster.defs.workspace import Workspace
+
+    workspace = Workspace(settings)
+    study_area = workspace.area(settings.area)
+    began = time.monotonic()
+    with DagsterInstance.get() as instance:
+        plan = RangeRun(build_definitions(settings), instance, workspace, study_area, start, end)
+        count = plan.execute(
+            lambda step: console.print(f"[{time.monotonic() - began:6.1f} s] {step.title} …")
+        )
+    seconds = time.monotonic() - began
+    console.print(
+        f"[{seconds:6.1f} s] {'Nothing had changed.' if not count else f'{count} steps done.'}"
+    )
+    console.print(f"\nRisk map:          {map_path(workspace, study_area, str(end))}")
+    console.print(f"Comparison table:  {report_path(workspace, study_area)}")
+    console.print(f"Catalog:           {settings.warehouse / 'warehouse.duckdb'}")
+    console.print(f"Open the UI:       {_ui_command(settings.origin, settings.data_dir, settings.target)}")
+
+
+def _ui_command(origin: str, data: Path | None, target: str | None) -> str:
+    parts = ["make ui"]
+    if origin != "synthetic":
+        parts.append(f"ORIGIN={origin}")
+    if data:
+        parts.append(f"DATA={data}")
+    if target:
+        parts.append(f"TARGET={target}")
+    return " ".join(parts)
+
+
+def prepare_workspace(dagster_home: Path) -> None:
+    """Make the folder of Dagster's run history, with its `dagster.yaml`, if it is not there."""
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    wanted = (Path(__file__).parent / "defs" / "dagster.yaml").read_text()
+    present = dagster_home / "dagster.yaml"
+    if not present.is_file() or present.read_text() != wanted:
+        present.write_text(wanted)
+    os.environ["DAGSTER_HOME"] = str(dagster_home)
+
+
+@app.command()
+def fetch(
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day.")],
+    end: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day.")],
+    area: Area = "nyc",
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("data"),
+    table: Annotated[
+        list[str] | None, typer.Option(help="Raw table to fetch; all that have an API if not given.")
+    ] = None,
+) -> None:
+    """Download the publishers' rows by day of report, month by month; resumes where it stopped."""
+    with _sentences():
+        from rich.console import Console
+
+        from htrisk_dagster.settings import load_settings
+        from htrisk_dagster.sources import live
+
+        settings = load_settings(area=area)
+        token = settings.socrata_app_token
+        console = Console(highlight=False)
+        for name in table or live.TABLES:
+            folder = live.fetch(
+                name,
+                start.date(),
+                end.date(),
+                into=to,
+                app_token=token.get_secret_value() if token else None,
+                say=console.print,
+            )
+            console.print(f"{name}: {folder}")
+
+
+@app.command()
+def doctor(area: Area = "nyc") -> None:
+    """Say what is installed, configured and missing."""
+    with _sentences():
+        from htrisk_dagster.defs.doctor import examine
+
+        report = examine(area)
+        for line in report.lines:
+            typer.echo(line)
+        raise typer.Exit(0 if report.is_well else 1)
+
+
+@app.command()
+def dictionary(
+    features: Annotated[bool, typer.Option("--features", help="Print the features instead.")] = False,
+    dbt: Annotated[bool, typer.Option("--dbt", help="Write dbt's YAML instead.")] = False,
+    area: Area = "nyc",
+) -> None:
+    """Print the data dictionary as Markdown."""
+    with _sentences():
+        from htrisk_dagster.schemas import ALL_TABLES
+        from htrisk_dagster.schemas.dbt_yaml import dbt_files
+        from htrisk_dagster.schemas.table import to_markdown
+
+        if dbt:
+            models = Path(__file__).parents[1] / "dbt" / "models"
+            for name, text in dbt_files().items():
+                (models / name).write_text(text)
+                typer.echo(models / name)
+        elif features:
+            from htrisk_dagster.features.catalogue import catalogue_to_markdown, feature_catalogue
+            from htrisk_dagster.study_areas.area import load_area
+
+            names = ("incidents", *load_area(area).series)
+            typer.echo(catalogue_to_markdown(feature_catalogue(names)))
+        else:
+            typer.echo(to_markdown(ALL_TABLES))
+
+
+@app.command()
+def ui(
+    data: Data = None,
+    origin: Origin = None,
+    target: Target = None,
+    port: Annotated[int, typer.Option(help="Port of Dagster; MLflow takes the next but 1999.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(help="Port of MLflow.")] = 5000,
+) -> None:
+    """Start Dagster (webserver and daemon) and MLflow on loopback, and print both addresses."""
+    with _sentences():
+        from htrisk_dagster.defs.servers import serve
+        from htrisk_dagster.settings import load_settings
+
+        settings = load_settings(
+            data_dir=data, origin=origin or ("files" if data else None), target=target
+        )
+        prepare_workspace(settings.dagster_home)
+        serve(settings, port, mlflow_port, say=typer.echo)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn an error written for the user into its sentence and exit code 1."""
+    try:
+        yield
+    except HtriskError as error:
+        typer.echo(f"htrisk: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        typer.echo("htrisk: interrupted; run the same command again to go on.", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,61 @@
+"""`build_definitions(settings)` and `defs`: what Dagster loads.
+
+Belongs here: the assembly of every study area's assets, checks, jobs, schedules and the resources.
+Does not: any of them (`defs/`). No heavy import: the location loads in under three seconds.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+# Used on purpose, and pinned: single-run back-fills are the reason for a range in one run.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+from dagster_duckdb import DuckDBResource  # noqa: E402
+
+from htrisk_dagster.defs import asset_checks, jobs, schedules  # noqa: E402
+from htrisk_dagster.defs.assets import ASSET_GROUPS  # noqa: E402
+from htrisk_dagster.defs.mlflow_tracking import MlflowTracking  # noqa: E402
+from htrisk_dagster.defs.workspace import Workspace  # noqa: E402
+from htrisk_dagster.settings import Settings, load_settings  # noqa: E402
+from htrisk_dagster.study_areas.area import area_names  # noqa: E402
+from htrisk_dagster.warehouse.catalog import FILE_NAME  # noqa: E402
+
+
+def build_definitions(settings: Settings | None = None) -> dg.Definitions:
+    """All definitions for one workspace.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Read from the environment if not given.
+    """
+    workspace = Workspace(settings or load_settings())
+    areas = [workspace.area(name) for name in area_names()]
+    area_jobs = {area.name: jobs.build(area) for area in areas}
+    catalog = workspace.settings.warehouse / FILE_NAME
+    return dg.Definitions(
+        assets=[asset for area in areas for build in ASSET_GROUPS.values() for asset in build(area)],
+        asset_checks=[check for area in areas for check in asset_checks.build(area)],
+        jobs=[job for each in area_jobs.values() for job in each.all()],
+        schedules=[
+            schedule for area in areas for schedule in schedules.build(area, area_jobs[area.name])
+        ],
+        executor=dg.in_process_executor,
+        resources={
+            "workspace": workspace,
+            "tracking": MlflowTracking(
+                workspace.settings.tracking_uri, workspace.settings.mlflow_store
+            ),
+            "duckdb": DuckDBResource(database=str(catalog), connection_config={}),
+        },
+    )
+
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Definitions for the settings of the environment; made when Dagster asks, not on import."""
+    return build_definitions()

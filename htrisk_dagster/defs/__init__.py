@@ -1,0 +1,1 @@
+"""Orchestration: assets, checks, partitions, resources, jobs, schedules. Knows Dagster and MLflow."""

@@ -1,0 +1,155 @@
+"""Asset checks: rules of the science run on what has just been written. Blocking where wrong data
+would go on. https://docs.dagster.io/guides/test/asset-checks
+
+Belongs here: which rule watches which asset, and what it is given. Does not: the rules
+(`features/input_findings.py`, `publishing/risk_findings.py`), dbt's tests (checks by themselves).
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import dagster as dg
+import polars as pl
+
+from htrisk_dagster.defs.assets.raw import BY_MONTH, WHOLE
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas import grid, predictions, raw
+from htrisk_dagster.schemas.finding import Finding
+from htrisk_dagster.study_areas.area import StudyArea
+
+RISK_RULES = (
+    "schema",
+    "every_cell_every_day",
+    "probabilities_in_0_1",
+    "cells_in_area",
+    "sum_near_recent_totals",
+)
+
+
+def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
+    """Asset checks of one study area."""
+    return [
+        *(_intake_checks(area, table.name) for table in (*BY_MONTH, *WHOLE)),
+        _incident_checks(area),
+        _feature_checks(area),
+        _risk_checks(area),
+    ]
+
+
+def _intake_checks(area: StudyArea, table: str) -> dg.AssetChecksDefinition:
+    key = [area.name, raw.LAYER, table]
+
+    @dg.multi_asset_check(
+        name=f"{area.name}_{table}_intake",
+        specs=[
+            dg.AssetCheckSpec("rows_are_accounted", asset=key, blocking=True),
+            dg.AssetCheckSpec("few_rows_are_refused", asset=key),
+        ],
+    )
+    def intake_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
+        """The ledger of what was read adds up."""
+        from htrisk_dagster.features import input_findings as rules
+
+        store = workspace.tables(area.name)
+        intake, refused = (store.read(t, [table]) for t in (raw.INTAKE, raw.QUARANTINE))
+        yield _result(key, "rows_are_accounted", rules.rows_are_accounted(intake, refused))
+        yield _result(key, "few_rows_are_refused", rules.few_rows_are_refused(intake), warn=True)
+
+    return intake_checks
+
+
+def _incident_checks(area: StudyArea) -> dg.AssetChecksDefinition:
+    key = [area.name, grid.LAYER, "incident_cells"]
+
+    @dg.multi_asset_check(
+        name=f"{area.name}_incident_cells_checks",
+        specs=[dg.AssetCheckSpec("incidents_are_placed", asset=key, blocking=True)],
+    )
+    def incident_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
+        """Most incidents have a cell."""
+        from htrisk_dagster.features import input_findings as rules
+
+        incidents = workspace.tables(area.name).read(grid.INCIDENT_CELLS)
+        yield _result(key, "incidents_are_placed", rules.incidents_are_placed(incidents))
+
+    return incident_checks
+
+
+def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
+    key = [area.name, "features", "cell_day"]
+
+    @dg.multi_asset_check(
+        name=f"{area.name}_cell_day_checks",
+        specs=[
+            dg.AssetCheckSpec("features_are_whole", asset=key, blocking=True),
+            dg.AssetCheckSpec("reports_are_fresh", asset=key, blocking=True),
+        ],
+    )
+    def feature_checks(
+        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.AssetCheckResult]:
+        """Features are complete, and the reports behind the newest day are recent."""
+        from htrisk_dagster.defs.featured import inputs_until, read_rows
+        from htrisk_dagster.features import input_findings as rules
+
+        days = _days(context)
+        inputs = inputs_until(workspace, area, date.fromisoformat(days[-1]))
+        cutoff = date.fromisoformat(days[-1]) - timedelta(days=inputs.lag_days)
+        known = inputs.incidents.filter(pl.col("reported_on") < cutoff)
+        newest = inputs.target.select(known)["reported_on"].max() if known.height else None
+        whole = rules.features_are_whole(read_rows(workspace, area, days), inputs.grid.n_cells)
+        yield _result(key, "features_are_whole", whole)
+        yield _result(key, "reports_are_fresh", rules.reports_are_fresh(newest, cutoff))
+
+    return feature_checks
+
+
+def _risk_checks(area: StudyArea) -> dg.AssetChecksDefinition:
+    key = [area.name, "predictions", "cell_day_risk"]
+
+    @dg.multi_asset_check(
+        name=f"{area.name}_cell_day_risk_checks",
+        specs=[dg.AssetCheckSpec(rule, asset=key, blocking=True) for rule in RISK_RULES],
+    )
+    def risk_checks(
+        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.AssetCheckResult]:
+        """Risk is complete, legal, inside the area and of a credible size."""
+        from htrisk_dagster.defs.featured import inputs_until
+        from htrisk_dagster.features.inputs import recent_daily_mean
+        from htrisk_dagster.publishing import risk_findings as rules
+
+        days = _days(context)
+        store = workspace.tables(area.name)
+        risk = store.read(predictions.CELL_DAY_RISK, days)
+        cells = store.read(grid.CELLS, ["all"])
+        first = date.fromisoformat(days[0])
+        recent = recent_daily_mean(inputs_until(workspace, area, first), first)
+        findings = (
+            rules.schema_holds(risk),
+            rules.every_cell_every_day(risk, cells.height),
+            rules.probabilities_are_open(risk),
+            rules.cells_are_in_area(risk, cells, area.bounding_box),
+            rules.sum_is_near_recent_totals(risk, recent),
+        )
+        for rule, finding in zip(RISK_RULES, findings, strict=True):
+            yield _result(key, rule, finding)
+
+    return risk_checks
+
+
+def _days(context: dg.AssetCheckExecutionContext) -> list[str]:
+    return sorted(context.partition_keys)
+
+
+def _result(
+    key: list[str], rule: str, finding: Finding, *, warn: bool = False
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=rule,
+        passed=finding.holds,
+        severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
+        description=finding.sentence,
+        metadata=finding.figures,
+    )

@@ -1,0 +1,30 @@
+"""The register of asset groups, in pipeline order. A group that is not here does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from htrisk_dagster.defs.assets import (
+    evaluation,
+    features,
+    grid,
+    models,
+    predictions,
+    publishing,
+    raw,
+    staging,
+)
+from htrisk_dagster.study_areas.area import StudyArea
+
+ASSET_GROUPS: dict[str, Callable[[StudyArea], list[dg.AssetsDefinition]]] = {
+    "raw": raw.build,
+    "staging": staging.build,
+    "grid": grid.build,
+    "features": features.build,
+    "models": models.build,
+    "predictions": predictions.build,
+    "publishing": publishing.build,
+    "evaluation": evaluation.build,
+}

@@ -1,0 +1,104 @@
+"""Model assets: every count model of a month, and the champion among them.
+
+Belongs here: one asset a model, partitioned by the month from which it may be used. Does not:
+training (`evaluation/training.py`, `models/`).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
+from htrisk_dagster.defs.partitions import training_months
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.study_areas.area import StudyArea
+
+DESCRIPTIONS = {
+    "historical_mean": "Mean of each cell over the training days: the baseline of every table.",
+    "empirical_bayes": "Cells pooled to precinct, borough and covariates; the one to beat for rare events.",
+    "lightgbm": "Gradient-boosted trees on counts, Poisson, natural prevalence.",
+    "xgboost": "Gradient-boosted trees on counts, Poisson, natural prevalence.",
+    "lstm": "PyTorch LSTM on 7-day sequences with a count likelihood, weights shared over cells.",
+}
+
+
+def build(area: StudyArea) -> list[dg.AssetsDefinition]:
+    """Model assets of one study area."""
+    name = area.name
+    months = training_months(area)
+
+    @dg.multi_asset(
+        name=f"{name}_models",
+        specs=[
+            dg.AssetSpec(
+                [name, "models", model],
+                deps=[
+                    dg.AssetDep(
+                        [name, "features", "cell_day"],
+                        # Two years of days before the month, as far as they exist.
+                        partition_mapping=dg.TimeWindowPartitionMapping(
+                            start_offset=-730,
+                            end_offset=-1,
+                            allow_nonexistent_upstream_partitions=True,
+                        ),
+                    ),
+                    [name, "grid", "incident_cells"],
+                ],
+                group_name=f"{name}_models",
+                description=f"{description} One partition: the month from which it may be used.",
+                kinds={"mlflow", "pytorch" if model == "lstm" else "python"},
+                tags={"study_area": name},
+                skippable=True,
+            )
+            for model, description in DESCRIPTIONS.items()
+        ],
+        partitions_def=months,
+        can_subset=True,
+        pool="htrisk_training",
+    )
+    def fitted(
+        context: dg.AssetExecutionContext,
+        workspace: dg.ResourceParam[Workspace],
+        tracking: dg.ResourceParam[MlflowTracking],
+    ) -> Iterator[dg.MaterializeResult]:
+        """Fit the models asked for on what was known before the month, folds first."""
+        from htrisk_dagster.defs import trained
+
+        data = trained.training_set(workspace, area, context.partition_key)
+        for key in sorted(
+            context.selected_asset_keys, key=lambda k: list(DESCRIPTIONS).index(k.path[-1])
+        ):
+            figures = trained.store_model(
+                workspace,
+                area,
+                tracking,
+                data,
+                key.path[-1],
+                dagster_run_id=context.run.run_id,
+                progress=trained.reporter(context.log.info),
+            )
+            yield dg.MaterializeResult(asset_key=key, metadata=tracking.as_metadata(figures))
+
+    @dg.asset(
+        key=[name, "models", "champion"],
+        group_name=f"{name}_models",
+        partitions_def=months,
+        deps=[[name, "models", model] for model in DESCRIPTIONS],
+        description=(
+            "Champion and challenger, chosen on blind folds; the best baseline where nothing "
+            "surely beats it."
+        ),
+        kinds={"mlflow"},
+        tags={"study_area": name},
+    )
+    def champion(
+        context: dg.AssetExecutionContext,
+        workspace: dg.ResourceParam[Workspace],
+        tracking: dg.ResourceParam[MlflowTracking],
+    ) -> dg.MaterializeResult:
+        """Compare the sealed fold forecasts and set MLflow's aliases."""
+        from htrisk_dagster.defs.trained import store_champion
+
+        month = context.partition_key
+        return dg.MaterializeResult(metadata=store_champion(workspace, area, tracking, month))
+
+    return [fitted, champion]

@@ -1,0 +1,118 @@
+"""Raw assets: rows as the publishers sent them, typed, person columns dropped, by month of report.
+
+Belongs here: one asset for each raw table of a study area. Does not: parsing and quarantine
+(`sources/`), deduplication and grouping (staging).
+"""
+
+import dagster as dg
+from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.intake import store_area_table, store_source
+from htrisk_dagster.defs.metadata import table_metadata
+from htrisk_dagster.defs.partitions import report_months, single_run
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas import raw
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.study_areas.area import StudyArea
+
+# Table to the day that places a row in a month.
+BY_MONTH = {
+    raw.COMPLAINTS: "reported_on",
+    raw.FELONIES: "reported_on",
+    raw.SHOOTINGS: "reported_on",
+    raw.PERMITTED_EVENTS: "starts_on",
+    raw.TRANSIT_RIDERSHIP: "ridden_on",
+}
+WHOLE = (raw.AIRPORT_PASSENGERS, raw.BOROUGHS, raw.PRECINCTS)
+DECLARED = (raw.HOLIDAYS, raw.OFFENCE_GROUPS)
+
+
+def build(area: StudyArea) -> list[dg.AssetsDefinition]:
+    """Raw assets of one study area."""
+    return [
+        *(_by_month(area, table, day) for table, day in BY_MONTH.items()),
+        *(_whole(area, table) for table in WHOLE),
+        *(_declared(area, table) for table in DECLARED),
+        _verified_cases(area),
+    ]
+
+
+def _by_month(area: StudyArea, table: Table, day_column: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=[area.name, raw.LAYER, table.name],
+        group_name=f"{area.name}_raw",
+        partitions_def=report_months(area),
+        backfill_policy=single_run(),
+        description=f"{table.description} One partition: a month by `{day_column}`.",
+        metadata=table_metadata(table),
+        kinds={"python", "parquet"},
+        tags={"study_area": area.name},
+    )
+    def monthly(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult:
+        """Read the files of the months once and write a partition a month."""
+        months = list(context.partition_keys)
+        return dg.MaterializeResult(
+            metadata=store_source(workspace, area, table, months, day_column, context.log.info)
+        )
+
+    return monthly
+
+
+def _whole(area: StudyArea, table: Table) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=[area.name, raw.LAYER, table.name],
+        group_name=f"{area.name}_raw",
+        description=table.description,
+        metadata=table_metadata(table),
+        kinds={"python", "parquet"},
+        tags={"study_area": area.name},
+    )
+    def whole(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult:
+        """Read the files and replace the table."""
+        return dg.MaterializeResult(
+            metadata=store_source(workspace, area, table, [], None, context.log.info)
+        )
+
+    return whole
+
+
+def _declared(area: StudyArea, table: Table) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=[area.name, raw.LAYER, table.name],
+        group_name=f"{area.name}_raw",
+        description=table.description,
+        metadata=table_metadata(table),
+        kinds={"python", "parquet"},
+        tags={"study_area": area.name},
+    )
+    def declared(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+        """Write what the study area's file and the holiday library declare."""
+        made_from = MadeFrom(workspace, area).declared()
+        return dg.MaterializeResult(metadata=store_area_table(workspace, area, table, made_from))
+
+    return declared
+
+
+def _verified_cases(area: StudyArea) -> dg.AssetsDefinition:
+    table = raw.VERIFIED_CASES
+
+    @dg.asset(
+        key=[area.name, table.layer, table.name],
+        group_name=f"{area.name}_restricted",
+        description=table.description,
+        metadata=table_metadata(table),
+        kinds={"python", "parquet"},
+        tags={"study_area": area.name, "access": "restricted"},
+    )
+    def verified_cases(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult:
+        """Read the restricted file into the restricted store; no row of it is shown anywhere."""
+        return dg.MaterializeResult(
+            metadata=store_source(workspace, area, table, [], None, context.log.info)
+        )
+
+    return verified_cases

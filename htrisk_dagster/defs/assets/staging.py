@@ -1,0 +1,77 @@
+"""Staging and marts: canonical tables by dbt, checked against the dictionary before they count.
+
+Belongs here: the dbt assets of a study area. Does not: SQL (`dbt/models`), the grid.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from htrisk_dagster.defs import dbt_project
+from htrisk_dagster.defs.metadata import table_metadata
+from htrisk_dagster.defs.staged import publish_staged
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas import marts, raw, staging
+from htrisk_dagster.study_areas.area import StudyArea
+
+_TABLES = {t.name: t for t in (*staging.TABLES, *marts.TABLES)}
+
+
+class StudyAreaTranslator(DagsterDbtTranslator):
+    """Names dbt's models `<area>/<layer>/<table>`, and its sources as our raw assets."""
+
+    def __init__(self, area: StudyArea) -> None:
+        super().__init__()
+        self.area = area
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """Key of a model or a source."""
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey([self.area.name, raw.LAYER, dbt_resource_props["name"]])
+        layer = dbt_resource_props["fqn"][1]
+        return dg.AssetKey([self.area.name, layer, dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """One group a study area and layer."""
+        return f"{self.area.name}_{dbt_resource_props['fqn'][1]}"
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Columns, grain and warnings from the dictionary."""
+        table = _TABLES.get(dbt_resource_props["name"])
+        return table_metadata(table) if table else {}
+
+
+def build(area: StudyArea) -> list[dg.AssetsDefinition]:
+    """Staging and mart assets of one study area."""
+
+    @dbt_assets(
+        manifest=dbt_project.manifest(),
+        name=f"{area.name}_dbt",
+        dagster_dbt_translator=StudyAreaTranslator(area),
+    )
+    def staged(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[Any]:
+        """Build and test every model beside the warehouse, then move all of them into it."""
+        workspace.build_catalog()
+        profile = dbt_project.write_profile(
+            workspace.settings.workspace, workspace.settings.warehouse, area.name
+        )
+        dbt = DbtCliResource(
+            project_dir=str(dbt_project.FOLDER),
+            profiles_dir=str(profile),
+            target=area.name,
+            dbt_executable=str(dbt_project.dbt_executable()),
+        )
+        built = []
+        for event in dbt.cli(["build", "--quiet"], context=context).stream():
+            # Test results are told at once; a model counts only when the warehouse has it.
+            if isinstance(event, dg.AssetCheckResult):
+                yield event
+            else:
+                built.append(event)
+        publish_staged(workspace, area, profile / "external")
+        yield from built
+
+    return [staged]

@@ -1,0 +1,142 @@
+"""What each partition is made from, as a fingerprint: code, declarations and the rows it depends on.
+
+Belongs here: one function a layer, called when a partition is written and again when a run asks
+whether it is out of date. Does not: the decision what to run (`runs.py`).
+
+A fingerprint covers only what the partition can depend on. Features of a day see the months of
+reports up to their cutoff, so a new month leaves the features of older days up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache, cached_property
+from pathlib import Path
+
+from htrisk_dagster.defs import dbt_project
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas import grid, predictions, raw, staging
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.study_areas.area import StudyArea
+from htrisk_dagster.warehouse.partitions import fingerprint_of
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+@cache
+def code_of(*folders: str) -> str:
+    """Fingerprint of the Python and TOML files of packages of the science."""
+    files = sorted(
+        p for f in folders for p in (_PACKAGE / f).rglob("*") if p.suffix in (".py", ".toml")
+    )
+    return fingerprint_of(*((str(p.relative_to(_PACKAGE)), p.read_bytes()) for p in files))
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """Fingerprints of one study area in one workspace, as things stand now.
+
+    Make a new one after anything has been written: digests read once are kept.
+    """
+
+    workspace: Workspace
+    area: StudyArea
+
+    def raw(self, table: Table, months: Sequence[str]) -> str:
+        """Of a raw table: the parser and the publishers' files."""
+        files = self.workspace.source_fingerprint(self.area, table, list(months))
+        return fingerprint_of(code_of("sources", "schemas"), self.area.bounding_box, files)
+
+    def declared(self) -> str:
+        """Of raw tables made from the study area's file."""
+        return fingerprint_of(code_of("sources", "schemas"), self.area)
+
+    def staging(self) -> str:
+        """Of all that dbt makes: its SQL and every raw row."""
+        tables = [t for t in raw.TABLES if t.layer == raw.LAYER]
+        return fingerprint_of(dbt_project.sources_fingerprint(), *map(self._contents, tables))
+
+    def verified_counts(self) -> str:
+        """Of the counts of verified cases."""
+        restricted = self.workspace.restricted(self.area.name).contents(raw.VERIFIED_CASES)
+        return fingerprint_of(code_of("grid"), restricted, self._contents(grid.CELLS))
+
+    def cells(self) -> str:
+        """Of the grid: boundaries and its declaration."""
+        boundaries = map(self._contents, (raw.BOROUGHS, raw.PRECINCTS))
+        return fingerprint_of(code_of("grid"), self.area.grid, *boundaries)
+
+    def incident_cells(self) -> str:
+        """Of incidents on the grid."""
+        parts = map(self._contents, (staging.INCIDENTS, grid.CELLS))
+        return fingerprint_of(code_of("grid"), *parts)
+
+    @cached_property
+    def _features_base(self) -> str:
+        tables = (grid.CELLS, staging.EVENTS, staging.MOBILITY, raw.HOLIDAYS)
+        declared = (self.area.incidents, self.area.series, self.area.publication_lag)
+        return fingerprint_of(
+            code_of("features", "grid"),
+            declared,
+            self.workspace.target(self.area),
+            *map(self._contents, tables),
+        )
+
+    def features(self, day: str) -> str:
+        """Of one day's features: the months of reports up to the day's cutoff."""
+        lag = timedelta(days=self.area.publication_lag.incidents_days)
+        return fingerprint_of(
+            self._features_base, self._reports_before(date.fromisoformat(day) - lag)
+        )
+
+    def models(self, month: str) -> str:
+        """Of the models of one month: features, effort, seed, and the reports before the month."""
+        settings = self.workspace.settings
+        return fingerprint_of(
+            self._features_base,
+            code_of("models", "evaluation"),
+            (settings.profile, settings.seed, settings.history_start),
+            self._reports_before(date.fromisoformat(month)),
+        )
+
+    def forecasts(self, day: str, months: dict[str, str]) -> str:
+        """Of one day's forecasts by the models of `months`, model to month."""
+        models = self.workspace.models(self.area)
+        made = {name: models.card(month, name).get("made_from") for name, month in months.items()}
+        return fingerprint_of(self.features(day), sorted(made.items()))
+
+    def risk(self, day: str) -> str:
+        """Of one day's risk: its forecasts."""
+        content = self._contents(predictions.MODEL_FORECASTS).get(day)
+        return fingerprint_of(code_of("publishing", "models"), content)
+
+    def risk_map(self, day: str) -> str:
+        """Of one day's map: its risk."""
+        return fingerprint_of(
+            code_of("publishing"), self._contents(predictions.CELL_DAY_RISK).get(day)
+        )
+
+    def comparison(self) -> str:
+        """Of the comparison: every forecast, and every report that may be truth."""
+        parts = map(self._contents, (predictions.MODEL_FORECASTS, grid.INCIDENT_CELLS))
+        return fingerprint_of(code_of("evaluation"), self.workspace.settings.seed, *parts)
+
+    def _reports_before(self, cutoff: date) -> str:
+        known = {
+            key: digest
+            for key, digest in self._contents(grid.INCIDENT_CELLS).items()
+            if key < cutoff.isoformat()
+        }
+        return fingerprint_of(sorted(known.items()))
+
+    def _contents(self, table: Table) -> dict[str, str]:
+        if table.full_name not in self._read:
+            stored = self.workspace.tables(self.area.name).contents(table)
+            self._read[table.full_name] = dict(sorted(stored.items()))
+        return self._read[table.full_name]
+
+    @cached_property
+    def _read(self) -> dict[str, dict[str, str]]:
+        return {}

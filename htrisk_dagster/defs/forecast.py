@@ -1,0 +1,123 @@
+"""Forecasts, risk and maps of a range of days: read, one call into the science, write a day a file.
+
+Belongs here: the steps behind the `predictions` and `publishing` assets. Does not: forecasting
+(`models/`), the risk table and the map (`publishing/`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from htrisk_dagster.defs.featured import read_days
+from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.trained import CHAMPION, months_for
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.models.count_model import MODEL_NAMES, load_model
+from htrisk_dagster.publishing.risk_map import MapHeader, render_risk_map
+from htrisk_dagster.publishing.risk_table import risk_table
+from htrisk_dagster.schemas import grid, predictions, raw
+from htrisk_dagster.study_areas.area import StudyArea
+from htrisk_dagster.warehouse.partitions import write_text_whole
+
+
+def store_forecasts(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> dict[str, Any]:
+    """Forecast consecutive days with every model and write a partition a day."""
+    store = workspace.tables(area.name)
+    made = MadeFrom(workspace, area)
+    digest = hashlib.sha256()
+    by_month = {d: months_for(workspace, area, date.fromisoformat(d), MODEL_NAMES) for d in days}
+    for months, group in groupby(days, key=lambda d: by_month[d]):
+        stretch = list(group)
+        block = read_days(workspace, area, stretch)
+        expected = {
+            name: load_model(name, workspace.models(area).read(month, name)).predict(block)
+            for name, month in months.items()
+        }
+        for index, day in enumerate(stretch):
+            frame = pl.concat(
+                pl.DataFrame({"expected_count": forecast[index]}).select(
+                    pl.lit(date.fromisoformat(day)).alias("risk_on"),
+                    pl.int_range(pl.len(), dtype=pl.Int32).alias("cell_id"),
+                    pl.lit(name).alias("model"),
+                    "expected_count",
+                )
+                for name, forecast in expected.items()
+            )
+            path = store.write(
+                predictions.MODEL_FORECASTS, frame, day, made_from=made.forecasts(day, months)
+            )
+            digest.update(path.read_bytes())
+    return {"days": len(days), "models": len(MODEL_NAMES), "sealed": digest.hexdigest()}
+
+
+def store_risk(
+    workspace: Workspace, area: StudyArea, days: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Write the champion's risk of each day; return figures by day."""
+    store = workspace.tables(area.name)
+    made = MadeFrom(workspace, area)
+    target, _ = workspace.target(area)
+    figures = {}
+    for day in days:
+        month = workspace.models(area).newest_month(CHAMPION, date.fromisoformat(day))
+        card = workspace.models(area).card(month, CHAMPION)
+        forecasts = store.read(predictions.MODEL_FORECASTS, [day])
+        chosen = forecasts.filter(pl.col("model") == card["champion"]).sort("cell_id")
+        risk = risk_table(
+            chosen["expected_count"].to_numpy()[None, :],
+            np.array([day], dtype="datetime64[D]"),
+            dispersion=float(card["dispersion"]),
+            target=target,
+            model=str(card["champion"]),
+            trained_before=date.fromisoformat(str(card["known_before"])),
+        )
+        store.write_unchecked(predictions.CELL_DAY_RISK, risk, day, made_from=made.risk(day))
+        figures[day] = {
+            "rows": risk.height,
+            "expected_incidents": float(risk["expected_count"].sum()),
+            "highest_risk_prob": float(risk["risk_prob"].to_numpy().max()),
+            "model": str(card["champion"]),
+        }
+    workspace.build_catalog()
+    return figures
+
+
+def map_path(workspace: Workspace, area: StudyArea, day: str) -> Path:
+    """File of one day's map."""
+    return workspace.maps(area.name) / f"{day}.html"
+
+
+def store_maps(
+    workspace: Workspace, area: StudyArea, days: Sequence[str], run_id: str
+) -> dict[str, Path]:
+    """Draw and write the map of each day; return its path by day."""
+    store = workspace.tables(area.name)
+    made = MadeFrom(workspace, area)
+    cells = store.read(grid.CELLS, ["all"])
+    boroughs = store.read(raw.BOROUGHS, ["all"])
+    _, target = workspace.target(area)
+    paths = {}
+    for day in days:
+        risk = store.read(predictions.CELL_DAY_RISK, [day])
+        header = MapHeader(
+            area_title=area.title,
+            target_title=target.title,
+            risk_on=date.fromisoformat(day),
+            model=risk["model"][0],
+            trained_before=risk["trained_before"][0],
+            data_origin=workspace.settings.origin,
+            run_id=run_id,
+            data_digest=made.risk_map(day),
+            status="DRAFT - not reviewed",
+        )
+        page = render_risk_map(risk, cells, boroughs=boroughs, header=header)
+        paths[day] = write_text_whole(map_path(workspace, area, day), page)
+    return paths

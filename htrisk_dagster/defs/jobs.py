@@ -1,0 +1,83 @@
+"""Jobs: what is refreshed, retrained and scored together, one grain of partition each.
+
+Belongs here: selections of assets. Does not: when they run (`schedules.py`), ranges (`runs.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from htrisk_dagster.defs.partitions import report_months, risk_days, training_months
+from htrisk_dagster.study_areas.area import StudyArea
+
+
+@dataclass(frozen=True)
+class AreaJobs:
+    """The jobs of one study area, in the order in which a day needs them."""
+
+    refresh: dg.UnresolvedAssetJobDefinition
+    place: dg.UnresolvedAssetJobDefinition
+    retrain: dg.UnresolvedAssetJobDefinition
+    score: dg.UnresolvedAssetJobDefinition
+    evaluate: dg.UnresolvedAssetJobDefinition
+
+    def all(self) -> list[dg.UnresolvedAssetJobDefinition]:
+        """Every job."""
+        return [self.refresh, self.place, self.retrain, self.score, self.evaluate]
+
+
+def build(area: StudyArea) -> AreaJobs:
+    """Jobs of one study area."""
+    name = area.name
+    raw_by_month = [
+        dg.AssetKey([name, "raw", table])
+        for table in ("complaints", "felonies", "shootings", "permitted_events", "transit_ridership")
+    ]
+    in_process = dg.in_process_executor
+    return AreaJobs(
+        refresh=dg.define_asset_job(
+            f"{name}_refresh_reports",
+            selection=dg.AssetSelection.assets(*raw_by_month),
+            partitions_def=report_months(area),
+            executor_def=in_process,
+            description="Read one month of reports, events and riders again; amended rows come with it.",
+        ),
+        place=dg.define_asset_job(
+            f"{name}_place_incidents",
+            selection=dg.AssetSelection.groups(
+                f"{name}_staging", f"{name}_marts", f"{name}_grid", f"{name}_restricted"
+            )
+            | dg.AssetSelection.assets(
+                *(
+                    [name, "raw", t]
+                    for t in ("airport_passengers", "boroughs", "precincts", "holidays", "offence_groups")
+                )
+            ),
+            executor_def=in_process,
+            description="Stage, test and place everything that raw holds.",
+        ),
+        retrain=dg.define_asset_job(
+            f"{name}_retrain",
+            selection=dg.AssetSelection.groups(f"{name}_models"),
+            partitions_def=training_months(area),
+            executor_def=in_process,
+            description="Train every model of one month, folds first, and choose the champion.",
+        ),
+        score=dg.define_asset_job(
+            f"{name}_score",
+            selection=dg.AssetSelection.groups(
+                f"{name}_features", f"{name}_predictions", f"{name}_publishing"
+            ),
+            partitions_def=risk_days(area),
+            executor_def=in_process,
+            description="Features, forecasts, risk and map of one day or a range.",
+        ),
+        evaluate=dg.define_asset_job(
+            f"{name}_evaluate",
+            selection=dg.AssetSelection.groups(f"{name}_evaluation"),
+            executor_def=in_process,
+            description="Compare every model with the truth of the days forecast.",
+        ),
+    )

@@ -1,0 +1,61 @@
+"""One partitions object a grain. https://docs.dagster.io/guides/build/partitions-and-backfills
+
+Belongs here: the three grains of time and how they map onto each other. Does not: which
+partitions a run needs (`runs.py`).
+
+Every start is the study area's fixed first day, never "today minus n": a partition that has been
+made must not vanish because time went by.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import dagster as dg
+
+from htrisk_dagster.study_areas.area import StudyArea
+
+_SINGLE_RUN = dg.BackfillPolicy.single_run()
+
+
+def risk_days(area: StudyArea) -> dg.DailyPartitionsDefinition:
+    """Day the map is for. Tomorrow and the day after are there, so that they can be forecast."""
+    return dg.DailyPartitionsDefinition(
+        start_date=area.first_day.isoformat(), timezone=area.time_zone, end_offset=2
+    )
+
+
+def report_months(area: StudyArea) -> dg.MonthlyPartitionsDefinition:
+    """Month of the report. Publishers release, amend and overlap by report date."""
+    return dg.MonthlyPartitionsDefinition(
+        start_date=area.first_day.replace(day=1).isoformat(),
+        timezone=area.time_zone,
+        end_offset=1,
+    )
+
+
+def training_months(area: StudyArea) -> dg.MonthlyPartitionsDefinition:
+    """Month from whose first day a model is in use: it saw nothing reported since."""
+    return report_months(area)
+
+
+def single_run() -> dg.BackfillPolicy:
+    """One run for a whole range: 14 ms a partition instead of seconds."""
+    return _SINGLE_RUN
+
+
+def months_of(start: date, end: date) -> list[str]:
+    """Keys of the months that hold the days `start` to `end`, both included."""
+    first = start.year * 12 + start.month - 1
+    last = end.year * 12 + end.month - 1
+    return [f"{m // 12:04d}-{m % 12 + 1:02d}-01" for m in range(first, last + 1)]
+
+
+def days_of(start: date, end: date) -> list[str]:
+    """Keys of the days `start` to `end`, both included."""
+    return [(start + timedelta(days=i)).isoformat() for i in range((end - start).days + 1)]
+
+
+def key_dates(keys: list[str]) -> tuple[date, date]:
+    """First and last day named by partition keys that form a range."""
+    return date.fromisoformat(keys[0]), date.fromisoformat(keys[-1])

@@ -1,0 +1,68 @@
+"""Schedules: reports before dawn, tomorrow's risk in the morning, models on the first of the month.
+
+Belongs here: when a job runs, in the study area's own time. Does not: what it runs (`jobs.py`).
+They are off until switched on in the UI: a synthetic city has no tomorrow.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from htrisk_dagster.defs.jobs import AreaJobs
+from htrisk_dagster.study_areas.area import StudyArea
+
+
+def build(area: StudyArea, jobs: AreaJobs) -> list[dg.ScheduleDefinition]:
+    """Schedules of one study area."""
+    zone = ZoneInfo(area.time_zone)
+
+    def local(context: dg.ScheduleEvaluationContext) -> datetime:
+        return context.scheduled_execution_time.astimezone(zone)
+
+    @dg.schedule(
+        job=jobs.refresh,
+        cron_schedule="0 4 * * *",
+        execution_timezone=area.time_zone,
+        name=f"{area.name}_reports_daily",
+    )
+    def reports_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        """Yesterday's month of reports, at 04:00."""
+        day = local(context).date() - timedelta(days=1)
+        return dg.RunRequest(run_key=str(day), partition_key=f"{day:%Y-%m}-01")
+
+    @dg.schedule(
+        job=jobs.place,
+        cron_schedule="30 4 * * *",
+        execution_timezone=area.time_zone,
+        name=f"{area.name}_place_daily",
+    )
+    def place_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        """Staging and grid, at 04:30."""
+        return dg.RunRequest(run_key=str(local(context).date()))
+
+    @dg.schedule(
+        job=jobs.retrain,
+        cron_schedule="0 1 1 * *",
+        execution_timezone=area.time_zone,
+        name=f"{area.name}_retrain_monthly",
+    )
+    def retrain_monthly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        """Models of the month that begins, at 01:00 of its first day."""
+        day = local(context).date()
+        return dg.RunRequest(run_key=f"{day:%Y-%m}", partition_key=f"{day:%Y-%m}-01")
+
+    @dg.schedule(
+        job=jobs.score,
+        cron_schedule="30 5 * * *",
+        execution_timezone=area.time_zone,
+        name=f"{area.name}_score_tomorrow",
+    )
+    def score_tomorrow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        """Tomorrow's risk, at 05:30."""
+        day = local(context).date() + timedelta(days=1)
+        return dg.RunRequest(run_key=str(day), partition_key=str(day))
+
+    return [reports_daily, place_daily, retrain_monthly, score_tomorrow]

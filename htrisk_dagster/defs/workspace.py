@@ -1,0 +1,119 @@
+"""The workspace of a run: settings turned into stores, folders of source files and study areas.
+
+Belongs here: the one object that assets take to find their inputs and outputs. Does not: what is
+done with them. It is the only place where settings meet the science's plain arguments.
+"""
+
+from __future__ import annotations
+
+import calendar
+import logging
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from htrisk_dagster.schemas import ALL_TABLES, raw
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.settings import Settings
+from htrisk_dagster.study_areas.area import SeriesPart, StudyArea, load_area
+from htrisk_dagster.warehouse import catalog as duckdb_catalog
+from htrisk_dagster.warehouse.model_files import ModelFiles
+from htrisk_dagster.warehouse.partitions import Partitions, files_fingerprint
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Stores and sources of one workspace.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where things are kept and where data come from.
+    """
+
+    settings: Settings
+
+    def area(self, name: str) -> StudyArea:
+        """Study area `name`, with the publication lag of the settings if one is set."""
+        area = load_area(name)
+        lag = self.settings.publication_lag_days
+        if lag is None:
+            return area
+        changed = area.publication_lag.model_copy(update={"incidents_days": lag})
+        return area.model_copy(update={"publication_lag": changed})
+
+    def target(self, area: StudyArea) -> tuple[str, SeriesPart]:
+        """Name and declaration of what is forecast."""
+        return area.target(self.settings.target)
+
+    def tables(self, area: str) -> Partitions:
+        """Partitions of the warehouse."""
+        return Partitions(self.settings.warehouse, area)
+
+    def restricted(self, area: str) -> Partitions:
+        """Partitions of the restricted store, a folder only the owner can enter."""
+        self.settings.restricted.mkdir(parents=True, exist_ok=True)
+        self.settings.restricted.chmod(0o700)
+        return Partitions(self.settings.restricted, area)
+
+    def models(self, area: StudyArea) -> ModelFiles:
+        """Fitted models of the area's target."""
+        return ModelFiles(self.settings.warehouse / "models", area.name, self.target(area)[0])
+
+    def maps(self, area: str) -> Path:
+        """Folder of the risk maps."""
+        return self.settings.warehouse / "maps" / area
+
+    def build_catalog(self) -> Path:
+        """Replace `warehouse.duckdb` by one that sees all partitions of now."""
+        public = [t for t in ALL_TABLES if t is not raw.VERIFIED_CASES]
+        return duckdb_catalog.build_catalog(self.settings.warehouse, public)
+
+    def source_folder(self, area: StudyArea, table: Table, months: list[str]) -> Path:
+        """Folder of the publishers' files of `table`: given, written from the seed, or fetched.
+
+        Parameters
+        ----------
+        months : list of str
+            Months that the API is asked for, as partition keys; other origins hold what they hold.
+        """
+        if self.settings.origin == "files":
+            restricted = table is raw.VERIFIED_CASES and self.settings.verified_cases_dir
+            return restricted or _given(self.settings.data_dir)
+        if self.settings.origin == "synthetic":
+            return self._synthetic_city()
+        from htrisk_dagster.sources import live
+
+        token = self.settings.socrata_app_token
+        last = date.fromisoformat(months[-1]) if months else area.first_day
+        return live.fetch(
+            table.name,
+            date.fromisoformat(months[0]) if months else area.first_day,
+            last.replace(day=calendar.monthrange(last.year, last.month)[1]),
+            into=self.settings.workspace / "pulls" / area.name,
+            app_token=token.get_secret_value() if token else None,
+            say=_LOG.info,
+        )
+
+    def source_fingerprint(self, area: StudyArea, table: Table, months: list[str]) -> str:
+        """Digest of the files that `table` would be read from."""
+        from htrisk_dagster.sources import layouts
+
+        folder = self.source_folder(area, table, months)
+        return files_fingerprint(layouts.find_files(folder, table.name))
+
+    def _synthetic_city(self) -> Path:
+        from htrisk_dagster.sources.synthetic_city.city import write_city
+        from htrisk_dagster.sources.synthetic_city.presets import preset_named
+
+        folder = self.settings.workspace / "city"
+        write_city(folder, preset_named(self.settings.preset), self.settings.seed)
+        return folder
+
+
+def _given(folder: Path | None) -> Path:
+    assert folder is not None, "settings refuse origin=files without data_dir"
+    return folder
+

@@ -1,0 +1,1 @@
+"""How good a forecast was: metrics, intervals by week, folds, and the choice of a champion."""

@@ -1,0 +1,117 @@
+"""One model's training: blind folds first, then the fit on everything that is known.
+
+Belongs here: the order of steps and what comes out. Does not: which model, where it is stored,
+or how it is logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from htrisk_dagster.evaluation.backtest import CountsKnownBy, Fold, FoldResult, run_fold
+from htrisk_dagster.features.block import CellDayBlock
+from htrisk_dagster.models.count_distribution import estimate_dispersion
+from htrisk_dagster.models.count_model import CountModel, FitResult, Progress
+
+_LONGEST_WAIT_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Training:
+    """A fitted model and what it did on the folds before.
+
+    Parameters
+    ----------
+    files : dict of str to bytes
+        The model, as `CountModel.to_bytes` gives it.
+    fit : FitResult
+        Of the last fit, on all that was known.
+    folds : tuple of FoldResult
+        In order of time.
+    dispersion : float
+        Size r of the negative binomial, from the forecasts of the folds and their truth.
+    """
+
+    files: dict[str, bytes]
+    fit: FitResult
+    folds: tuple[FoldResult, ...]
+    dispersion: float
+
+
+def waiting_days(incidents: pl.DataFrame, known_before: date) -> int:
+    """Days that 9 in 10 reports take, among those known before a day; 28 at most.
+
+    The newest days are under-counted by the reports still to come. Labels younger than this are
+    left out of training, or a model would learn that incidents are dying out.
+    """
+    known = incidents.filter(pl.col("reported_on") < known_before)
+    delay = (known["reported_on"] - known["occurred_on"]).dt.total_days()
+    ninth = delay.quantile(0.9, "higher")
+    return min(int(ninth or 0), _LONGEST_WAIT_DAYS)
+
+
+def train(
+    make_model: Callable[[], CountModel],
+    block: CellDayBlock,
+    folds: Sequence[Fold],
+    *,
+    counts_known_by: CountsKnownBy,
+    train_stop: date,
+    publication_lag_days: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Training:
+    """Run the folds, then fit on all days before `train_stop`.
+
+    Parameters
+    ----------
+    make_model : callable
+        Returns an unfitted model.
+    block : CellDayBlock
+        Features and the counts known when the model is made, from the first training day on.
+    folds : sequence of Fold
+        Origins, all before `train_stop`.
+    counts_known_by : callable
+        Labels as they stood on a past day.
+    train_stop : date
+        First day whose labels are too young to train on.
+    publication_lag_days, seed, progress
+        As in `run_fold`.
+    """
+    results = tuple(
+        run_fold(
+            make_model,
+            block,
+            fold,
+            counts_known_by=counts_known_by,
+            publication_lag_days=publication_lag_days,
+            seed=seed,
+            progress=progress,
+        )
+        for fold in folds
+    )
+    model = make_model()
+    known = block.between(block.days[0], np.datetime64(train_stop))
+    fit = model.fit(known, seed=seed, progress=progress)
+    truth = np.concatenate([fold_truth(block, f.fold) for f in results])
+    forecast = np.concatenate([f.forecast for f in results])
+    return Training(model.to_bytes(), fit, results, estimate_dispersion(truth, forecast))
+
+
+def fold_truth(block: CellDayBlock, fold: Fold) -> NDArray[np.float32]:
+    """Counts of a fold's test days, shape (D, C)."""
+    test = block.between(np.datetime64(fold.test_start), np.datetime64(fold.test_stop))
+    if test.counts is None:
+        raise ValueError("The truth of a fold is asked of a block without counts.")
+    return test.counts
+
+
+def with_counts(block: CellDayBlock, counts: NDArray[np.float32]) -> CellDayBlock:
+    """`block` with its labels."""
+    return replace(block, counts=counts)

@@ -1,0 +1,92 @@
+"""The risk table: forecast, risk and score of every cell for each day.
+
+Belongs here: how an expected count becomes a probability, intervals, a rank and a band. Does not:
+the forecast itself (`models`), the map (`risk_map`).
+
+Three words stay apart: *forecast* is a count, *risk* a probability, *score* a unitless rank.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from htrisk_dagster.models import count_distribution
+from htrisk_dagster.schemas.predictions import BANDS, CELL_DAY_RISK
+
+# Upper ends of the bands as shares of the cells; DESIGN's area budgets of 0.5, 1 and 5%.
+BAND_SHARES = (0.005, 0.01, 0.05)
+
+
+def risk_table(
+    expected: NDArray[np.float64],
+    days: NDArray[np.datetime64],
+    *,
+    dispersion: float,
+    target: str,
+    model: str,
+    trained_before: date,
+) -> pl.DataFrame:
+    """Risk of each cell and day from expected counts.
+
+    Parameters
+    ----------
+    expected : float64, shape (D, C)
+        Expected reported incidents.
+    days : datetime64[D], shape (D,)
+        Days the forecasts are for.
+    dispersion : float
+        Size r of the negative binomial, infinite for a Poisson count.
+    target, model : str
+        What is forecast, and by which model.
+    trained_before : date
+        The model saw nothing reported on or after this day.
+
+    Returns
+    -------
+    DataFrame
+        `schemas.predictions.CELL_DAY_RISK`, D x C rows in order of day and cell.
+    """
+    n_days, n_cells = expected.shape
+    flat = expected.reshape(-1)
+    rank = daily_rank(expected)
+    lower_50, upper_50 = count_distribution.central_interval(flat, dispersion, 0.50)
+    lower_95, upper_95 = count_distribution.central_interval(flat, dispersion, 0.95)
+    frame = pl.DataFrame(
+        {
+            "risk_on": np.repeat(days.astype("datetime64[D]"), n_cells),
+            "cell_id": np.tile(np.arange(n_cells, dtype=np.int32), n_days),
+            "expected_count": flat,
+            "risk_prob": count_distribution.probability_of_any(flat, dispersion),
+            "lower_50_count": lower_50,
+            "upper_50_count": upper_50,
+            "lower_95_count": lower_95,
+            "upper_95_count": upper_95,
+            "rank": rank.reshape(-1),
+            "band": band_of(rank.reshape(-1), n_cells),
+        }
+    )
+    return CELL_DAY_RISK.conform(
+        frame.with_columns(
+            pl.lit(target).alias("target"),
+            pl.lit(model).alias("model"),
+            pl.lit(trained_before).alias("trained_before"),
+        )
+    )
+
+
+def daily_rank(expected: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Rank of each cell within its day, 1 the highest; a tie goes to the lower cell number."""
+    order = np.argsort(-expected, axis=1, kind="stable")
+    rank = np.empty(expected.shape, dtype=np.int32)
+    np.put_along_axis(rank, order, np.arange(1, expected.shape[1] + 1, dtype=np.int32)[None], axis=1)
+    return rank
+
+
+def band_of(rank: NDArray[np.int32], n_cells: int) -> pl.Series:
+    """Band of each rank: at least one cell in each of the upper bands where cells allow."""
+    edges = [int(np.ceil(share * n_cells)) for share in BAND_SHARES]
+    return pl.Series(np.array(BANDS)[np.searchsorted(edges, rank, side="left")])

@@ -1,0 +1,14 @@
+"""The data dictionary in code: each table's columns, units, grain and warnings, described once."""
+
+from htrisk_dagster.schemas import grid, marts, predictions, raw, staging
+from htrisk_dagster.schemas.table import Table
+
+ALL_TABLES: tuple[Table, ...] = (
+    *raw.TABLES,
+    *staging.TABLES,
+    *marts.TABLES,
+    *grid.TABLES,
+    *predictions.TABLES,
+)
+
+__all__ = ["ALL_TABLES"]

@@ -1,0 +1,131 @@
+"""One typed settings object: where things are kept, which study area, where its data come from.
+
+Belongs here: what a user may set, from `HTRISK_*` variables, a `.env` file or the command line.
+Does not: facts of a place (`study_areas/`), nor anything the science reads by itself: it takes
+values as arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from htrisk_dagster.errors import SettingError
+
+Origin = Literal["synthetic", "files", "api"]
+PREFIX = "HTRISK_"
+
+
+class Settings(BaseSettings):
+    """Settings of one workspace; every field can be given as `HTRISK_<NAME>`.
+
+    Each origin of data has a workspace of its own below `home`, so that an invented city and a
+    real one can never meet in one table, one run history or one comparison.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    area: str = Field("nyc", description="Study area, a file in htrisk_dagster/study_areas.")
+    origin: Origin = Field("synthetic", description="synthetic, files (with data_dir) or api.")
+    data_dir: Path | None = Field(
+        None, description="Folder of publishers' files, for origin=files."
+    )
+    home: Path = Field(Path(".htrisk"), description="Folder that holds one workspace an origin.")
+    target: str | None = Field(
+        None, description="What is forecast; the area's first target if unset."
+    )
+    seed: int = Field(20260101, ge=0, lt=2**31, description="Seed of every random choice.")
+    preset: str = Field("demo", description="Size of the synthetic city: tiny, demo or default.")
+    profile: Literal["quick", "full"] = Field(
+        "quick", description="Training effort: quick for a demonstration, full for use."
+    )
+    history_start: date | None = Field(
+        None, description="Rows before this day are not used; all that are covered if unset."
+    )
+    publication_lag_days: int | None = Field(
+        None, ge=1, le=400, description="Days from report to publication; the area's own if unset."
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None, description="MLflow server; a SQLite file in the workspace if unset."
+    )
+    socrata_app_token: SecretStr | None = Field(None, description="Token for NYC Open Data.")
+    verified_cases_dir: Path | None = Field(
+        None, description="Folder of the restricted verified-case file; data_dir if unset."
+    )
+
+    @model_validator(mode="after")
+    def _files_need_a_folder(self) -> Settings:
+        if self.origin == "files" and self.data_dir is None:
+            raise ValueError("origin=files needs data_dir, the folder that holds the files")
+        return self
+
+    @property
+    def workspace(self) -> Path:
+        """Folder of this origin: warehouse, Dagster's and MLflow's own stores, fetched files."""
+        return (self.home / self.origin).absolute()
+
+    @property
+    def warehouse(self) -> Path:
+        """Folder of the Parquet partitions and of `warehouse.duckdb`."""
+        return self.workspace / "warehouse"
+
+    @property
+    def restricted(self) -> Path:
+        """Folder of verified cases, readable by the owner only."""
+        return self.workspace / "restricted"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of Dagster's run history."""
+        return self.workspace / "dagster"
+
+    @property
+    def mlflow_store(self) -> Path:
+        """Folder of MLflow's database and artifacts."""
+        return self.workspace / "mlflow"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's address: the server set, or the workspace's SQLite file."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.mlflow_store / 'mlflow.db'}"
+
+
+def load_settings(**given: object) -> Settings:
+    """Read settings from the environment, `.env` and keyword arguments, the last winning.
+
+    Raises
+    ------
+    SettingError
+        Where a setting is unknown or a value is not legal; the message names it and the choices.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(
+        k for k in os.environ if k.upper().startswith(PREFIX) and k.upper() not in known
+    )
+    if unknown:
+        raise SettingError(
+            f"Unknown setting {', '.join(unknown)} in the environment. "
+            f"Known settings: {', '.join(sorted(known))}."
+        )
+    try:
+        return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    parts = []
+    for item in error.errors():
+        name = ".".join(str(p) for p in item["loc"]) or "settings"
+        if item["loc"]:
+            parts.append(f"Setting '{name}' has value {item['input']!r}: {item['msg']}.")
+        else:
+            parts.append(f"{item['msg'].removeprefix('Value error, ')}.")
+    return " ".join(parts)

@@ -1,0 +1,183 @@
+"""Rows of a CSV or JSON file as text, every row accounted for.
+
+Belongs here: splitting a file into rows and fields, and telling rows that cannot be split from
+those that can. Does not: which file is which (`layouts`), what a value means (`text_values`).
+
+A reader of CSV either stops at a row with a field too many, or drops or fills fields silently.
+Here such a row is set apart with its number and its neighbours are kept. The contents of a broken
+row are never kept: without its columns nobody can say which part of it describes a person.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+
+from htrisk_dagster.errors import SourceError
+from htrisk_dagster.sources.layouts import Header, Layout, open_file
+
+ROW = "source_row"
+DEFECT = "DEFECT"  # what is wrong with a row as a whole; null where it could be split
+MISSING_MARKERS = ("", "(null)", "na", "n/a", "nan", "null")  # compared in lower case
+
+_FIELD = r'(?:"(?:[^"]|"")*"|[^",]*)'  # RFC 4180, section 2, rules 5 to 7
+_WELL_FORMED = rf"^{_FIELD}(?:,{_FIELD})*$"
+_QUOTED = r'"(?:[^"]|"")*"'
+
+
+def read_rows(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
+    """Rows of a CSV or JSON file with the columns of `layout`, as text.
+
+    Parameters
+    ----------
+    path : Path
+        Plain or gzipped file.
+    header : Header
+        As `layouts.read_header` gave it.
+    layout : Layout
+        Columns to load; no other column leaves the file.
+
+    Returns
+    -------
+    DataFrame
+        `source_row` (1 for the first after the header, empty lines not counted), `DEFECT`, and the
+        columns of `layout` without blanks at the ends; null where missing.
+
+    Raises
+    ------
+    SourceError
+        Where the file cannot be unpacked, or is not JSON though it says so.
+    """
+    try:
+        with open_file(path) as handle:
+            content = handle.read()
+    except (OSError, EOFError) as error:
+        raise SourceError(
+            f"{path} cannot be read to its end ({error}). It was cut short: fetch it again."
+        ) from error
+    read = _csv_rows if header.form == "CSV" else _json_rows
+    rows = read(path, content, header, layout)
+    stripped = [pl.col(name).str.strip_chars() for name in layout.columns]
+    return rows.select(
+        pl.col(ROW).cast(pl.Int64),
+        pl.col(DEFECT).cast(pl.String),
+        *(
+            pl.when(~text.str.to_lowercase().is_in(MISSING_MARKERS)).then(text).name.keep()
+            for text in stripped
+        ),
+    )
+
+
+def _csv_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl.DataFrame:
+    # Lossy: one byte that is not UTF-8 must not cost the file.
+    text = content.decode("utf-8-sig", errors="replace")
+    lines = pl.read_lines(io.BytesIO(text.encode())).to_series().slice(1)
+    lines = _whole_records(lines.filter(lines.str.strip_chars() != ""), len(header.names))
+    records = (
+        pl.DataFrame({"record": lines})
+        .with_row_index(ROW, offset=1)
+        .with_columns(_defect(len(header.names)))
+    )
+    good = records.filter(pl.col(DEFECT).is_null())
+    places = [header.names.index(header.published[name]) for name in layout.columns]
+    fields = _split(good["record"], len(header.names), places).rename(
+        dict(zip(map(str, places), layout.columns, strict=True))
+    )
+    if fields.height != good.height:
+        raise SourceError(
+            f"{path}: {good.height} rows were split into {fields.height}. "
+            "Report this file: no row of it was used."
+        )
+    broken = records.filter(pl.col(DEFECT).is_not_null()).drop("record")
+    split = pl.concat([good.drop("record"), fields], how="horizontal")
+    return pl.concat([split, broken], how="diagonal").sort(ROW)
+
+
+def _defect(n_fields: int) -> pl.Expr:
+    """Say what is wrong with a record as a whole, null where it has `n_fields` fields."""
+    record = pl.col("record")
+    found = record.str.replace_all(_QUOTED, "").str.count_matches(",", literal=True) + 1
+    well_formed = ~record.str.contains('"', literal=True) | record.str.contains(_WELL_FORMED)
+    return (
+        pl.when(~well_formed)
+        .then(pl.lit("a quotation mark that is not closed"))
+        .when(found != n_fields)
+        .then(pl.format("{} fields, the header has {}", found, pl.lit(n_fields)))
+        .alias(DEFECT)
+    )
+
+
+def _whole_records(lines: pl.Series, n_fields: int) -> pl.Series:
+    """Join lines that a line break inside quotation marks has cut.
+
+    A line with an odd number of quotation marks opens or closes such a field. Two of them are
+    joined, with what lies between, only where that gives one whole record and swallows no line
+    that is a record by itself: a stray mark must not cost its neighbours.
+    """
+    odd = (lines.str.count_matches('"', literal=True) % 2 == 1).arg_true().to_list()
+    if len(odd) < 2:
+        return lines
+    is_whole = _is_whole(lines, n_fields)
+    joined: dict[int, str] = {}
+    inside: set[int] = set()
+    for first, last in pairwise(odd):
+        if first in inside or is_whole.slice(first + 1, last - first - 1).any():
+            continue
+        record = "\n".join(lines.slice(first, last - first + 1))
+        if _is_whole(pl.Series([record]), n_fields).item():
+            joined[first] = record
+            inside.update(range(first + 1, last + 1))
+    numbers = pl.Series(range(len(lines)))
+    replaced = numbers.replace_strict(joined, default=None, return_dtype=pl.String)
+    return replaced.fill_null(lines).filter(~numbers.is_in(list(inside)))
+
+
+def _is_whole(records: pl.Series, n_fields: int) -> pl.Series:
+    return pl.DataFrame({"record": records}).select(_defect(n_fields).is_null()).to_series()
+
+
+def _split(records: pl.Series, n_fields: int, places: list[int]) -> pl.DataFrame:
+    """Fields number `places` of well-formed records, named by their number."""
+    names = [str(i) for i in range(n_fields)]
+    if records.is_empty():
+        return pl.DataFrame(schema={str(i): pl.String for i in places})
+    table = io.BytesIO(records.str.join("\n").item().encode())
+    return pl.read_csv(table, has_header=False, schema=dict.fromkeys(names, pl.String)).select(
+        str(i) for i in places
+    )
+
+
+def _json_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl.DataFrame:
+    """Rows of a list of objects, the shape in which Socrata answers."""
+    # A key that the first rows lack is null there: the API spells it in lower case.
+    keys = {header.published.get(name, name.lower()): name for name in layout.columns}
+    schema = dict.fromkeys(keys, pl.String)
+    try:
+        rows = pl.read_json(io.BytesIO(content), schema=schema)
+        rows = rows.with_columns(pl.lit(None, pl.String).alias(DEFECT))
+    except pl.exceptions.PolarsError:
+        rows = _json_rows_one_by_one(path, content, list(keys))
+    return rows.with_row_index(ROW, offset=1).rename(keys)
+
+
+def _json_rows_one_by_one(path: Path, content: bytes, keys: list[str]) -> pl.DataFrame:
+    """Read the list again when an element of it is no object, and set that element apart."""
+    try:
+        answer = json.loads(content)
+    except ValueError as error:
+        raise SourceError(f"{path} is not whole JSON ({error}). Fetch it again.") from error
+    if not isinstance(answer, list):
+        raise SourceError(f"{path} is not a list of rows. Fetch it again.")
+    objects = [row if isinstance(row, dict) else {} for row in answer]
+    defects = [None if isinstance(row, dict) else "no object" for row in answer]
+    columns = {key: [_as_text(row.get(key)) for row in objects] for key in keys}
+    schema = {**dict.fromkeys(keys, pl.String), DEFECT: pl.String}
+    return pl.DataFrame({**columns, DEFECT: defects}, schema=schema)
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None or isinstance(value, dict | list) else str(value)

@@ -1,0 +1,89 @@
+"""What the three police files have in common: when, where, and the rules for both.
+
+Belongs here: columns and rules shared by complaints, felonies and shootings, and by any file with
+a point. Does not: a publisher's column names (each source's module), offence groups (staging).
+
+A row without a point is good: its day and offence count, its place is missing. `(0, 0)` and a
+missing half are such rows. A point elsewhere outside the city is an error of geocoding and the row
+is refused, since its precinct and borough cannot be trusted either.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from htrisk_dagster.sources.quarantine import FileFacts, Rule
+from htrisk_dagster.sources.text_values import (
+    is_unreadable,
+    local_instant,
+    number,
+    seconds_of_day,
+    to_utc,
+    whole_number,
+)  # fmt: skip
+
+_ABSENT = {"offence_code": pl.Int32, "offence_detail_code": pl.Int32, "law_category": pl.String,
+           "borough": pl.String, "precinct": pl.Int32}  # fmt: skip
+
+
+def with_time(rows: pl.DataFrame, on: pl.Expr, clock: pl.Expr, time_zone: str) -> pl.DataFrame:
+    """Add `occurred_on`, `occurred_at` (naive UTC) and `clock_unreadable`.
+
+    Parameters
+    ----------
+    on : Expr
+        Local day.
+    clock : Expr
+        Text of the local time; midnight where it is missing.
+    """
+    seconds = seconds_of_day(rows.select(clock).to_series()).alias("clock_seconds")
+    return rows.with_columns(on.alias("occurred_on"), seconds).with_columns(
+        to_utc(local_instant(pl.col("occurred_on"), pl.col("clock_seconds")), time_zone).alias(
+            "occurred_at"
+        ),
+        (clock.is_not_null() & pl.col("clock_seconds").is_null()).alias("clock_unreadable"),
+    )
+
+
+def with_place(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `lon` and `lat` in degrees from LONGITUDE and LATITUDE, both null where missing or 0."""
+    lon, lat = number("LONGITUDE"), number("LATITUDE")
+    has_point = lon.is_not_null() & lat.is_not_null() & ((lon != 0) | (lat != 0))
+    return rows.with_columns(
+        pl.when(has_point).then(lon).alias("lon"), pl.when(has_point).then(lat).alias("lat")
+    )
+
+
+def with_absent_columns(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add, as missing, the columns of an incident that this publisher does not give."""
+    absent = {name: dtype for name, dtype in _ABSENT.items() if name not in rows.columns}
+    return rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in absent.items())
+
+
+def clock_rule(column: str) -> Rule:
+    """Refuse a time of day that is there but cannot be read."""
+    return Rule("time_unreadable", column, pl.col("clock_unreadable"),
+                "The time of day is none.")  # fmt: skip
+
+
+def code_rule(column: str) -> Rule:
+    """Refuse a code that is there but is no whole number."""
+    return Rule("code_not_a_number", column, is_unreadable(column, whole_number(column)),
+                "A code or precinct must be a whole number.")  # fmt: skip
+
+
+def place_rules(facts: FileFacts) -> tuple[Rule, ...]:
+    """Refuse coordinates that are no numbers, and points outside the bounding box."""
+    box = facts.bounding_box
+    outside = (
+        "The point lies outside the study area's bounding box, "
+        f"longitude {box.west} to {box.east}, latitude {box.south} to {box.north}."
+    )
+    return (
+        *(Rule("coordinate_not_a_number", name, is_unreadable(name, number(name)),
+               "A coordinate must be a number of degrees.") for name in ("LATITUDE", "LONGITUDE")),
+        Rule("point_outside_city", "LATITUDE",
+             ~pl.col("lat").is_between(box.south, box.north), outside),
+        Rule("point_outside_city", "LONGITUDE",
+             ~pl.col("lon").is_between(box.west, box.east), outside),
+    )  # fmt: skip

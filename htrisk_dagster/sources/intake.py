@@ -1,0 +1,215 @@
+"""From a folder of publishers' files to one raw table: rows kept, rows refused, files read.
+
+Belongs here: which parser reads which table, and the account of every row. Does not: recognising
+files (`layouts`), a source's columns and rules (its module), removing repeats (staging).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from htrisk_dagster.errors import SourceError
+from htrisk_dagster.schemas import raw
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.sources import (
+    airport_passengers,
+    boundaries,
+    layouts,
+    nypd_complaints,
+    nypd_felonies,
+    nypd_shootings,
+    permitted_events,
+    transit_ridership,
+    verified_cases,
+)  # fmt: skip
+from htrisk_dagster.sources.file_rows import read_rows
+from htrisk_dagster.sources.quarantine import FileFacts, Parsed, mark_refused
+from htrisk_dagster.study_areas.area import BoundingBox
+
+NEW_YORK = BoundingBox(west=-74.30, south=40.47, east=-73.65, north=40.95)
+_REFUSAL = ("rule", "column", "value", "reason")
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What was read for one raw table.
+
+    Parameters
+    ----------
+    kept : DataFrame
+        The source's table; no rows where no file was found.
+    quarantined : DataFrame
+        `raw.quarantine`, one row a refused row.
+    files : DataFrame
+        `raw.intake`, one row a file; no rows where no file was found.
+    """
+
+    kept: pl.DataFrame
+    quarantined: pl.DataFrame
+    files: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Source:
+    table: Table
+    parse: Callable[[pl.DataFrame, FileFacts], Parsed]
+    day: str | None = None  # column with the day a row speaks of
+    row_key: str | None = None  # column that may not repeat over all files
+    reshape: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    is_restricted: bool = False  # no value may go into the quarantine table
+
+
+_SOURCES = {
+    source.table.name: source
+    for source in (
+        _Source(raw.COMPLAINTS, nypd_complaints.parse, "occurred_on"),
+        _Source(raw.FELONIES, nypd_felonies.parse, "occurred_on"),
+        _Source(raw.SHOOTINGS, nypd_shootings.parse, "occurred_on"),
+        _Source(raw.PERMITTED_EVENTS, permitted_events.parse, "starts_on"),
+        _Source(raw.AIRPORT_PASSENGERS, airport_passengers.parse, "month_on", "month_on"),
+        _Source(raw.TRANSIT_RIDERSHIP, transit_ridership.parse, "ridden_on", "ridden_on",
+                transit_ridership.by_service),
+        _Source(raw.BOROUGHS, boundaries.parse_boroughs, row_key="borough"),
+        _Source(raw.PRECINCTS, boundaries.parse_precincts, row_key="precinct"),
+        _Source(raw.VERIFIED_CASES, verified_cases.parse, "reported_on", is_restricted=True),
+    )
+}  # fmt: skip
+
+
+def read(
+    table_name: str, folder: Path, *, time_zone: str, bounding_box: BoundingBox = NEW_YORK
+) -> Intake:
+    """Read every file of one raw table in `folder` and below it.
+
+    Parameters
+    ----------
+    table_name : str
+        Name of a table of `schemas.raw` that comes from files.
+    folder : Path
+        Folder of the publishers' files.
+    time_zone : str
+        IANA name of the zone in which the publishers write times.
+    bounding_box : BoundingBox
+        Box in degrees; a point outside it is an error of geocoding.
+
+    Returns
+    -------
+    Intake
+        Without rows where the folder holds no file of the table.
+
+    Raises
+    ------
+    SourceError
+        Where the folder or table does not exist, or a file is unusable as a whole.
+    """
+    paths = layouts.find_files(folder, table_name)
+    source = _SOURCES[table_name]
+    if not paths:
+        return Intake(source.table.empty(), raw.QUARANTINE.empty(), raw.INTAKE.empty())
+    parts = [_read_file(source, path, folder, time_zone, bounding_box) for path in paths]
+    rows = _refuse_repeated_keys(source, pl.concat(part.rows for part in parts))
+    kept = rows.filter(pl.col("rule").is_null())
+    refused = rows.filter(pl.col("rule").is_not_null())
+    reshaped = kept if source.reshape is None else source.reshape(kept.drop(_REFUSAL))
+    return Intake(
+        kept=source.table.conform(reshaped),
+        quarantined=raw.QUARANTINE.conform(_quarantined(source, refused)),
+        files=raw.INTAKE.conform(_account(source, parts, kept, refused)),
+    )
+
+
+@dataclass(frozen=True)
+class _FilePart:
+    source_file: str
+    layout: str
+    sha256: str
+    rows: pl.DataFrame
+
+
+def _read_file(
+    source: _Source, path: Path, folder: Path, time_zone: str, bounding_box: BoundingBox
+) -> _FilePart:
+    header = layouts.recognise(path, source.table.name)
+    if header is None:
+        raise SourceError(f"{path} changed while it was read. Run again when it is complete.")
+    layout = layouts.LAYOUTS[source.table.name]
+    read_file = boundaries.read_features if header.form == "GeoJSON" else read_rows
+    facts = FileFacts(time_zone, bounding_box, _pulled_on(path))
+    parsed = source.parse(read_file(path, header, layout), facts)
+    name = path.relative_to(folder).as_posix()
+    rows = mark_refused(parsed, header.published).with_columns(
+        pl.lit(name).alias("source_file"), pl.lit(facts.pulled_on).alias("pulled_on")
+    )
+    # The publisher's text is in upper case and ends here; only typed columns go on.
+    typed = rows.select(column for column in rows.columns if column != column.upper())
+    with path.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    return _FilePart(name, header.layout_name, digest, typed)
+
+
+def _pulled_on(path: Path) -> date:
+    """Day of the file, UTC: a file that is read again gives the same rows."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+
+
+def _refuse_repeated_keys(source: _Source, rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep, of the good rows with one key, that of the newest file, then the last in it."""
+    if source.row_key is None:
+        return rows
+    by_age = rows.with_row_index("place").sort("pulled_on", "source_file", "source_row")
+    is_newest = pl.struct(source.row_key, "rule").is_last_distinct()
+    is_repeated = pl.col("rule").is_null() & ~is_newest
+    refusal = {
+        "rule": pl.lit("repeated_key"),
+        # The column that the key is read from comes first in its layout.
+        "column": pl.lit(layouts.LAYOUTS[source.table.name].required[0]),
+        "value": pl.col(source.row_key).cast(pl.String),
+        "reason": pl.lit("Another row gives the same; that of the newest file is kept."),
+    }
+    marked = by_age.with_columns(
+        pl.when(is_repeated).then(text).otherwise(name).alias(name)
+        for name, text in refusal.items()
+    )
+    return marked.sort("place").drop("place")
+
+
+def _quarantined(source: _Source, refused: pl.DataFrame) -> pl.DataFrame:
+    value = pl.lit(None, pl.String) if source.is_restricted else pl.col("value")
+    return refused.with_columns(pl.lit(source.table.name).alias("source"), value.alias("value"))
+
+
+def _account(
+    source: _Source, parts: list[_FilePart], kept: pl.DataFrame, refused: pl.DataFrame
+) -> pl.DataFrame:
+    """One row a file; that rows read are rows kept plus rows refused is asserted."""
+    files = pl.DataFrame(
+        [(p.source_file, p.layout, p.sha256, p.rows.height) for p in parts],
+        schema={"source_file": pl.String, "layout": pl.String, "sha256": pl.String,
+                "rows_read_count": pl.Int64},
+        orient="row",
+    )  # fmt: skip
+    day = pl.lit(None, pl.Date) if source.day is None else pl.col(source.day)
+    kept_by_file = kept.group_by("source_file").agg(
+        pl.len().alias("rows_kept_count"), day.min().alias("first_on"), day.max().alias("last_on")
+    )
+    refused_by_file = refused.group_by("source_file").agg(pl.len().alias("rows_quarantined_count"))
+    account = (
+        files.join(kept_by_file, on="source_file", how="left", maintain_order="left")
+        .join(refused_by_file, on="source_file", how="left", maintain_order="left")
+        .with_columns(
+            pl.lit(source.table.name).alias("source"),
+            pl.col("rows_kept_count", "rows_quarantined_count").fill_null(0),
+        )
+    )
+    lost = account.filter(
+        pl.col("rows_read_count") != pl.col("rows_kept_count") + pl.col("rows_quarantined_count")
+    )
+    if lost.height:
+        raise AssertionError(f"rows read are not rows kept plus rows refused: {lost.to_dicts()}")
+    return account

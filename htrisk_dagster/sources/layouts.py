@@ -1,0 +1,231 @@
+"""Which publisher's file is which: recognised by the names in its header, never by its own name.
+
+Belongs here: the columns each raw table is read from, how a header is read cheaply, and the search
+of a folder. Does not: reading rows (`file_rows`), what a value means (one module a source).
+
+Headers differ in spelling only: the CSV export says `Start Date/Time`, the API `start_date_time`.
+Both become `START_DATE_TIME` here, so one list of names serves every layout of a table.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Literal
+
+from htrisk_dagster.errors import SourceError
+
+Form = Literal["CSV", "JSON", "GeoJSON"]
+SUFFIXES: dict[str, Form] = {
+    ".csv": "CSV", ".csv.gz": "CSV", ".json": "JSON", ".json.gz": "JSON",
+    ".geojson": "GeoJSON", ".geojson.gz": "GeoJSON",
+}  # fmt: skip
+LOOKS_LIKE = 0.6  # share of a table's columns from which a file is taken for that table
+_CHUNK = 1 << 16
+_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:')
+_PROPERTIES = re.compile(r'"properties"\s*:\s*\{([^{}]*)\}')
+
+# Spellings that the publishers themselves use for one column.
+_SAME_COLUMN = {
+    "BORONAME": "BOROUGH",
+    "BORO_NAME": "BOROUGH",
+    "BUSES_TOTAL_ESTIMATED_RIDERSIP": "BUSES_TOTAL_ESTIMATED_RIDERSHIP",  # the API's own spelling
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Columns that a raw table is read from, in the spelling of `normalise`.
+
+    Parameters
+    ----------
+    table : str
+        Name of the raw table.
+    required : tuple of str
+        Columns that every row fills; a file of any form must have them.
+    nullable : tuple of str
+        Columns that may be empty. A CSV must have them; JSON leaves a key out where it is null.
+    not_with : tuple of str
+        Beginnings of columns that say that the file is of a finer grain than this table.
+    """
+
+    table: str
+    required: tuple[str, ...]
+    nullable: tuple[str, ...] = ()
+    not_with: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is read; all others are never loaded."""
+        return self.required + self.nullable
+
+
+LAYOUTS = {
+    layout.table: layout
+    for layout in (
+        Layout(
+            "complaints",
+            ("CMPLNT_NUM", "CMPLNT_FR_DT", "RPT_DT"),
+            ("CMPLNT_FR_TM", "KY_CD", "PD_CD", "OFNS_DESC", "LAW_CAT_CD", "BORO_NM", "ADDR_PCT_CD",
+             "LATITUDE", "LONGITUDE"),
+        ),
+        Layout(
+            "felonies",
+            ("OCCURRENCE_DATE", "OFFENSE"),
+            ("SECTOR", "PRECINCT", "LATITUDE", "LONGITUDE"),
+        ),
+        Layout(
+            "shootings",
+            ("INCIDENT_KEY", "OCCUR_DATE"),
+            ("OCCUR_TIME", "BORO", "PRECINCT", "LATITUDE", "LONGITUDE"),
+        ),
+        Layout(
+            "permitted_events",
+            ("EVENT_ID", "START_DATE_TIME", "END_DATE_TIME", "EVENT_TYPE"),
+            ("EVENT_AGENCY", "EVENT_BOROUGH", "POLICE_PRECINCT"),
+        ),
+        Layout("airport_passengers", ("ACTIVITY_PERIOD", "REVENUE_PASSENGER_VOLUME")),
+        Layout(
+            "transit_ridership",
+            ("DATE",),
+            ("SUBWAYS_TOTAL_ESTIMATED_RIDERSHIP", "BUSES_TOTAL_ESTIMATED_RIDERSHIP",
+             "LIRR_TOTAL_ESTIMATED_RIDERSHIP", "METRO_NORTH_TOTAL_ESTIMATED_RIDERSHIP",
+             "ACCESS_A_RIDE_TOTAL_SCHEDULED_TRIPS", "BRIDGES_AND_TUNNELS_TOTAL_TRAFFIC",
+             "STATEN_ISLAND_RAILWAY_TOTAL_ESTIMATED_RIDERSHIP"),
+        ),
+        Layout("boroughs", ("BOROUGH",), not_with=("NTA", "CDTA", "PRECINCT", "CT20", "TRACT")),
+        Layout("precincts", ("PRECINCT",)),
+        Layout(
+            "verified_cases",
+            ("INCIDENT_REPORTING_DATE",),
+            ("TYPE", "SECTOR", "LOCATION_TYPE", "LATITUDE", "LONGITUDE"),
+        ),
+    )
+}  # fmt: skip
+_AREAS = ("boroughs", "precincts")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the beginning of a file says of it.
+
+    Parameters
+    ----------
+    form : str
+        CSV, JSON or GeoJSON.
+    names : tuple of str
+        The publisher's own names, in file order. Of a JSON file, those in its first 64 KiB.
+    """
+
+    form: Form
+    names: tuple[str, ...]
+
+    @property
+    def published(self) -> dict[str, str]:
+        """Normalised name to the publisher's own, the first where two are the same."""
+        return {normalise(name): name for name in reversed(self.names)}
+
+    @property
+    def layout_name(self) -> str:
+        """Layout in words, for the intake table."""
+        return f"CSV, {len(self.names)} columns" if self.form == "CSV" else self.form
+
+
+def normalise(name: str) -> str:
+    """Spell a column's name the one way used here: upper case, one underscore between words."""
+    spelt = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+    return _SAME_COLUMN.get(spelt, spelt)
+
+
+def open_file(path: Path) -> BufferedIOBase:
+    """Open a plain or gzipped file for reading its content."""
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def read_header(path: Path) -> Header | None:
+    """Read the names of a file's columns without reading its rows.
+
+    Returns
+    -------
+    Header or None
+        None where the file has none of the forms in `SUFFIXES`.
+
+    Raises
+    ------
+    SourceError
+        Where the file cannot be opened or unpacked.
+    """
+    form = next((f for suffix, f in SUFFIXES.items() if path.name.lower().endswith(suffix)), None)
+    if form is None:
+        return None
+    try:
+        with open_file(path) as handle:
+            return Header(form, tuple(_names(form, handle)))
+    except (OSError, EOFError) as error:
+        raise SourceError(
+            f"{path} cannot be read ({error}). Fetch it again, or take it out of the folder."
+        ) from error
+
+
+def _names(form: Form, handle: BufferedIOBase) -> Iterable[str]:
+    if form == "CSV":
+        line = handle.readline(_CHUNK).decode("utf-8-sig", errors="replace")
+        return next(csv.reader([line]), [])
+    text = handle.read(_CHUNK).decode("utf-8", errors="replace")
+    if form == "JSON":
+        return dict.fromkeys(_KEY.findall(text))
+    # The first feature's properties may come after a coastline of half a megabyte.
+    while (found := _PROPERTIES.search(text)) is None:
+        more = handle.read(_CHUNK)
+        if not more:
+            return []
+        text = text[-_CHUNK:] + more.decode("utf-8", errors="replace")
+    return _KEY.findall(found[1])
+
+
+def recognise(path: Path, table: str) -> Header | None:
+    """Header of a file of `table`; None where the file is something else.
+
+    Raises
+    ------
+    SourceError
+        Where the file has at least 60% of the table's columns but lacks one that is needed, or
+        cannot be opened.
+    """
+    header, layout = read_header(path), LAYOUTS[table]
+    if header is None or (header.form == "GeoJSON") != (table in _AREAS):
+        return None
+    names = set(header.published)
+    if any(name.startswith(layout.not_with) for name in names if layout.not_with):
+        return None
+    if len(names.intersection(layout.columns)) < LOOKS_LIKE * len(layout.columns):
+        return None
+    needed = layout.columns if header.form == "CSV" else layout.required
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise SourceError(
+            f"{path} looks like a file of {table}, but lacks the columns {', '.join(missing)}. "
+            f"It has: {', '.join(header.names)}. Fetch it again, or take it out of the folder."
+        )
+    return header
+
+
+def find_files(folder: Path, table: str) -> list[Path]:
+    """Files of `table` in `folder` and below it, in order of path.
+
+    Raises
+    ------
+    SourceError
+        Where there is no such folder or table, or a file is unusable (see `recognise`).
+    """
+    if table not in LAYOUTS:
+        raise SourceError(f"No file holds the table '{table}'. There are: {', '.join(LAYOUTS)}.")
+    if not folder.is_dir():
+        raise SourceError(f"There is no folder {folder}. Set the folder of the publishers' files.")
+    paths = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
+    return [path for path in paths if recognise(path, table) is not None]

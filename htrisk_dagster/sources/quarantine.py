@@ -1,0 +1,136 @@
+"""Named rules that refuse a row, and the engine that applies them: first broken rule wins.
+
+Belongs here: `Rule`, what a source's parser is given and gives, and the marking of refused rows.
+Does not: the rules of a source (its own module), collecting files (`intake`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from htrisk_dagster.sources.file_rows import DEFECT
+from htrisk_dagster.study_areas.area import BoundingBox
+
+EARLIEST_DAY = date(2000, 1, 1)
+VALUE_LENGTH = 80
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One reason to refuse a row.
+
+    Parameters
+    ----------
+    name : str
+        Name in the quarantine table.
+    column : str
+        Column of text whose value is shown, in the spelling of `layouts.normalise`.
+    broken : Expr
+        True where the row breaks the rule; null counts as kept.
+    reason : str
+        One sentence.
+    """
+
+    name: str
+    column: str
+    broken: pl.Expr
+    reason: str
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a parser may know beside the rows.
+
+    Parameters
+    ----------
+    time_zone : str
+        IANA name of the zone in which the publisher writes times.
+    bounding_box : BoundingBox
+        Box in degrees outside which a point is an error of geocoding.
+    pulled_on : date
+        Day of the file, UTC.
+    """
+
+    time_zone: str
+    bounding_box: BoundingBox
+    pulled_on: date
+
+    @property
+    def last_day(self) -> date:
+        """Last day the file can speak of: a day later than UTC's where clocks are ahead of it."""
+        return self.pulled_on + timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Rows of one file with the table's columns beside the text, and the rules to judge them by."""
+
+    rows: pl.DataFrame
+    rules: tuple[Rule, ...]
+
+
+RAGGED_ROW = Rule(
+    "ragged_row", DEFECT, pl.col(DEFECT).is_not_null(),
+    "The row cannot be split into the header's fields.",
+)  # fmt: skip
+
+
+def mark_refused(parsed: Parsed, published: dict[str, str]) -> pl.DataFrame:
+    """Say of each row which rule it breaks first.
+
+    Parameters
+    ----------
+    parsed : Parsed
+        Rows and rules; `RAGGED_ROW` is applied before them.
+    published : dict
+        Normalised name of a column to the publisher's own.
+
+    Returns
+    -------
+    DataFrame
+        The rows, in order, with `rule`, `column`, `value` and `reason`; all null where kept.
+    """
+    rules = (RAGGED_ROW, *parsed.rules)
+    broken = [rule.broken.fill_null(value=False) for rule in rules]
+    first = pl.coalesce(
+        pl.when(is_broken).then(pl.lit(i, pl.Int16)) for i, is_broken in enumerate(broken)
+    )
+    marked = parsed.rows.with_columns(first.alias("broken_rule"))
+    number = pl.col("broken_rule")
+    names = [rule.name for rule in rules]
+    columns = [published.get(rule.column, "whole row") for rule in rules]
+    values = (pl.when(number == i).then(pl.col(rule.column)) for i, rule in enumerate(rules))
+    return marked.with_columns(
+        _nth(names).alias("rule"),
+        _nth(columns).alias("column"),
+        pl.coalesce(values).str.slice(0, VALUE_LENGTH).alias("value"),
+        _nth([rule.reason for rule in rules]).alias("reason"),
+    ).drop("broken_rule")
+
+
+def _nth(texts: Sequence[str]) -> pl.Expr:
+    by_number = dict(enumerate(texts))
+    return pl.col("broken_rule").replace_strict(by_number, default=None, return_dtype=pl.String)
+
+
+def day_rules(what: str, column: str, on: str, facts: FileFacts) -> tuple[Rule, ...]:
+    """Rules for the day `on` read from `column`: there, since 2000, and not after the file.
+
+    Parameters
+    ----------
+    what : str
+        `occurrence` or `report`, the beginning of each rule's name.
+    """
+    day = pl.col(on)
+    return (
+        Rule(f"{what}_date_unreadable", column, day.is_null(),
+             f"The day of the {what} is missing or is no date."),
+        Rule(f"{what}_before_2000", column, day < EARLIEST_DAY,
+             f"The day of the {what} lies before {EARLIEST_DAY}."),
+        Rule(f"{what}_after_file", column, day > facts.last_day,
+             f"The day of the {what} lies after {facts.pulled_on}, the day of the file."),
+    )  # fmt: skip

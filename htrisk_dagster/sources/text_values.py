@@ -1,0 +1,95 @@
+"""Typed values from publishers' text: days, clocks, numbers, identifiers, local time to UTC.
+
+Belongs here: Polars expressions that read one text column, null where the text cannot be read.
+Does not: whether a value is plausible (`quarantine` and each source), splitting (`file_rows`).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+_CLOCK = r"^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(?:([AaPp])\.?[Mm]\.?)?$"
+_LAST_SECOND = 24 * 3600 - 1
+
+
+def day(column: str) -> pl.Expr:
+    """Day of `9/9/2015`, `10/02/2015 12:11:00 PM`, `2017-11-18 19:00:00` or ISO 8601 text."""
+    date_part = pl.col(column).str.extract(r"^([^T\s]+)")
+    return pl.coalesce(
+        date_part.str.to_date("%m/%d/%Y", strict=False),
+        date_part.str.to_date("%Y-%m-%d", strict=False),
+    )
+
+
+def clock_part(column: str) -> pl.Expr:
+    """Text of the time of day in a date-time text; null where it has none."""
+    return pl.col(column).str.extract(r"^[^T\s]+[T\s]+(.*)$")
+
+
+def seconds_of_day(clock: pl.Series) -> pl.Series:
+    """Seconds since local midnight of `2:17:00`, `14:50` or `02:30:00 AM`; null where none.
+
+    `24:00:00`, which the NYPD uses, is read as the last second of the published day, so that the
+    day of the incident stays the one that was published.
+    """
+    # A series and not an expression: Polars would match the pattern anew for each of its parts.
+    groups = clock.str.extract_groups(_CLOCK).struct.unnest()
+    parts = groups.select(
+        pl.nth(0).cast(pl.Int32).alias("hour"),
+        pl.nth(1).cast(pl.Int32).alias("minute"),
+        pl.nth(2).cast(pl.Int32).fill_null(0).alias("second"),
+        pl.nth(3).str.to_uppercase().alias("half"),
+    )
+    hour, minute, second, half = (pl.col(name) for name in parts.columns)
+    is_24 = half.is_null()
+    hour_24 = pl.when(is_24).then(hour).otherwise(hour % 12 + 12 * (half == "P").cast(pl.Int32))
+    is_end_of_day = is_24 & (hour == 24) & (minute == 0) & (second == 0)
+    legal_hour = pl.when(is_24).then(hour <= 23).otherwise(hour.is_between(1, 12))
+    seconds = (
+        pl.when(is_end_of_day)
+        .then(_LAST_SECOND)
+        .when(legal_hour & (minute < 60) & (second < 60))
+        .then(hour_24 * 3600 + minute * 60 + second)
+    )
+    return parts.select(seconds).to_series()
+
+
+def local_instant(on: pl.Expr, seconds: pl.Expr) -> pl.Expr:
+    """Local date-time from a day and seconds since midnight; midnight where `seconds` is null."""
+    return on.cast(pl.Datetime("us")) + pl.duration(seconds=seconds.fill_null(0))
+
+
+def to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
+    """Naive UTC of a naive local time.
+
+    An hour that happens twice in autumn is its first; one that spring skips is an hour later.
+    """
+    in_zone = pl.coalesce(
+        shifted.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+        for shifted in (local, local + pl.duration(hours=1))
+    )
+    return in_zone.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+
+def number(column: str) -> pl.Expr:
+    """Read a number such as `40.828`, `40,086` or `75.0`; null where the text is none or not finite."""
+    value = pl.col(column).str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+    return pl.when(value.is_finite()).then(value)
+
+
+def whole_number(column: str, dtype: type[pl.Int32] | type[pl.Int64] = pl.Int32) -> pl.Expr:
+    """Whole number of `75`, `75.0` or `40,086`; null where the text is none."""
+    value = number(column)
+    return pl.when(value == value.floor()).then(value).cast(dtype, strict=False)
+
+
+def is_unreadable(column: str, parsed: pl.Expr) -> pl.Expr:
+    """Whether a text is there but gave no value."""
+    return pl.col(column).is_not_null() & parsed.is_null()
+
+
+def identifier(column: str) -> pl.Expr:
+    """Read the publisher's number as text; `522,575,447` and `522575447.0` become `522575447`."""
+    text = pl.col(column)
+    plain = text.str.replace(r"\.0+$", "").str.replace_all(",", "", literal=True)
+    return pl.when(text.str.contains(r"^[\d,]+(\.0+)?$")).then(plain).otherwise(text)

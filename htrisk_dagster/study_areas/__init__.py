@@ -1,0 +1,1 @@
+"""One declarative file a place: boundary, CRS, grid, sources, offence groups, target."""

@@ -1,0 +1,148 @@
+"""The shape of a study area's file, and how one is read.
+
+Belongs here: the validated fields of `<name>.toml`. Does not: any particular place (the TOML
+files beside this module), nor code that acts on a field.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from htrisk_dagster.errors import SettingError
+
+FOLDER = Path(__file__).parent
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GridPart(_Part):
+    """Projected CRS, cell size in metres, and the least share of land that makes a cell."""
+
+    crs: str
+    cell_size_m: int = Field(ge=100, le=5000)
+    minimum_land_share: float = Field(gt=0, le=1)
+
+
+class BoundingBox(_Part):
+    """Box in degrees, WGS 84; a point outside it is an error of geocoding."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+class OffenceGroup(_Part):
+    """Offences of one group, by key code, or by label where a file has no codes.
+
+    Groups are tried in file order. `is_discovered` marks what the police find by being there.
+    """
+
+    codes: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+    is_discovered: bool = False
+
+
+class SeriesPart(_Part):
+    """A series of incidents: sources in order of preference, groups (none means all)."""
+
+    title: str
+    sources: tuple[str, ...]
+    offence_groups: tuple[str, ...] = ()
+
+
+class PublicationLag(_Part):
+    """Days from an event to the day it can be known here, by kind of source."""
+
+    incidents_days: int = Field(ge=1)
+    airport_days: int = Field(ge=0)
+    transit_days: int = Field(ge=0)
+
+
+class StudyArea(_Part):
+    """One place, declared: everything about it that is not code."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    time_zone: str
+    first_day: date
+    bounding_box: BoundingBox
+    grid: GridPart
+    publication_lag: PublicationLag
+    offence_groups: dict[str, OffenceGroup]
+    incidents: SeriesPart
+    series: dict[str, SeriesPart]
+    targets: dict[str, SeriesPart]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @model_validator(mode="after")
+    def _groups_are_known(self) -> StudyArea:
+        known = {*self.offence_groups, "other"}
+        for place, part in (*self.series.items(), *self.targets.items()):
+            unknown = sorted(set(part.offence_groups) - known)
+            if unknown:
+                raise ValueError(f"{place} names offence groups {unknown} that are not declared")
+        if not self.targets:
+            raise ValueError("at least one target must be declared")
+        return self
+
+    def target(self, name: str | None) -> tuple[str, SeriesPart]:
+        """Name and declaration of the target, the first of the file if `name` is None.
+
+        Raises
+        ------
+        SettingError
+            Where the area has no such target; the message lists those it has.
+        """
+        chosen = name or next(iter(self.targets))
+        if chosen not in self.targets:
+            raise SettingError(
+                f"Study area '{self.name}' has no target '{chosen}'. It has: {', '.join(self.targets)}."
+            )
+        return chosen, self.targets[chosen]
+
+
+def area_names() -> list[str]:
+    """Names of the study areas that have a file."""
+    return sorted(p.stem for p in FOLDER.glob("*.toml"))
+
+
+@cache
+def load_area(name: str) -> StudyArea:
+    """Read and check the file of study area `name`.
+
+    Raises
+    ------
+    SettingError
+        Where there is no such file, it is not TOML, or a key or value in it is not legal.
+    """
+    path = FOLDER / f"{name}.toml"
+    if not path.is_file():
+        raise SettingError(
+            f"There is no study area '{name}'. There are: {', '.join(area_names())}."
+        )
+    return read_area(path)
+
+
+def read_area(path: Path) -> StudyArea:
+    """Read and check one study-area file; see `load_area`."""
+    try:
+        return StudyArea.model_validate(tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"{path}: not legal TOML: {error}.") from error
+    except ValidationError as error:
+        parts = (f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        raise SettingError(f"{path}: {'; '.join(parts)}.") from error

@@ -1,0 +1,71 @@
+"""`warehouse.duckdb`: a catalog of views over the Parquet partitions, for analysts and dbt.
+
+Belongs here: the SQL of the views and the swap of the catalog file. Does not: any data; the
+catalog can be removed and made again at any time.
+
+The file is built beside and renamed: a reader that has the old one open keeps it, and no reader
+can block the writer, which DuckDB's own lock would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.warehouse.partitions import replaced_whole
+
+FILE_NAME = "warehouse.duckdb"
+
+
+def view_statements(root: Path, tables: Sequence[Table]) -> list[str]:
+    """SQL that makes one schema a layer and one view a table, over whatever partitions exist.
+
+    A table without partitions becomes an empty typed view: a glob that matches nothing is an
+    error in DuckDB, and a query should not fail because a day has not been made.
+    """
+    statements = []
+    for table in tables:
+        statements.append(f"create schema if not exists {table.layer}")
+        folder = root / table.layer / table.name
+        if any(folder.glob("area=*/*.parquet")):
+            source = f"read_parquet('{folder.absolute()}/*/*.parquet', hive_partitioning = true)"
+            body = f"select area, * exclude (area) from {source}"
+        else:
+            nulls = ", ".join(
+                f'cast(null as {sql_type(c.dtype)}) as "{c.name}"' for c in table.columns
+            )
+            body = f"select cast(null as varchar) as area, {nulls} where false"
+        statements.append(f'create or replace view {table.layer}."{table.name}" as {body}')
+    return statements
+
+
+def build_catalog(root: Path, tables: Sequence[Table]) -> Path:
+    """Replace `<root>/warehouse.duckdb` with a catalog of `tables`; return its path."""
+    path = root / FILE_NAME
+    with replaced_whole(path) as beside, duckdb.connect(str(beside)) as connection:
+        for statement in view_statements(root, tables):
+            connection.execute(statement)
+    return path
+
+
+_SQL_TYPES: dict[object, str] = {
+    pl.String: "varchar",
+    pl.Int32: "integer",
+    pl.Int64: "bigint",
+    pl.Float32: "real",
+    pl.Float64: "double",
+    pl.Date: "date",
+    pl.Datetime("us"): "timestamp",
+    pl.Boolean: "boolean",
+    pl.Binary: "blob",
+    pl.List(pl.Int32): "integer[]",
+}
+
+
+def sql_type(dtype: object) -> str:
+    """DuckDB's name of a Polars type used in `schemas`."""
+    return _SQL_TYPES[dtype]

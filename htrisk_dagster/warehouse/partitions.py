@@ -1,0 +1,187 @@
+"""Parquet partitions: written beside and renamed, so a reader sees the old or the new, never half.
+
+Belongs here: where a partition lies, how it is replaced, how partitions are read back, and the
+fingerprint of what each was made from. Does not: what is in a table (`schemas`), SQL (`catalog`).
+
+Layout: `<root>/<layer>/<table>/area=<area>/<key>.parquet`. The area is a Hive partition, so that
+one view serves all areas. A table without time has the single key `all`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.schemas.table import Table
+
+WHOLE = "all"
+_MADE_FROM = "htrisk_made_from"
+
+
+@contextmanager
+def replaced_whole(path: Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to; on success it is synced and takes its place.
+
+    An exception, or a kill, leaves what was there. The name beside starts with a dot and does not
+    end in `.parquet`, so no glob ever reads it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield beside
+        with beside.open("rb") as handle:
+            os.fsync(handle.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text_whole(path: Path, text: str) -> Path:
+    """Write `text` to `path` through `replaced_whole`."""
+    with replaced_whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_bytes_whole(path: Path, content: bytes) -> Path:
+    """Write `content` to `path` through `replaced_whole`."""
+    with replaced_whole(path) as beside:
+        beside.write_bytes(content)
+    return path
+
+
+def fingerprint_of(*parts: object) -> str:
+    """SHA-256 of the parts' text, first 16 hex digits: enough to tell what changed."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr(part).encode())
+        digest.update(b"\x1f")
+    return digest.hexdigest()[:16]
+
+
+def files_fingerprint(paths: Iterable[Path]) -> str:
+    """Fingerprint of files by name and bytes, whatever their folder and dates."""
+    digests = []
+    for path in paths:
+        with path.open("rb") as handle:
+            digests.append((path.name, hashlib.file_digest(handle, "sha256").hexdigest()))
+    return fingerprint_of(*digests)
+
+
+def by_month(frame: pl.DataFrame, day_column: str) -> dict[str, pl.DataFrame]:
+    """Rows by month of `day_column`, the key the first of the month as an ISO date, in order."""
+    month = pl.col(day_column).dt.strftime("%Y-%m-01").alias("_month")
+    parts = frame.with_columns(month).partition_by("_month", as_dict=True, include_key=False)
+    return {str(key): rows for (key,), rows in sorted(parts.items())}
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """The partitions of one study area below one root folder.
+
+    Parameters
+    ----------
+    root : Path
+        The warehouse, or the restricted store.
+    area : str
+        Name of the study area.
+    """
+
+    root: Path
+    area: str
+
+    def folder(self, table: Table) -> Path:
+        """Folder of the area's partitions of `table`."""
+        return self.root / table.layer / table.name / f"area={self.area}"
+
+    def path(self, table: Table, key: str = WHOLE) -> Path:
+        """File of one partition."""
+        return self.folder(table) / f"{key}.parquet"
+
+    def keys(self, table: Table) -> list[str]:
+        """Keys that have been made, in order."""
+        return sorted(p.stem for p in self.folder(table).glob("*.parquet"))
+
+    def write(
+        self, table: Table, frame: pl.DataFrame, key: str = WHOLE, *, made_from: str = ""
+    ) -> Path:
+        """Check `frame` against `table` and replace partition `key` with it.
+
+        The bytes depend on the rows and on `made_from` alone: no time, no host, no thread count.
+
+        Raises
+        ------
+        TableError
+            Where the frame breaks the table's schema; nothing is written.
+        """
+        return self.write_unchecked(table, table.conform(frame), key, made_from=made_from)
+
+    def write_unchecked(
+        self, table: Table, frame: pl.DataFrame, key: str = WHOLE, *, made_from: str = ""
+    ) -> Path:
+        """Replace partition `key` with rows already checked, or without a fixed schema."""
+        path = self.path(table, key)
+        with replaced_whole(path) as beside:
+            frame.write_parquet(
+                beside,
+                compression="zstd",
+                row_group_size=1 << 20,
+                metadata={_MADE_FROM: made_from},
+            )
+        return path
+
+    def read(self, table: Table, keys: Iterable[str] | None = None) -> pl.DataFrame:
+        """Read partitions in key order; all there are if `keys` is None.
+
+        Raises
+        ------
+        MissingPartitionError
+            Where one of `keys` has not been made; the message names the first and what makes it.
+        """
+        wanted = self.keys(table) if keys is None else list(keys)
+        paths = [self.path(table, key) for key in wanted]
+        for key, path in zip(wanted, paths, strict=True):
+            if not path.is_file():
+                raise MissingPartitionError(
+                    f"Partition '{key}' of {table.full_name} for area '{self.area}' has not been made "
+                    f"({path} is absent). Materialise {self.area}/{table.layer}/{table.name} for it first."
+                )
+        if not paths:
+            return table.empty()
+        return pl.read_parquet(paths, hive_partitioning=False)
+
+    def made_from(self, table: Table) -> Mapping[str, str]:
+        """Fingerprint of what each partition was made from, by key."""
+        return {p.stem: _made_from(p) for p in sorted(self.folder(table).glob("*.parquet"))}
+
+    def contents(self, table: Table) -> Mapping[str, str]:
+        """Digest of each partition's rows, by key; the same for the same rows."""
+        return {p.stem: _content(p) for p in sorted(self.folder(table).glob("*.parquet"))}
+
+    def drop(self, table: Table, keys: Iterable[str]) -> None:
+        """Remove partitions whose rows are gone from the source."""
+        for key in keys:
+            self.path(table, key).unlink(missing_ok=True)
+
+
+def _made_from(path: Path) -> str:
+    metadata = pq.read_metadata(path).metadata or {}
+    return metadata.get(_MADE_FROM.encode(), b"").decode()
+
+
+def _content(path: Path) -> str:
+    # The data pages without the footer, which holds `made_from`: the same rows made from another
+    # file must not look like new rows to what is built on them.
+    content = path.read_bytes()
+    footer_length = int.from_bytes(content[-8:-4], "little") + 8
+    digest = hashlib.sha256(str(pq.read_schema(path).remove_metadata()).encode())
+    digest.update(memoryview(content)[:-footer_length])
+    return digest.hexdigest()[:16]

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from htrisk_dagster.errors import SourceError
+from htrisk_dagster.sources import layouts
+from htrisk_dagster.sources.file_rows import DEFECT, read_rows
+from htrisk_dagster_tests.sources.published_files import write_file
+from hypothesis import given
+from hypothesis import strategies as st
+
+LAYOUT = layouts.Layout("pairs", ("A",), ("C",))
+HEADER = "A,B,C"
+
+
+def rows_of(path: Path) -> pl.DataFrame:
+    header = layouts.read_header(path)
+    assert header is not None
+    return read_rows(path, header, LAYOUT)
+
+
+def test_a_ragged_row_keeps_its_number_and_costs_no_neighbour(tmp_path: Path):
+    path = write_file(tmp_path / "a.csv", HEADER, "1,x,2", "3,4", "5,x,y,6", "7,x,8")
+    assert rows_of(path).rows() == [
+        (1, None, "1", "2"),
+        (2, "2 fields, the header has 3", None, None),
+        (3, "4 fields, the header has 3", None, None),
+        (4, None, "7", "8"),
+    ]
+
+
+def test_a_stray_mark_costs_its_own_row_only(tmp_path: Path):
+    stray = ["1,x,2", '"3,x,4', "5,x,6", '7,x",8', "9,x,10", '11,5" pipe,12', "13,x,14"]
+    rows = rows_of(write_file(tmp_path / "a.csv", HEADER, *stray))
+    assert rows["A"].to_list() == ["1", None, "5", None, "9", None, "13"]
+    assert rows[DEFECT].to_list()[1] == "a quotation mark that is not closed"
+
+
+def test_a_line_break_inside_marks_is_one_row(tmp_path: Path):
+    lines = ['1,"x', 'y",2', '3,"p', "", 'q,""r""",4', "5,x,6"]
+    rows = rows_of(write_file(tmp_path / "a.csv", HEADER, *lines))
+    assert rows.select("A", "C").rows() == [("1", "2"), ("3", "4"), ("5", "6")]
+    assert rows[DEFECT].null_count() == 3
+
+
+def test_empty_lines_are_no_rows_and_markers_are_missing(tmp_path: Path):
+    lines = ["(null),x,NA", "", " 7 ,x, n/a ", "\r", "NaN,x,null\r", '"",x,None']
+    rows = rows_of(write_file(tmp_path / "a.csv", HEADER, *lines))
+    assert rows.select("A", "C").rows() == [
+        (None, None), ("7", None), (None, None), (None, "None"),
+    ]  # fmt: skip
+
+
+def test_bytes_that_are_not_utf8_and_a_mark_of_order_cost_nothing(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\xef\xbb\xbfA,B,C\r\n1,\xff,2\r\n3,\xc3\xa9,4")
+    assert rows_of(path).select("A", "C").rows() == [("1", "2"), ("3", "4")]
+
+
+def test_of_two_columns_with_one_name_the_first_is_read(tmp_path: Path):
+    rows = rows_of(write_file(tmp_path / "a.csv", "A,C,c,", "1,2,3,", "4,5,6"))
+    assert rows.select("A", "C").rows() == [("1", "2"), (None, None)]
+    assert rows[DEFECT].to_list() == [None, "3 fields, the header has 4"]
+
+
+def test_a_file_without_rows(tmp_path: Path):
+    assert rows_of(write_file(tmp_path / "a.csv", HEADER)).height == 0
+    assert rows_of(write_file(tmp_path / "b.csv", HEADER, "1,2")).select("A").item() is None
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"))
+
+
+@given(st.lists(st.tuples(ANY_TEXT, ANY_TEXT, ANY_TEXT), min_size=1, max_size=8))
+def test_whatever_the_csv_module_writes_is_read_back(tmp_path_factory, texts):
+    """The standard library's writer is the independent engine; a field may hold anything."""
+    cells = [[f"={text}=" for text in row] for row in texts]  # never a blank, never a marker
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(
+        [HEADER.split(","), *cells]
+    )
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_text(text.getvalue(), newline="", encoding="utf-8")
+    rows = rows_of(path)
+    assert rows[DEFECT].null_count() == len(cells)
+    assert rows.select("A", "C").rows() == [(a, c) for a, _, c in cells]
+
+
+def test_json_with_keys_left_out_and_values_that_are_no_text(tmp_path: Path):
+    page = [{"a": "1", "c": "2", "d": {"a": "9"}}, {"b": 1}, {"a": 3, "c": 4.5}, {"a": None}]
+    rows = rows_of(write_file(tmp_path / "a.json.gz", json.dumps(page)))
+    assert rows.rows() == [
+        (1, None, "1", "2"), (2, None, None, None), (3, None, "3", "4.5"), (4, None, None, None),
+    ]  # fmt: skip
+
+
+def test_json_elements_that_are_no_rows_are_set_apart(tmp_path: Path):
+    rows = rows_of(write_file(tmp_path / "a.json", '[{"a":"1","c":2},7,null,{"a":3,"c":[1]}]'))
+    assert rows.rows() == [
+        (1, None, "1", "2"), (2, "no object", None, None), (3, "no object", None, None),
+        (4, None, "3", None),
+    ]  # fmt: skip
+
+
+def test_a_key_that_the_first_rows_lack_is_still_read(tmp_path: Path):
+    page = [{"a": "x" * 1000} for _ in range(200)] + [{"a": "1", "c": "2"}]
+    rows = rows_of(write_file(tmp_path / "a.json", json.dumps(page)))
+    assert rows["C"].to_list() == [None] * 200 + ["2"]
+
+
+def test_a_file_that_was_cut_short_is_named(tmp_path: Path):
+    path = write_file(tmp_path / "a.json", '[{"a":"1","c":"2"},{"a":')
+    with pytest.raises(SourceError, match=r"a\.json is not whole JSON"):
+        rows_of(path)
+    packed = write_file(
+        tmp_path / "b.csv.gz", HEADER, *(f"{i},{i * i},{i**3}" for i in range(9999))
+    )
+    packed.write_bytes(packed.read_bytes()[:-200])
+    with pytest.raises(SourceError, match=r"b\.csv\.gz cannot be read to its end"):
+        rows_of(packed)
