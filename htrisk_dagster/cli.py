@@ -35,7 +35,9 @@ Data = Annotated[
 Origin = Annotated[
     str | None, typer.Option(help="synthetic, files or api; files where --data is given.")
 ]
-Target = Annotated[str | None, typer.Option(help="What is forecast; the area's first if not given.")]
+Target = Annotated[
+    str | None, typer.Option(help="What is forecast; the area's first if not given.")
+]
 
 
 @app.command()
@@ -47,7 +49,9 @@ def run(
     origin: Origin = None,
     target: Target = None,
     profile: Annotated[str | None, typer.Option(help="Training effort: quick or full.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Synthetic city: tiny, demo or default.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Synthetic city: tiny, demo or default.")
+    ] = None,
     home: Annotated[Path | None, typer.Option(help="Folder of the workspaces.")] = None,
 ) -> None:
     """From raw reports to risk maps and the comparison of all models, in Dagster, for a range of days.
@@ -83,25 +87,30 @@ def _run_range(start: date, end: date, **given: object) -> None:
     from htrisk_dagster.definitions import build_definitions
     from htrisk_dagster.defs.evaluated import report_path
     from htrisk_dagster.defs.forecast import map_path
-    from htrisk_dagster.defs.runs import RangeRun
+    from htrisk_dagster.defs.runs import Runner
     from htrisk_dagster.defs.workspace import Workspace
 
     workspace = Workspace(settings)
     study_area = workspace.area(settings.area)
     began = time.monotonic()
     with DagsterInstance.get() as instance:
-        plan = RangeRun(build_definitions(settings), instance, workspace, study_area, start, end)
-        count = plan.execute(
-            lambda step: console.print(f"[{time.monotonic() - began:6.1f} s] {step.title} …")
+        runner = Runner(build_definitions(settings), instance, study_area)
+        count = runner.run_range(
+            workspace,
+            start,
+            end,
+            lambda step: console.print(f"{time.monotonic() - began:7.1f} s   {step.title} …"),
         )
     seconds = time.monotonic() - began
     console.print(
-        f"[{seconds:6.1f} s] {'Nothing had changed.' if not count else f'{count} steps done.'}"
+        f"{seconds:7.1f} s  {'Nothing had changed.' if not count else f'{count} steps done.'}"
     )
     console.print(f"\nRisk map:          {map_path(workspace, study_area, str(end))}")
     console.print(f"Comparison table:  {report_path(workspace, study_area)}")
     console.print(f"Catalog:           {settings.warehouse / 'warehouse.duckdb'}")
-    console.print(f"Open the UI:       {_ui_command(settings.origin, settings.data_dir, settings.target)}")
+    console.print(
+        f"Open the UI:       {_ui_command(settings.origin, settings.data_dir, settings.target)}"
+    )
 
 
 def _ui_command(origin: str, data: Path | None, target: str | None) -> str:
@@ -132,7 +141,8 @@ def fetch(
     area: Area = "nyc",
     to: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("data"),
     table: Annotated[
-        list[str] | None, typer.Option(help="Raw table to fetch; all that have an API if not given.")
+        list[str] | None,
+        typer.Option(help="Raw table to fetch; all that have an API if not given."),
     ] = None,
 ) -> None:
     """Download the publishers' rows by day of report, month by month; resumes where it stopped."""
@@ -171,7 +181,9 @@ def doctor(area: Area = "nyc") -> None:
 
 @app.command()
 def dictionary(
-    features: Annotated[bool, typer.Option("--features", help="Print the features instead.")] = False,
+    features: Annotated[
+        bool, typer.Option("--features", help="Print the features instead.")
+    ] = False,
     dbt: Annotated[bool, typer.Option("--dbt", help="Write dbt's YAML instead.")] = False,
     area: Area = "nyc",
 ) -> None:
@@ -201,7 +213,9 @@ def ui(
     data: Data = None,
     origin: Origin = None,
     target: Target = None,
-    port: Annotated[int, typer.Option(help="Port of Dagster; MLflow takes the next but 1999.")] = 3000,
+    port: Annotated[
+        int, typer.Option(help="Port of Dagster; MLflow takes the next but 1999.")
+    ] = 3000,
     mlflow_port: Annotated[int, typer.Option(help="Port of MLflow.")] = 5000,
 ) -> None:
     """Start Dagster (webserver and daemon) and MLflow on loopback, and print both addresses."""

@@ -18,6 +18,7 @@ from dagster_duckdb import DuckDBResource  # noqa: E402
 from htrisk_dagster.defs import asset_checks, jobs, schedules  # noqa: E402
 from htrisk_dagster.defs.assets import ASSET_GROUPS  # noqa: E402
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking  # noqa: E402
+from htrisk_dagster.defs.runs import TERMINAL, terminal_logger  # noqa: E402
 from htrisk_dagster.defs.workspace import Workspace  # noqa: E402
 from htrisk_dagster.settings import Settings, load_settings  # noqa: E402
 from htrisk_dagster.study_areas.area import area_names  # noqa: E402
@@ -37,13 +38,16 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     area_jobs = {area.name: jobs.build(area) for area in areas}
     catalog = workspace.settings.warehouse / FILE_NAME
     return dg.Definitions(
-        assets=[asset for area in areas for build in ASSET_GROUPS.values() for asset in build(area)],
+        assets=[
+            asset for area in areas for build in ASSET_GROUPS.values() for asset in build(area)
+        ],
         asset_checks=[check for area in areas for check in asset_checks.build(area)],
         jobs=[job for each in area_jobs.values() for job in each.all()],
         schedules=[
             schedule for area in areas for schedule in schedules.build(area, area_jobs[area.name])
         ],
         executor=dg.in_process_executor,
+        loggers={"console": dg.colored_console_logger, TERMINAL: terminal_logger},
         resources={
             "workspace": workspace,
             "tracking": MlflowTracking(
@@ -52,7 +56,6 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             "duckdb": DuckDBResource(database=str(catalog), connection_config={}),
         },
     )
-
 
 
 @dg.definitions

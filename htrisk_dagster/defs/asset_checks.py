@@ -1,5 +1,6 @@
-"""Asset checks: rules of the science run on what has just been written. Blocking where wrong data
-would go on. https://docs.dagster.io/guides/test/asset-checks
+"""Asset checks: rules of the science run on what has just been written.
+
+Blocking where wrong data would go on. https://docs.dagster.io/guides/test/asset-checks
 
 Belongs here: which rule watches which asset, and what it is given. Does not: the rules
 (`features/input_findings.py`, `publishing/risk_findings.py`), dbt's tests (checks by themselves).
@@ -9,7 +10,6 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import dagster as dg
-import polars as pl
 
 from htrisk_dagster.defs.assets.raw import BY_MONTH, WHOLE
 from htrisk_dagster.defs.workspace import Workspace
@@ -91,12 +91,12 @@ def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         """Features are complete, and the reports behind the newest day are recent."""
         from htrisk_dagster.defs.featured import inputs_until, read_rows
         from htrisk_dagster.features import input_findings as rules
+        from htrisk_dagster.features.inputs import newest_report
 
         days = _days(context)
         inputs = inputs_until(workspace, area, date.fromisoformat(days[-1]))
         cutoff = date.fromisoformat(days[-1]) - timedelta(days=inputs.lag_days)
-        known = inputs.incidents.filter(pl.col("reported_on") < cutoff)
-        newest = inputs.target.select(known)["reported_on"].max() if known.height else None
+        newest = newest_report(inputs, before=cutoff)
         whole = rules.features_are_whole(read_rows(workspace, area, days), inputs.grid.n_cells)
         yield _result(key, "features_are_whole", whole)
         yield _result(key, "reports_are_fresh", rules.reports_are_fresh(newest, cutoff))

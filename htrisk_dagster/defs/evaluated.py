@@ -21,7 +21,7 @@ from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.evaluation.comparison import compare, to_markdown
 from htrisk_dagster.evaluation.thresholds import threshold_table
 from htrisk_dagster.features.feature_matrix import FeatureInputs
-from htrisk_dagster.features.inputs import target_counts
+from htrisk_dagster.features.inputs import newest_report, target_counts
 from htrisk_dagster.models.count_distribution import probability_of_any
 from htrisk_dagster.models.count_model import MODEL_NAMES
 from htrisk_dagster.schemas.predictions import MODEL_COMPARISON, MODEL_FORECASTS, THRESHOLDS
@@ -83,7 +83,7 @@ def evaluated_days(workspace: Workspace, area: StudyArea) -> tuple[list[str], Fe
             f"Materialise {area.name}/predictions/model_forecasts for some days first."
         )
     inputs = inputs_until(workspace, area, date.fromisoformat(keys[-1]))
-    newest = inputs.target.select(inputs.incidents)["reported_on"].max()
+    newest = newest_report(inputs)
     known = [k for k in keys if k <= str(newest)]
     if not known:
         raise MissingPartitionError(
@@ -153,7 +153,12 @@ def _comparison_text(comparison: pl.DataFrame, mask: str, counts: NDArray[np.flo
 
 def _thresholds_text(thresholds: pl.DataFrame) -> str:
     head = "| model | budget, % of cell-days | threshold | flagged, % | recall, % | precision, % |"
-    lines = ["## Thresholds tuned on the folds, on all land cells", "", head, "|---|---|---|---|---|---|"]
+    lines = [
+        "## Thresholds tuned on the folds, on all land cells",
+        "",
+        head,
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {r['model']} | {r['budget_pct']:g} | {r['threshold_prob']:.2g} | {r['flagged_pct']:.2f} "
         f"| {_shown(r['recall_pct'])} | {_shown(r['precision_pct'])} |"

@@ -95,9 +95,7 @@ def map_path(workspace: Workspace, area: StudyArea, day: str) -> Path:
     return workspace.maps(area.name) / f"{day}.html"
 
 
-def store_maps(
-    workspace: Workspace, area: StudyArea, days: Sequence[str], run_id: str
-) -> dict[str, Path]:
+def store_maps(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> dict[str, Path]:
     """Draw and write the map of each day; return its path by day."""
     store = workspace.tables(area.name)
     made = MadeFrom(workspace, area)
@@ -114,7 +112,6 @@ def store_maps(
             model=risk["model"][0],
             trained_before=risk["trained_before"][0],
             data_origin=workspace.settings.origin,
-            run_id=run_id,
             data_digest=made.risk_map(day),
             status="DRAFT - not reviewed",
         )

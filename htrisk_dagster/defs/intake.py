@@ -48,9 +48,7 @@ def store_source(
     made_from = MadeFrom(workspace, area).raw(table, months)
     folder = workspace.source_folder(area, table, months)
     say(f"Reading {table.full_name} from {folder}.")
-    read = intake.read(
-        table.name, folder, time_zone=area.time_zone, bounding_box=area.bounding_box
-    )
+    read = intake.read(table.name, folder, time_zone=area.time_zone, bounding_box=area.bounding_box)
     store.write(raw.QUARANTINE, read.quarantined, table.name, made_from=made_from)
     store.write(raw.INTAKE, read.files, table.name, made_from=made_from)
     if day_column is None:

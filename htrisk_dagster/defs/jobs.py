@@ -33,7 +33,13 @@ def build(area: StudyArea) -> AreaJobs:
     name = area.name
     raw_by_month = [
         dg.AssetKey([name, "raw", table])
-        for table in ("complaints", "felonies", "shootings", "permitted_events", "transit_ridership")
+        for table in (
+            "complaints",
+            "felonies",
+            "shootings",
+            "permitted_events",
+            "transit_ridership",
+        )
     ]
     in_process = dg.in_process_executor
     return AreaJobs(
@@ -52,7 +58,13 @@ def build(area: StudyArea) -> AreaJobs:
             | dg.AssetSelection.assets(
                 *(
                     [name, "raw", t]
-                    for t in ("airport_passengers", "boroughs", "precincts", "holidays", "offence_groups")
+                    for t in (
+                        "airport_passengers",
+                        "boroughs",
+                        "precincts",
+                        "holidays",
+                        "offence_groups",
+                    )
                 )
             ),
             executor_def=in_process,

@@ -1,4 +1,6 @@
-"""Metadata that assets show in the UI. https://docs.dagster.io/guides/build/assets/metadata-and-tags
+"""Metadata that assets show in the UI.
+
+https://docs.dagster.io/guides/build/assets/metadata-and-tags
 
 Belongs here: our tables in Dagster's terms. Does not: figures of one materialisation (the asset
 returns them).

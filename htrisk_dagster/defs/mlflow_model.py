@@ -41,7 +41,8 @@ class RegisteredModel:
         n_days, n_cells = len(days), ordered["cell_id"].nunique()
         if len(ordered) != n_days * n_cells:
             raise ValueError(
-                f"{len(ordered)} rows are not {n_days} days of {n_cells} cells: give every cell of every day once."
+                f"{len(ordered)} rows are not {n_days} days of {n_cells} cells: give every cell of "
+                "every day once."
             )
         block = CellDayBlock(
             days=days,

@@ -8,8 +8,10 @@ it. https://mlflow.org/docs/latest/ml/tracking
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -130,6 +132,7 @@ class MlflowTracking:
         import mlflow
 
         mlflow.set_tracking_uri(self.uri)
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
 
     @contextmanager
     def _run(self, experiment: str, name: str) -> Iterator[Any]:
@@ -147,13 +150,14 @@ class MlflowTracking:
 
     def _log_dataset(self, area: str, target: str, block: CellDayBlock, digest: str) -> None:
         import mlflow
-        from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource  # noqa: F401
-        from mlflow.data.http_dataset_source import HTTPDatasetSource
-        from mlflow.data.meta_dataset import MetaDataset
+        from mlflow.data.code_dataset_source import CodeDatasetSource
+        from mlflow.data.numpy_dataset import NumpyDataset
 
         span = f"{block.days[0]}..{block.days[-1]}"
-        source = HTTPDatasetSource(url=f"htrisk://{area}/features/cell_day/{span}")
-        dataset = MetaDataset(source, name=f"{area} {target} {span}", digest=digest)
+        source = CodeDatasetSource(tags={"asset": f"{area}/features/cell_day", "days": span})
+        dataset = NumpyDataset(
+            block.features, source, targets=block.counts, name=f"{area} {target}", digest=digest
+        )
         mlflow.log_input(dataset, context="training")
 
     def _log_model(
@@ -161,7 +165,9 @@ class MlflowTracking:
     ) -> str:
         import mlflow
 
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            # An input example would be every cell of a day, and is checked by loading the model.
+            warnings.filterwarnings("ignore", message=".*input example was not provided.*")
             data = Path(folder) / "model"
             data.mkdir()
             (data / "name.txt").write_text(name)

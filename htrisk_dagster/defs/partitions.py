@@ -1,4 +1,6 @@
-"""One partitions object a grain. https://docs.dagster.io/guides/build/partitions-and-backfills
+"""One partitions object a grain.
+
+https://docs.dagster.io/guides/build/partitions-and-backfills
 
 Belongs here: the three grains of time and how they map onto each other. Does not: which
 partitions a run needs (`runs.py`).

@@ -57,9 +57,9 @@ EFFORTS = {
         n_folds=2,
         test_days=28,
         options={
-            "lightgbm": {"n_estimators": 120},
-            "xgboost": {"n_estimators": 120},
-            "lstm": {"epochs": 2},
+            "lightgbm": {"n_estimators": 120, "zero_keep_share": 0.1},
+            "xgboost": {"n_estimators": 120, "zero_keep_share": 0.1},
+            "lstm": {"epochs": 3},
         },
     ),
     "full": Effort(n_folds=3, test_days=28, options={}),

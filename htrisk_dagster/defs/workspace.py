@@ -116,4 +116,3 @@ class Workspace:
 def _given(folder: Path | None) -> Path:
     assert folder is not None, "settings refuse origin=files without data_dir"
     return folder
-

@@ -45,19 +45,23 @@ class CellDayBlock:
                 f"Block of shape {self.features.shape} has {len(self.days)} days and {len(self.names)} names."
             )
         if self.precinct_index.shape != (n_cells,) or self.borough_index.shape != (n_cells,):
-            raise ValueError(f"Block of {n_cells} cells has {self.precinct_index.shape} precinct codes.")
+            raise ValueError(
+                f"Block of {n_cells} cells has {self.precinct_index.shape} precinct codes."
+            )
         if self.counts is not None and self.counts.shape != (n_days, n_cells):
-            raise ValueError(f"Block of shape {self.features.shape} has counts {self.counts.shape}.")
+            raise ValueError(
+                f"Block of shape {self.features.shape} has counts {self.counts.shape}."
+            )
 
     @property
     def n_days(self) -> int:
         """Number of days D."""
-        return self.features.shape[0]
+        return len(self.days)
 
     @property
     def n_cells(self) -> int:
         """Number of cells C."""
-        return self.features.shape[1]
+        return len(self.precinct_index)
 
     def column(self, name: str) -> NDArray[np.float32]:
         """Feature `name` as an array of shape (D, C)."""
@@ -67,7 +71,9 @@ class CellDayBlock:
         """Days from `start` up to, not including, `stop`; arrays are views."""
         low, high = np.searchsorted(self.days, [start, stop])
         counts = None if self.counts is None else self.counts[low:high]
-        return replace(self, days=self.days[low:high], features=self.features[low:high], counts=counts)
+        return replace(
+            self, days=self.days[low:high], features=self.features[low:high], counts=counts
+        )
 
     def without_truth(self) -> CellDayBlock:
         """The same block with `counts` removed, to hand to a forecaster."""

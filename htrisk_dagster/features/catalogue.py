@@ -188,3 +188,12 @@ def _place() -> Iterator[FeatureSpec]:
         ("borough_code", "code", "0-based code of the borough, in order of name."),
     ):
         yield FeatureSpec(name, unit, "grid.cells", _IN_ADVANCE, text)
+
+
+def catalogue_to_markdown(features: Sequence[FeatureSpec]) -> str:
+    """Print the list of features as a Markdown table."""
+    lines = ["| feature | unit | source | lag | meaning |", "|---|---|---|---|---|"]
+    lines += [
+        f"| `{f.name}` | {f.unit} | {f.source} | {f.lag} | {f.description} |" for f in features
+    ]
+    return "\n".join(lines) + "\n"

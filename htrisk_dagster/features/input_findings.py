@@ -54,18 +54,22 @@ def few_rows_are_refused(intake: pl.DataFrame, *, most_pct: float = 2.0) -> Find
 def incidents_are_placed(incidents: pl.DataFrame, *, least_pct: float = 80.0) -> Finding:
     """At least `least_pct` of incidents have a cell; a projection gone wrong has none."""
     if incidents.is_empty():
-        return Finding(False, "There is no incident at all. Load complaints, felonies or shootings.")
-    placed = 100 * incidents["cell_id"].is_not_null().mean()
+        return Finding(
+            False, "There is no incident at all. Load complaints, felonies or shootings."
+        )
+    placed = 100 * (1 - incidents["cell_id"].null_count() / incidents.height)
     return Finding(
         placed >= least_pct,
         f"{placed:.1f}% of {incidents.height} incidents have a cell; {least_pct:g}% are needed.",
-        {"placed_pct": float(placed)},
+        {"placed_pct": placed},
     )
 
 
 def features_are_whole(frame: pl.DataFrame, n_cells: int) -> Finding:
     """Each day has every cell once, and no number is infinite."""
-    sizes = frame.group_by("risk_on").agg(pl.col("cell_id").n_unique().alias("cells")).sort("risk_on")
+    sizes = (
+        frame.group_by("risk_on").agg(pl.col("cell_id").n_unique().alias("cells")).sort("risk_on")
+    )
     wrong = sizes.filter(pl.col("cells") != n_cells)
     if frame.is_empty() or wrong.height or frame.height != n_cells * sizes.height:
         day, cells = wrong.row(0) if wrong.height else (None, frame.height)

@@ -180,6 +180,16 @@ def target_counts(
     return counts.astype(np.float32)
 
 
+def newest_report(inputs: FeatureInputs, *, before: date | None = None) -> date | None:
+    """Newest day on which the target's source told of any incident, before a day if one is given.
+
+    Of the source, not of the target alone: a rare target is silent for weeks while the feed is well.
+    """
+    days = inputs.incidents.filter(pl.col("source").is_in(inputs.target.sources))["reported_on"]
+    newest = (days.filter(days < before) if before else days).max()
+    return newest if isinstance(newest, date) else None
+
+
 def recent_daily_mean(inputs: FeatureInputs, day: date, *, window_days: int = 91) -> float:
     """Target incidents a day over the window before the cutoff of `day`, as known by then."""
     cutoff = day - timedelta(days=inputs.lag_days)

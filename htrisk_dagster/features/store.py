@@ -55,7 +55,9 @@ def write_days(
         partitions.write_unchecked(table, keyed, key, made_from=made_from[key])
 
 
-def read_block(partitions: Partitions, table: Table, days: Sequence[str], grid: Grid) -> CellDayBlock:
+def read_block(
+    partitions: Partitions, table: Table, days: Sequence[str], grid: Grid
+) -> CellDayBlock:
     """Read the partitions of consecutive `days` as one block without truth.
 
     Raises

@@ -45,7 +45,9 @@ def probabilities_are_open(risk: pl.DataFrame) -> Finding:
             f"{row['risk_on']} with probability {row['risk_prob']}, forecast {row['expected_count']}.",
         )
     return Finding(
-        True, "All probabilities lie in (0, 1).", {"highest": float(risk["risk_prob"].to_numpy().max())}
+        True,
+        "All probabilities lie in (0, 1).",
+        {"highest": float(risk["risk_prob"].to_numpy().max())},
     )
 
 

@@ -61,8 +61,8 @@ class MapHeader:
         The model saw nothing reported on or after this day.
     data_origin : str
         `synthetic`, `files` or `api`.
-    run_id, data_digest : str
-        Run that made the map, and digest of what it was made from.
+    data_digest : str
+        Fingerprint of what the map was made from.
     status : str
         Stage of review, such as `DRAFT - not reviewed`.
     """
@@ -73,7 +73,6 @@ class MapHeader:
     model: str
     trained_before: date
     data_origin: str
-    run_id: str
     data_digest: str
     status: str
 
@@ -262,6 +261,6 @@ def _limits() -> str:
 
 def _footer(header: MapHeader) -> str:
     return (
-        f"<footer><p>Data: {escape(header.data_origin)}. Run {escape(header.run_id)}. Made from data "
+        f"<footer><p>Data: {escape(header.data_origin)}. Made from data "
         f"with digest {escape(header.data_digest)}. Status: {escape(header.status)}.</p></footer>"
     )

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from htrisk_dagster.evaluation.pairs import cells_in_budget
 from htrisk_dagster.models import count_distribution
 from htrisk_dagster.schemas.predictions import BANDS, CELL_DAY_RISK
 
@@ -82,11 +83,13 @@ def daily_rank(expected: NDArray[np.float64]) -> NDArray[np.int32]:
     """Rank of each cell within its day, 1 the highest; a tie goes to the lower cell number."""
     order = np.argsort(-expected, axis=1, kind="stable")
     rank = np.empty(expected.shape, dtype=np.int32)
-    np.put_along_axis(rank, order, np.arange(1, expected.shape[1] + 1, dtype=np.int32)[None], axis=1)
+    np.put_along_axis(
+        rank, order, np.arange(1, expected.shape[1] + 1, dtype=np.int32)[None], axis=1
+    )
     return rank
 
 
 def band_of(rank: NDArray[np.int32], n_cells: int) -> pl.Series:
     """Band of each rank: at least one cell in each of the upper bands where cells allow."""
-    edges = [int(np.ceil(share * n_cells)) for share in BAND_SHARES]
+    edges = [cells_in_budget(n_cells, share) for share in BAND_SHARES]
     return pl.Series(np.array(BANDS)[np.searchsorted(edges, rank, side="left")])

@@ -83,4 +83,4 @@ def _description(table: Table) -> str:
 
 
 def _dump(content: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=110)
+    return str(yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=110))

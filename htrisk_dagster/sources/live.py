@@ -68,7 +68,7 @@ def fetch(
                 _fetch_month(client, data_set, month_start, month_stop, folder, now, say)
     boundary = BOUNDARIES.get(table)
     if boundary and not any(folder.glob("*.geojson.gz")):
-        say(f"{boundary.title}: asking {boundary.page}")
+        say(f"{boundary.title}: asking {boundary.base_url}/d/{boundary.dataset_id}")
         with SocrataClient(base_url or boundary.base_url, app_token) as client:
             client.download_geojson(boundary.dataset_id, folder)
     return folder

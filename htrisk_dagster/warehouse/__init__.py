@@ -1,0 +1,1 @@
+"""Where tables live: Parquet partitions, the catalog over them, fitted models."""

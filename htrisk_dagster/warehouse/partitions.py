@@ -174,7 +174,7 @@ class Partitions:
 
 def _made_from(path: Path) -> str:
     metadata = pq.read_metadata(path).metadata or {}
-    return metadata.get(_MADE_FROM.encode(), b"").decode()
+    return bytes(metadata.get(_MADE_FROM.encode(), b"")).decode()
 
 
 def _content(path: Path) -> str:

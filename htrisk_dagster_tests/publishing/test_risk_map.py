@@ -23,7 +23,6 @@ HEADER = MapHeader(
     model="empirical_bayes",
     trained_before=date(2015, 7, 1),
     data_origin="files",
-    run_id="run-17",
     data_digest="9f86d081",
     status="DRAFT - not reviewed",
 )
@@ -226,7 +225,6 @@ def test_what_comes_from_outside_is_escaped(risk, cells, boroughs):
         "target_title",
         "model",
         "data_origin",
-        "run_id",
         "data_digest",
         "status",
     )

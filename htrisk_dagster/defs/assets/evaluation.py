@@ -35,15 +35,15 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
                 kinds={"python", "parquet"},
                 tags={"study_area": name},
             )
-            for table in (tables.MODEL_COMPARISON, tables.THRESHOLDS)
+            for table in tables.EVALUATION_TABLES
         ],
     )
-    def evaluated(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult]:
+    def evaluated(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult[None]]:
         """Read the truth of the forecast days, compare, and write tables and report."""
         from htrisk_dagster.defs.evaluated import store_evaluation
 
         report, days = store_evaluation(workspace, area)
-        for table in (tables.MODEL_COMPARISON, tables.THRESHOLDS):
+        for table in tables.EVALUATION_TABLES:
             yield dg.MaterializeResult(
                 asset_key=[name, "evaluation", table.name],
                 metadata={

@@ -4,6 +4,7 @@ Belongs here: `features/cell_day` and `features/coverage`. Does not: any feature
 """
 
 import dagster as dg
+
 from htrisk_dagster.defs.partitions import risk_days, single_run
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import grid, raw, staging
@@ -35,7 +36,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     )
     def cell_day(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         """Dense features of all cells for the days asked, a partition a day."""
         from htrisk_dagster.defs.featured import store_features
 

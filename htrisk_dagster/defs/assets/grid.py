@@ -5,6 +5,7 @@ a point becomes a cell (`grid/`), counts over time (features).
 """
 
 import dagster as dg
+
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.workspace import Workspace
@@ -16,7 +17,7 @@ from htrisk_dagster.study_areas.area import StudyArea
 def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     """Grid assets of one study area."""
     name = area.name
-    shared = {"tags": {"study_area": name}, "kinds": {"python", "parquet"}}
+    tags, kinds = {"study_area": name}, {"python", "parquet"}
 
     @dg.asset(
         key=[name, tables.LAYER, "cells"],
@@ -24,9 +25,10 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         deps=[[name, raw.LAYER, "boroughs"], [name, raw.LAYER, "precincts"]],
         description=tables.CELLS.description,
         metadata=table_metadata(tables.CELLS),
-        **shared,
+        tags=tags,
+        kinds=kinds,
     )
-    def cells(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    def cells(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
         """Cells that touch land, in metres of the study area's CRS."""
         from htrisk_dagster.grid.cells import build_grid
 
@@ -46,9 +48,10 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         deps=[cells, [name, staging.LAYER, "incidents"]],
         description=tables.INCIDENT_CELLS.description,
         metadata=table_metadata(tables.INCIDENT_CELLS),
-        **shared,
+        tags=tags,
+        kinds=kinds,
     )
-    def incident_cells(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    def incident_cells(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
         """Incidents with cell and location quality, a partition for each month of report."""
         from htrisk_dagster.defs.placed import store_incident_cells
 
@@ -60,10 +63,10 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         deps=[cells, [name, raw.VERIFIED_CASES.layer, raw.VERIFIED_CASES.name]],
         description=staging.VERIFIED_CASE_COUNTS.description,
         metadata=table_metadata(staging.VERIFIED_CASE_COUNTS),
-        tags={"study_area": name, "access": "restricted"},
-        kinds={"python", "parquet"},
+        tags={**tags, "access": "restricted"},
+        kinds=kinds,
     )
-    def verified_case_counts(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    def verified_case_counts(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
         """Verified cases by borough and month, at least 11 or not shown."""
         from htrisk_dagster.features.inputs import read_grid
         from htrisk_dagster.grid.verified_cases import count_by_borough_month

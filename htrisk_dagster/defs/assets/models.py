@@ -7,6 +7,7 @@ training (`evaluation/training.py`, `models/`).
 from collections.abc import Iterator
 
 import dagster as dg
+
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.partitions import training_months
 from htrisk_dagster.defs.workspace import Workspace
@@ -59,7 +60,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext,
         workspace: dg.ResourceParam[Workspace],
         tracking: dg.ResourceParam[MlflowTracking],
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         """Fit the models asked for on what was known before the month, folds first."""
         from htrisk_dagster.defs import trained
 
@@ -94,7 +95,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext,
         workspace: dg.ResourceParam[Workspace],
         tracking: dg.ResourceParam[MlflowTracking],
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         """Compare the sealed fold forecasts and set MLflow's aliases."""
         from htrisk_dagster.defs.trained import store_champion
 

@@ -5,6 +5,7 @@ ranks and bands (`publishing/risk_table.py`).
 """
 
 import dagster as dg
+
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.partitions import risk_days, single_run
 from htrisk_dagster.defs.workspace import Workspace
@@ -37,7 +38,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     )
     def model_forecasts(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         """Forecast the days with the newest models trained before each, and seal the forecasts."""
         from htrisk_dagster.defs.forecast import store_forecasts
 
@@ -61,7 +62,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     )
     def cell_day_risk(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         """Turn the champion's forecasts into probability, interval, rank and band."""
         from htrisk_dagster.defs.forecast import map_path, store_risk
 

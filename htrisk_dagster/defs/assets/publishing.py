@@ -29,7 +29,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     )
     def risk_map(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         """Draw the risk of each day asked; no tile server, no network, no script needed."""
         from htrisk_dagster.defs.forecast import store_maps
 

@@ -5,6 +5,7 @@ Belongs here: one asset for each raw table of a study area. Does not: parsing an
 """
 
 import dagster as dg
+
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.intake import store_area_table, store_source
 from htrisk_dagster.defs.metadata import table_metadata
@@ -49,7 +50,7 @@ def _by_month(area: StudyArea, table: Table, day_column: str) -> dg.AssetsDefini
     )
     def monthly(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         """Read the files of the months once and write a partition a month."""
         months = list(context.partition_keys)
         return dg.MaterializeResult(
@@ -70,7 +71,7 @@ def _whole(area: StudyArea, table: Table) -> dg.AssetsDefinition:
     )
     def whole(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         """Read the files and replace the table."""
         return dg.MaterializeResult(
             metadata=store_source(workspace, area, table, [], None, context.log.info)
@@ -88,7 +89,7 @@ def _declared(area: StudyArea, table: Table) -> dg.AssetsDefinition:
         kinds={"python", "parquet"},
         tags={"study_area": area.name},
     )
-    def declared(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    def declared(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
         """Write what the study area's file and the holiday library declare."""
         made_from = MadeFrom(workspace, area).declared()
         return dg.MaterializeResult(metadata=store_area_table(workspace, area, table, made_from))
@@ -109,7 +110,7 @@ def _verified_cases(area: StudyArea) -> dg.AssetsDefinition:
     )
     def verified_cases(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         """Read the restricted file into the restricted store; no row of it is shown anywhere."""
         return dg.MaterializeResult(
             metadata=store_source(workspace, area, table, [], None, context.log.info)

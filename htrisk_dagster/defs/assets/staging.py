@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.staged import publish_staged

@@ -1,0 +1,198 @@
+"""What of a range of days is out of date, as steps in order.
+
+Belongs here: the comparison of stored fingerprints with what they would be now. Does not: running
+a step (`runs.py`), the fingerprints (`fingerprints.py`).
+
+A step takes only partitions that are missing, made from something else, or refused by a blocking
+check the last time: a second run does only what changed, an interrupted one goes on where it
+stopped, and nothing gets past a check by being asked twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from htrisk_dagster.defs.assets.models import DESCRIPTIONS as MODELS
+from htrisk_dagster.defs.assets.raw import BY_MONTH, DECLARED, WHOLE
+from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.forecast import map_path
+from htrisk_dagster.defs.partitions import days_of, months_of
+from htrisk_dagster.defs.staged import DBT_TABLES
+from htrisk_dagster.defs.trained import CHAMPION, months_for, training_days
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas import grid, predictions, raw, staging
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.study_areas.area import StudyArea
+from htrisk_dagster.warehouse.partitions import WHOLE as ALL
+from htrisk_dagster.warehouse.partitions import Partitions
+
+
+@dataclass(frozen=True)
+class Step:
+    """Assets to materialise together in one Dagster run.
+
+    Parameters
+    ----------
+    title : str
+        For people.
+    assets : tuple of str
+        `<layer>/<name>` within the study area.
+    keys : tuple of str
+        Partitions, a range without gaps; empty for assets without time.
+    """
+
+    title: str
+    assets: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps from raw to comparison for a range of days.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    area : StudyArea
+    start, end : date
+        First and last day to make a map for.
+    is_refused : callable
+        Whether a blocking check of the asset `<layer>/<name>` failed the last time it ran.
+    """
+
+    workspace: Workspace
+    area: StudyArea
+    start: date
+    end: date
+    is_refused: Callable[[str], bool]
+
+    def steps(self) -> Iterator[Step]:
+        """Steps that are out of date, each decided only when those before have been done."""
+        yield from self._raw()
+        yield from self._placed()
+        yield from self._features()
+        yield from self._models()
+        yield from self._scored()
+        if self._is_stale(predictions.MODEL_COMPARISON, {ALL: self._made.comparison()}):
+            yield Step("Compare the models", _names(predictions.EVALUATION_TABLES))
+
+    @property
+    def _made(self) -> MadeFrom:
+        # Always a new one: digests are of now, and steps in between have written.
+        return MadeFrom(self.workspace, self.area)
+
+    @property
+    def _store(self) -> Partitions:
+        return self.workspace.tables(self.area.name)
+
+    @property
+    def _month(self) -> str:
+        return f"{self.start:%Y-%m}-01"
+
+    def _raw(self) -> Iterator[Step]:
+        made = self._made
+        months = months_of(self._first_raw_month(), self.end)
+        stale = [
+            t for t in BY_MONTH if self._is_stale(t, dict.fromkeys(months, made.raw(t, months)))
+        ]
+        if stale:
+            yield Step("Read reports, events and riders", _names(stale), tuple(months))
+        tables: list[Table] = [t for t in DECLARED if self._is_stale(t, {ALL: made.declared()})]
+        tables += [t for t in WHOLE if self._is_stale(t, {ALL: made.raw(t, months)})]
+        cases = self.workspace.restricted(self.area.name).made_from(raw.VERIFIED_CASES)
+        if cases.get(ALL) != made.raw(raw.VERIFIED_CASES, months):
+            tables.append(raw.VERIFIED_CASES)
+        if tables:
+            yield Step("Read boundaries, passengers, holidays and cases", _names(tables))
+
+    def _first_raw_month(self) -> date:
+        settings = self.workspace.settings
+        if settings.history_start:
+            return settings.history_start
+        if settings.origin == "api":
+            # Two full years before the first map: long windows and folds.
+            return date(self.start.year - 2, self.start.month, 1)
+        return self.area.first_day
+
+    def _placed(self) -> Iterator[Step]:
+        wanted = self._made.staging()
+        if any(self._is_stale(t, {ALL: wanted}) for t in DBT_TABLES):
+            yield Step("Stage and test with dbt", _names(DBT_TABLES))
+        if self._is_stale(grid.CELLS, {ALL: self._made.cells()}):
+            yield Step("Cut the city into cells", ("grid/cells",))
+        months = self._store.keys(grid.INCIDENT_CELLS) or ["none yet"]
+        if self._is_stale(grid.INCIDENT_CELLS, dict.fromkeys(months, self._made.incident_cells())):
+            yield Step("Place incidents", ("grid/incident_cells",))
+        if self._is_stale(staging.VERIFIED_CASE_COUNTS, {ALL: self._made.verified_counts()}):
+            yield Step("Count verified cases", ("staging/verified_case_counts",))
+
+    def _features(self) -> Iterator[Step]:
+        from htrisk_dagster.defs.featured import features_table
+
+        made = self._made
+        training = training_days(self.workspace, self.area, self._month)
+        days = sorted({*training, *days_of(self.start, self.end)})
+        wanted = {day: made.features(day) for day in days}
+        yield from self._ranges("Features", features_table(self.area), wanted)
+
+    def _models(self) -> Iterator[Step]:
+        models = self.workspace.models(self.area)
+        wanted = self._made.models(self._month)
+        stale = [m for m in MODELS if models.card(self._month, m).get("made_from") != wanted]
+        for model in stale:
+            yield Step(f"Train {model}", (f"models/{model}",), (self._month,))
+        if stale or models.card(self._month, CHAMPION).get("made_from") != wanted:
+            yield Step("Choose the champion", (f"models/{CHAMPION}",), (self._month,))
+
+    def _scored(self) -> Iterator[Step]:
+        days = days_of(self.start, self.end)
+        made = self._made
+        forecasts = {
+            day: made.forecasts(
+                day, months_for(self.workspace, self.area, date.fromisoformat(day), tuple(MODELS))
+            )
+            for day in days
+        }
+        yield from self._ranges("Forecasts", predictions.MODEL_FORECASTS, forecasts)
+        made = self._made
+        risk = {day: made.risk(day) for day in days}
+        yield from self._ranges("Risk", predictions.CELL_DAY_RISK, risk)
+        made = self._made
+        maps = [day for day in days if not self._map_shows(day, made.risk_map(day))]
+        for run in unbroken_runs(maps):
+            yield Step(f"Maps of {len(run)} days", ("publishing/risk_map",), run)
+
+    def _map_shows(self, day: str, digest: str) -> bool:
+        path = map_path(self.workspace, self.area, day)
+        return path.is_file() and digest in path.read_text(encoding="utf-8")
+
+    def _ranges(self, title: str, table: Table, wanted: Mapping[str, str]) -> Iterator[Step]:
+        asset = f"{table.layer}/{table.name}"
+        stored = self._store.made_from(table)
+        refused = self.is_refused(asset)
+        stale = [day for day, digest in wanted.items() if refused or stored.get(day) != digest]
+        for run in unbroken_runs(stale):
+            yield Step(f"{title} of {len(run)} days", (asset,), run)
+
+    def _is_stale(self, table: Table, wanted: Mapping[str, str]) -> bool:
+        stored = self._store.made_from(table)
+        differs = any(stored.get(key) != digest for key, digest in wanted.items())
+        return differs or self.is_refused(f"{table.layer}/{table.name}")
+
+
+def _names(tables: Iterable[Table]) -> tuple[str, ...]:
+    return tuple(f"{t.layer}/{t.name}" for t in tables)
+
+
+def unbroken_runs(days: Iterable[str]) -> list[tuple[str, ...]]:
+    """Cut days in order into runs without gaps."""
+    found: list[list[str]] = []
+    for day in days:
+        previous = date.fromisoformat(found[-1][-1]) if found else None
+        if previous and (date.fromisoformat(day) - previous).days == 1:
+            found[-1].append(day)
+        else:
+            found.append([day])
+    return [tuple(run) for run in found]
