@@ -43,8 +43,12 @@ class Settings(BaseSettings):
     )
     seed: int = Field(20260101, ge=0, lt=2**31, description="Seed of every random choice.")
     preset: str = Field("demo", description="Size of the synthetic city: tiny, demo or default.")
-    profile: Literal["quick", "full"] = Field(
-        "quick", description="Training effort: quick for a demonstration, full for use."
+    profile: Literal["quick", "full", "smoke"] = Field(
+        "quick",
+        description=(
+            "Training effort: quick for a demonstration, full for use, smoke to see only that "
+            "every step works."
+        ),
     )
     history_start: date | None = Field(
         None, description="Rows before this day are not used; all that are covered if unset."

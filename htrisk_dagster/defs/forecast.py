@@ -85,6 +85,7 @@ def store_risk(
             "expected_incidents": float(risk["expected_count"].sum()),
             "highest_risk_prob": float(risk["risk_prob"].to_numpy().max()),
             "model": str(card["champion"]),
+            "made_from": made.risk(day),
         }
     workspace.build_catalog()
     return figures

@@ -132,8 +132,8 @@ class Plan:
         from htrisk_dagster.defs.featured import features_table
 
         made = self._made
-        training = training_days(self.workspace, self.area, self._month)
-        days = sorted({*training, *days_of(self.start, self.end)})
+        first = training_days(self.workspace, self.area, self._month)[0]
+        days = days_of(min(date.fromisoformat(first), self.start), self.end)
         wanted = {day: made.features(day) for day in days}
         yield from self._ranges("Features", features_table(self.area), wanted)
 

@@ -24,6 +24,7 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation import training
 from htrisk_dagster.evaluation.backtest import Fold, rolling_origin_folds
 from htrisk_dagster.evaluation.champion import ChampionChoice, ScoredFold, choose_champion
+from htrisk_dagster.evaluation.effort import EFFORTS
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.feature_matrix import FeatureInputs
 from htrisk_dagster.features.inputs import target_counts
@@ -33,37 +34,6 @@ from htrisk_dagster.study_areas.area import StudyArea
 CHAMPION = "champion"
 _FOLDS_FILE = "folds.npz"
 _N_RESAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much work training may take.
-
-    Parameters
-    ----------
-    n_folds, test_days : int
-        Blind folds before the last fit, and the days each forecasts.
-    options : dict
-        Arguments of the models by name.
-    """
-
-    n_folds: int
-    test_days: int
-    options: Mapping[str, Mapping[str, float | int | str]]
-
-
-EFFORTS = {
-    "quick": Effort(
-        n_folds=2,
-        test_days=28,
-        options={
-            "lightgbm": {"n_estimators": 120, "zero_keep_share": 0.1},
-            "xgboost": {"n_estimators": 120, "zero_keep_share": 0.1},
-            "lstm": {"epochs": 3},
-        },
-    ),
-    "full": Effort(n_folds=3, test_days=28, options={}),
-}
 
 
 @dataclass(frozen=True)

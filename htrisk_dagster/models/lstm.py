@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 _WEIGHTS, _STATE = "lstm.npz", "lstm.json"
 _PREDICTION_BATCH = 16_384
+# Zeros are drawn as for at least so many incidents: fewer rows would be a step or two an epoch.
+_FEWEST_INCIDENTS = 2_000
+# And no more than this an epoch: each draws others, and patience is counted in epochs.
+_MOST_ZEROS = 250_000
 
 
 class _Cells:
@@ -78,7 +82,8 @@ class LSTMModel:
         Cell-days without incident drawn anew each epoch, per cell-day with one. They weigh more
         in return, which leaves the expected likelihood what it is on all rows.
     num_threads : int
-        Of PyTorch on the CPU.
+        Of PyTorch on the CPU. The matrices are small: a second thread gains little, and costs
+        eightfold where its core is busy, since threads wait for each other after each step.
     device : str
         `auto`, or a device of PyTorch's.
     """
@@ -91,7 +96,7 @@ class LSTMModel:
     weight_decay: float = 1e-2
     batch_size: int = 4096
     zeros_per_incident: float = 20.0
-    num_threads: int = 2
+    num_threads: int = 1
     device: str = "auto"
     _inputs: LSTMInputs | None = field(init=False, repr=False, default=None)
     _shape: NetworkShape | None = field(init=False, repr=False, default=None)
@@ -102,8 +107,8 @@ class LSTMModel:
         train_days, valid_days = split_days(block.n_days)
         counts = training_counts(block)[train_days]
         n_hit = int(np.count_nonzero(counts))
-        # A city without incidents still needs zeros to learn from.
-        share = self.zeros_per_incident * max(n_hit, 50) / max(counts.size - n_hit, 1)
+        n_zeros = min(self.zeros_per_incident * max(n_hit, _FEWEST_INCIDENTS), _MOST_ZEROS)
+        share = n_zeros / max(counts.size - n_hit, 1)
         rng = np.random.default_rng(seed)
         valid = draw_rows(block, valid_days, 1.0, rng)
         device = pick_device(self.device)

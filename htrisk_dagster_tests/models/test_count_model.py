@@ -21,7 +21,7 @@ OPTIONS: dict[str, dict[str, float | int]] = {
     "empirical_bayes": {},
     "lightgbm": {"n_estimators": 80, "learning_rate": 0.1},
     "xgboost": {"n_estimators": 80, "learning_rate": 0.1},
-    "lstm": {"epochs": 12, "hidden": 8, "batch_size": 512, "learning_rate": 0.01, "num_threads": 1},
+    "lstm": {"epochs": 12, "hidden": 8, "batch_size": 512, "learning_rate": 0.01},
 }
 each_model = pytest.mark.parametrize("name", MODEL_NAMES)
 

@@ -77,7 +77,7 @@ def test_subsampled_zeros_leave_the_prevalence_as_it_is(small_city):
     """With 1 zero per incident a tenth of rows is seen; rates must not be ten times too high."""
     days = small_city.block.days
     train = small_city.block.between(days[0], days[240])
-    model = LSTMModel(num_threads=1, epochs=10, hidden=4, batch_size=256, zeros_per_incident=1.0)
+    model = LSTMModel(epochs=10, hidden=4, batch_size=256, zeros_per_incident=1.0)
     result = model.fit(train, seed=0)
     assert result.params["rows_per_epoch"] < 0.25 * 205 * train.n_cells
     expected = model.predict(train.without_truth())
@@ -90,7 +90,7 @@ def test_torch_settings_and_generator_are_put_back(small_city):
     days = small_city.block.days
     before = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
     state = torch.get_rng_state()
-    model = LSTMModel(epochs=1, hidden=2, num_threads=1)
+    model = LSTMModel(epochs=1, hidden=2)
     model.fit(small_city.block.between(days[0], days[100]), seed=3)
     LSTMModel.from_bytes(model.to_bytes()).predict(small_city.block)
     assert before == (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
@@ -101,9 +101,7 @@ def test_the_best_epoch_is_kept(small_city):
     """Training on after the best epoch changes nothing, so patience decides time and not result."""
     days = small_city.block.days
     train = small_city.block.between(days[0], days[130])
-    long = LSTMModel(
-        num_threads=1, epochs=8, hidden=4, batch_size=256, learning_rate=0.05, patience=8
-    )
+    long = LSTMModel(epochs=8, hidden=4, batch_size=256, learning_rate=0.05, patience=8)
     result = long.fit(train, seed=1)
     kept = result.params["epoch_kept"]
     assert kept == int(np.argmin(result.curves["validation_loss"])) + 1
