@@ -81,20 +81,17 @@ def _run_range(start: date, end: date, **given: object) -> None:
         raise HtriskError(f"--end {end} lies before --start {start}. Give a later --end.")
     settings = load_settings(**given)
     prepare_workspace(settings.dagster_home)
-    console = Console(highlight=False)
-    from dagster import DagsterInstance
-
+    console = Console(highlight=False, soft_wrap=True)
     from htrisk_dagster.definitions import build_definitions
     from htrisk_dagster.defs.evaluated import report_path
     from htrisk_dagster.defs.forecast import map_path
-    from htrisk_dagster.defs.runs import Runner
+    from htrisk_dagster.defs.runs import local_runner
     from htrisk_dagster.defs.workspace import Workspace
 
     workspace = Workspace(settings)
     study_area = workspace.area(settings.area)
     began = time.monotonic()
-    with DagsterInstance.get() as instance:
-        runner = Runner(build_definitions(settings), instance, study_area)
+    with local_runner(build_definitions(settings), study_area) as runner:
         count = runner.run_range(
             workspace,
             start,
@@ -154,7 +151,7 @@ def fetch(
 
         settings = load_settings(area=area)
         token = settings.socrata_app_token
-        console = Console(highlight=False)
+        console = Console(highlight=False, soft_wrap=True)
         for name in table or live.TABLES:
             folder = live.fetch(
                 name,
@@ -163,6 +160,7 @@ def fetch(
                 into=to,
                 app_token=token.get_secret_value() if token else None,
                 say=console.print,
+                base_url=settings.open_data_url,
             )
             console.print(f"{name}: {folder}")
 
@@ -213,9 +211,7 @@ def ui(
     data: Data = None,
     origin: Origin = None,
     target: Target = None,
-    port: Annotated[
-        int, typer.Option(help="Port of Dagster; MLflow takes the next but 1999.")
-    ] = 3000,
+    port: Annotated[int, typer.Option(help="Port of Dagster.")] = 3000,
     mlflow_port: Annotated[int, typer.Option(help="Port of MLflow.")] = 5000,
 ) -> None:
     """Start Dagster (webserver and daemon) and MLflow on loopback, and print both addresses."""

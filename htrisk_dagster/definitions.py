@@ -53,7 +53,9 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             "tracking": MlflowTracking(
                 workspace.settings.tracking_uri, workspace.settings.mlflow_store
             ),
-            "duckdb": DuckDBResource(database=str(catalog), connection_config={}),
+            "duckdb": DuckDBResource(
+                database=str(catalog), connection_config={"access_mode": "READ_ONLY"}
+            ),
         },
     )
 

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -58,6 +59,9 @@ class Settings(BaseSettings):
     )
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow server; a SQLite file in the workspace if unset."
+    )
+    open_data_url: str | None = Field(
+        None, description="Mirror of the open-data sites; the publishers' own addresses if unset."
     )
     socrata_app_token: SecretStr | None = Field(None, description="Token for NYC Open Data.")
     verified_cases_dir: Path | None = Field(
@@ -110,13 +114,16 @@ def load_settings(**given: object) -> Settings:
         Where a setting is unknown or a value is not legal; the message names it and the choices.
     """
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    unknown = sorted(
-        k for k in os.environ if k.upper().startswith(PREFIX) and k.upper() not in known
-    )
+    places = {"the environment": list(os.environ), ".env": list(dotenv_values(".env"))}
+    unknown = [
+        f"{name} in {place}"
+        for place, names in places.items()
+        for name in sorted(names)
+        if name.upper().startswith(PREFIX) and name.upper() not in known
+    ]
     if unknown:
         raise SettingError(
-            f"Unknown setting {', '.join(unknown)} in the environment. "
-            f"Known settings: {', '.join(sorted(known))}."
+            f"Unknown setting {', '.join(unknown)}. Known settings: {', '.join(sorted(known))}."
         )
     try:
         return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]

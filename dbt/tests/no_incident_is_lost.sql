@@ -1,3 +1,5 @@
+{#- Of several tables, so Dagster is told which one it is a check of. -#}
+{{ config(meta={'dagster': {'ref': {'name': 'incidents'}}}) }}
 -- Every number that raw holds is one incident of staging, and no other is.
 with raw_numbers as (
     select 'complaints' as source, report_id from {{ raw_rows('complaints') }}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import dagster as dg
+from dagster_duckdb import DuckDBResource
 
 from htrisk_dagster.defs.assets.raw import BY_MONTH, WHOLE
 from htrisk_dagster.defs.workspace import Workspace
@@ -23,6 +24,7 @@ RISK_RULES = (
     "probabilities_in_0_1",
     "cells_in_area",
     "sum_near_recent_totals",
+    "catalog_shows_every_row",
 )
 
 
@@ -112,7 +114,9 @@ def _risk_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         specs=[dg.AssetCheckSpec(rule, asset=key, blocking=True) for rule in RISK_RULES],
     )
     def risk_checks(
-        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+        context: dg.AssetCheckExecutionContext,
+        workspace: dg.ResourceParam[Workspace],
+        duckdb: DuckDBResource,
     ) -> Iterator[dg.AssetCheckResult]:
         """Risk is complete, legal, inside the area and of a credible size."""
         from htrisk_dagster.defs.featured import inputs_until
@@ -131,11 +135,23 @@ def _risk_checks(area: StudyArea) -> dg.AssetChecksDefinition:
             rules.probabilities_are_open(risk),
             rules.cells_are_in_area(risk, cells, area.bounding_box),
             rules.sum_is_near_recent_totals(risk, recent),
+            rules.catalog_agrees(risk, _rows_in_catalog(duckdb, area, days)),
         )
         for rule, finding in zip(RISK_RULES, findings, strict=True):
             yield _result(key, rule, finding)
 
     return risk_checks
+
+
+def _rows_in_catalog(duckdb: DuckDBResource, area: StudyArea, days: list[str]) -> int:
+    # As an analyst would ask: through the views of the catalog, opened for reading and at once closed.
+    query = (
+        "select count(*) from predictions.cell_day_risk "
+        "where area = ? and risk_on between cast(? as date) and cast(? as date)"
+    )
+    with duckdb.get_connection() as connection:
+        row = connection.execute(query, [area.name, days[0], days[-1]]).fetchall()[0]
+    return int(row[0])
 
 
 def _days(context: dg.AssetCheckExecutionContext) -> list[str]:

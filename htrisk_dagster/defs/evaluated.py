@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from htrisk_dagster.defs.featured import inputs_until
+from htrisk_dagster.defs.featured import inputs_until, sources_table
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.partitions import days_of
 from htrisk_dagster.defs.trained import read_fold_forecasts
@@ -58,6 +58,7 @@ def store_evaluation(workspace: Workspace, area: StudyArea) -> tuple[Path, list[
             _comparison_text(comparison, "active", counts[:, active]),
             _comparison_text(comparison, "land", counts),
             _thresholds_text(thresholds),
+            f"## Sources\n\n{sources_table(workspace, area, inputs, date.fromisoformat(days[-1]))}",
         ]
     )
     return write_text_whole(report_path(workspace, area), report + "\n"), days

@@ -18,8 +18,9 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.features import store
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.catalogue import feature_catalogue
+from htrisk_dagster.features.coverage import coverage_table, coverage_to_markdown
 from htrisk_dagster.features.feature_matrix import FeatureInputs, build_block
-from htrisk_dagster.features.inputs import read_inputs
+from htrisk_dagster.features.inputs import declared_series, read_inputs
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 
@@ -62,18 +63,14 @@ def store_features(workspace: Workspace, area: StudyArea, days: Sequence[str]) -
         "features": len(table.columns) - len(table.key),
         "absent": ", ".join(absent) or "none",
         "history_start": inputs.history_start.isoformat(),
-        "sources": dg.MetadataValue.md(sources_used(inputs)),
+        "sources": dg.MetadataValue.md(sources_table(workspace, area, inputs, last)),
     }
 
 
-def sources_used(inputs: FeatureInputs) -> str:
-    """Markdown table of the series and the source each is counted from, absent ones named."""
-    rows = [(s.name, ", ".join(s.sources) or "absent") for s in (inputs.target, *inputs.series)]
-    rows.append(("events", "present" if inputs.events.height else "absent"))
-    for series in ("airport", "transit"):
-        has = inputs.mobility.filter(pl.col("series").str.starts_with(series)).height
-        rows.append((series, "present" if has else "absent"))
-    return "\n".join(["| series | source |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+def sources_table(workspace: Workspace, area: StudyArea, inputs: FeatureInputs, last: date) -> str:
+    """Markdown table of what covers the history up to the day `last`, and what does not."""
+    _, target = workspace.target(area)
+    return coverage_to_markdown(coverage_table(inputs, declared_series(area, target), last))
 
 
 def read_days(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> CellDayBlock:

@@ -9,7 +9,8 @@ In process, because a subprocess imports everything anew: 58 times slower for sh
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -109,6 +110,13 @@ class Runner:
 
     def _key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.area.name, *asset.split("/")])
+
+
+@contextmanager
+def local_runner(definitions: dg.Definitions, area: StudyArea) -> Iterator[Runner]:
+    """Give a runner on the Dagster instance of DAGSTER_HOME."""
+    with dg.DagsterInstance.get() as instance:
+        yield Runner(definitions, instance, area)
 
 
 def _partition_tags(keys: tuple[str, ...]) -> dict[str, str]:

@@ -95,6 +95,7 @@ class Workspace:
             into=self.settings.workspace / "pulls" / area.name,
             app_token=token.get_secret_value() if token else None,
             say=_LOG.info,
+            base_url=self.settings.open_data_url,
         )
 
     def source_fingerprint(self, area: StudyArea, table: Table, months: list[str]) -> str:

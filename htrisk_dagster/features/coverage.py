@@ -1,12 +1,13 @@
-"""Which sources cover a period, and which of several to use.
+"""Which sources cover a period: one rule for incidents, one for events and passengers.
 
-Belongs here: the coverage table and the choice of a source from it. Does not: what happens to an
-absent covariate (`feature_matrix` leaves its columns NaN), freshness of a feed (asset checks).
+Belongs here: `History`, by which the source of a series of incidents is chosen, and the coverage
+table. Does not: what happens to an absent covariate (`feature_matrix` leaves its columns NaN),
+freshness of a feed (asset checks).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -14,72 +15,164 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from htrisk_dagster.features.mobility import SERIES
+from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
+from htrisk_dagster.features.mobility import SERIES as MOBILITY_SERIES
 from htrisk_dagster.grid.panel import day_number, day_numbers
+from htrisk_dagster.schemas import raw
+from htrisk_dagster.study_areas.area import SeriesPart
 
-EVENTS = "events"
-INCIDENTS_MINIMUM_PCT = 95.0
+COVERED_DAY_SHARE = 0.75
+LEAST_MONTHS = 6
+MONTHS_SHORT_OF_END = 3
 EVENTS_MINIMUM_PCT = 90.0
 MOBILITY_DAYS_MINIMUM_PCT = 90.0
 MOBILITY_MONTHS_MINIMUM_PCT = 80.0
-# A rare offence has days without a report: shootings have one on 93% of days, and no gap is
-# longer than four. A day of an incident source is covered when a row lies this near.
-INCIDENT_REACH_DAYS = 3
+
+EVENTS = "events"
+_RAW_TABLES = {"airport": raw.AIRPORT_PASSENGERS.name, "transit": raw.TRANSIT_RIDERSHIP.name}
 
 COVERAGE_SCHEMA = pl.Schema(
     {
-        "source": pl.String,  # raw table of incidents, 'events', or mobility series
+        "series": pl.String,  # as in the names of features, or target, events, or mobility series
         "kind": pl.String,  # incidents, events or mobility
-        "first_on": pl.Date,  # first day with a row, in the whole table
-        "last_on": pl.Date,
-        "needed": pl.Int32,  # days or months that the period needs
-        "with_row_pct": pl.Float64,  # share of them that have a row
-        "covered_pct": pl.Float64,  # the same with the reach of incidents
+        "source": pl.String,  # raw table used; those tried, where absent
+        "first_on": pl.Date,  # incidents: first day of the covered run; else first day with a row
+        "last_on": pl.Date,  # last day with a row, up to the end for incidents
+        "covered_pct": pl.Float64,  # share of the months or days needed that are covered
         "status": pl.String,  # present or absent
-        "reason": pl.String,  # one sentence
+        "reason": pl.String,  # one sentence or two
     }
 )
 
 
 @dataclass(frozen=True)
-class _Need:
-    """Days or months (numbers since 1970) that a period needs of one source."""
+class History:
+    """The months that each source of incidents covers.
 
-    source: str
-    kind: str
-    period: str
-    first: int
-    stop: int
-    minimum_pct: float
+    A month is covered when 75% of its days have a row. A census of a city's incidents has rows on
+    nearly every day and shootings, a rare event, on 93 in 100; a random sample of complaints,
+    2,000 rows in 14 years, has one on a day in three, and counting it would invent a decline.
+    By month and not by nearness of a row, since a sample too has a row every few days.
+
+    Parameters
+    ----------
+    months : DataFrame
+        source, month_on, day_share: share of the month's days with a row of the source.
+    """
+
+    months: pl.DataFrame
+
+    @classmethod
+    def of(cls, incidents: pl.DataFrame) -> History:
+        """Read the months off `schemas.grid.INCIDENT_CELLS`."""
+        month = pl.col("occurred_on").dt.truncate("1mo")
+        return cls(
+            incidents.group_by("source", month.alias("month_on"))
+            .agg(pl.col("occurred_on").n_unique().alias("days"))
+            .with_columns(
+                (pl.col("days") / pl.col("month_on").dt.days_in_month()).alias("day_share")
+            )
+            .select("source", "month_on", "day_share")
+            .sort("source", "month_on")
+        )
+
+    def covered_months(self, source: str, end: date) -> list[date]:
+        """First days of the months of `source` that are covered, up to the month of `end`."""
+        covered = (
+            (pl.col("source") == source)
+            & (pl.col("day_share") >= COVERED_DAY_SHARE)
+            & (pl.col("month_on") <= end)
+        )
+        return self.months.filter(covered)["month_on"].sort().to_list()
+
+    def run_start(self, source: str, end: date) -> date | None:
+        """First day of the unbroken run of covered months of `source` that reaches to `end`.
+
+        The run may stop short of `end` by three months, since a forecast can lie beyond the
+        newest report; None where there is no such run of at least six months.
+        """
+        months = self.covered_months(source, end)[::-1]
+        if not months or _month_number(end) - _month_number(months[0]) > MONTHS_SHORT_OF_END:
+            return None
+        run = 1
+        while (
+            run < len(months) and _month_number(months[run - 1]) - _month_number(months[run]) == 1
+        ):
+            run += 1
+        return months[run - 1] if run >= LEAST_MONTHS else None
+
+    def choose(
+        self, part: SeriesPart, end: date, *, since: date | None = None
+    ) -> tuple[str, date] | None:
+        """First source of `part` with a covered run to `end`, and the run's first day.
+
+        Parameters
+        ----------
+        since : date, optional
+            Day by which the run must begin: before its run a source has no row, and no row would
+            be counted as no incident.
+        """
+        for source in part.sources:
+            start = self.run_start(source, end)
+            if start is not None and (since is None or start <= since):
+                return source, start
+        return None
+
+
+def coverage_table(
+    inputs: FeatureInputs, declared: Mapping[str, SeriesPart], last: date
+) -> pl.DataFrame:
+    """Tell of everything features are made from whether it covers the period, and by what.
+
+    Parameters
+    ----------
+    inputs : FeatureInputs
+        The period is its `history_start` to `last`; its series have their sources chosen.
+    declared : mapping of str to SeriesPart
+        Sources that each series may be taken from, by the series' name.
+    last : date
+        Last day of the features.
+
+    Returns
+    -------
+    DataFrame
+        `COVERAGE_SCHEMA`: the target, each series, events, each mobility series.
+    """
+    history = History.of(inputs.incidents)
+    rows = [
+        _incident_row(inputs, history, series, declared[series.name].sources, last)
+        for series in (inputs.target, *inputs.series)
+    ]
+    incidents = pl.DataFrame(rows, schema=COVERAGE_SCHEMA, orient="row")
+    others = coverage(
+        inputs.events,
+        inputs.mobility,
+        mobility_lag_days=inputs.mobility_lag_days,
+        start=inputs.history_start,
+        stop=last + timedelta(days=1),
+    )
+    return pl.concat([incidents, others])
 
 
 def coverage(
-    incidents: pl.DataFrame,
     events: pl.DataFrame,
     mobility: pl.DataFrame,
     *,
-    incident_sources: Sequence[str],
     mobility_lag_days: Mapping[str, int],
     start: date,
     stop: date,
 ) -> pl.DataFrame:
-    """Tell for each source whether it covers the days `start` up to, not including, `stop`.
+    """Tell whether events and passengers cover the days `start` up to, not including, `stop`.
 
-    An incident source covers a day when one of its rows occurred within 3 days of it, and is
-    present when it covers 95% of days; events are present with a row on 90% of days. A mobility
-    series is asked for the periods that the days can know, its publication lag earlier: 80% of
-    months, or 90% of days.
+    Events are present with a row on 90% of days. A mobility series is asked for the periods that
+    the days can know, its publication lag earlier: 80% of months, or 90% of days.
 
     Parameters
     ----------
-    incidents : DataFrame
-        Columns source and occurred_on, such as `schemas.staging.INCIDENTS`.
     events : DataFrame
         `schemas.staging.EVENTS`.
     mobility : DataFrame
         `schemas.staging.MOBILITY`.
-    incident_sources : sequence of str
-        Sources to tell about, with rows or without.
     mobility_lag_days : mapping of str to int
         Publication lag by kind of series, a key of `mobility.SERIES`.
     start, stop : date
@@ -88,57 +181,107 @@ def coverage(
     Returns
     -------
     DataFrame
-        `COVERAGE_SCHEMA`, one row a source, in the order given.
+        `COVERAGE_SCHEMA`, one row a series, in the order given.
     """
-    first, last = day_number(start), day_number(stop)
-    rows = []
-    for source in incident_sources:
-        need = _Need(source, "incidents", "day", first, last, INCIDENTS_MINIMUM_PCT)
-        days = incidents.filter(pl.col("source") == source)["occurred_on"].drop_nulls()
-        rows.append(_row(need, days, days, INCIDENT_REACH_DAYS))
-    need = _Need(EVENTS, "events", "day", first, last, EVENTS_MINIMUM_PCT)
-    rows.append(_row(need, events["starts_on"], events["ends_on"], 0))
+    days = (day_number(start), day_number(stop))
+    need = _Need(EVENTS, "events", raw.PERMITTED_EVENTS.name, "day", *days, EVENTS_MINIMUM_PCT)
+    rows = [_row(need, events["starts_on"], events["ends_on"])]
     for kind, lag in mobility_lag_days.items():
-        series = SERIES[kind]
-        of_series = mobility.filter(pl.col("series") == series)
-        days = of_series["period_on"]
-        rows.append(_row(_mobility_need(series, of_series, start, stop, lag), days, days, 0))
+        of_series = mobility.filter(pl.col("series") == MOBILITY_SERIES[kind])
+        periods = of_series["period_on"]
+        rows.append(_row(_mobility_need(kind, of_series, start, stop, lag), periods, periods))
     return pl.DataFrame(rows, schema=COVERAGE_SCHEMA, orient="row")
 
 
-def choose_source(preference: Sequence[str], table: pl.DataFrame) -> str | None:
-    """Return the first source of `preference` that is present in the coverage table, or None."""
-    present = set(table.filter(pl.col("status") == "present")["source"])
-    return next((source for source in preference if source in present), None)
+def coverage_to_markdown(table: pl.DataFrame) -> str:
+    """Print a coverage table as a Markdown table; series that differ in name alone share a row."""
+    shown = ("source", "first_on", "last_on", "status", "reason")
+    rows = table.group_by(shown, maintain_order=True).agg(pl.col("series").str.join(", "))
+    lines = ["| series | source | first day | last day | status | why |", "|" + "---|" * 6]
+    lines += [
+        f"| {row['series']} | {row['source']} | {row['first_on'] or '–'} | {row['last_on'] or '–'} "
+        f"| {row['status']} | {row['reason']} |"
+        for row in rows.iter_rows(named=True)
+    ]
+    return "\n".join(lines)
 
 
-def _mobility_need(
-    series: str, rows: pl.DataFrame, start: date, stop: date, lag_days: int
-) -> _Need:
+def _incident_row(
+    inputs: FeatureInputs, history: History, series: Series, tried: tuple[str, ...], last: date
+) -> tuple[object, ...]:
+    sources = series.sources or tried
+    first_month = _month_number(inputs.history_start)
+    n_months = _month_number(last) + 1 - first_month
+    covered_pct, newest = [], []
+    for source in sources:
+        covered = pl.Series(history.covered_months(source, last), dtype=pl.Date)
+        index = _month_numbers(covered) - first_month
+        covered_pct.append(_share_pct(index, index, n_months))
+        rows = inputs.incidents.filter(pl.col("source") == source, pl.col("occurred_on") <= last)
+        newest.append(rows["occurred_on"].max())
+    found = [
+        f"{source} covers {pct:.0f}% of the {n_months} months from {inputs.history_start} to {last}"
+        for source, pct in zip(sources, covered_pct, strict=True)
+    ]
+    reason = "; ".join(found) + "."
+    if series.sources:
+        start = history.run_start(sources[0], last)
+        return (
+            series.name, "incidents", sources[0], start, newest[0], covered_pct[0], "present", reason,
+        )  # fmt: skip
+    reason += (
+        f" A run of {LEAST_MONTHS} months or more is needed, from the first to within "
+        f"{MONTHS_SHORT_OF_END} of the last, each with a row on {COVERED_DAY_SHARE:.0%} of days."
+    )
+    return (
+        series.name, "incidents", ", ".join(tried), None, None, max(covered_pct), "absent", reason,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Need:
+    """Days or months (numbers since 1970) that a period needs of one series."""
+
+    series: str
+    kind: str
+    source: str
+    period: str
+    first: int
+    stop: int
+    minimum_pct: float
+
+
+def _mobility_need(kind: str, rows: pl.DataFrame, start: date, stop: date, lag_days: int) -> _Need:
     first, last = start - timedelta(lag_days), stop - timedelta(lag_days)
+    of_kind = (MOBILITY_SERIES[kind], "mobility", _RAW_TABLES[kind])
     if "month" not in rows["period"]:
         days = (day_number(first), day_number(last))
-        return _Need(series, "mobility", "day", *days, MOBILITY_DAYS_MINIMUM_PCT)
+        return _Need(*of_kind, "day", *days, MOBILITY_DAYS_MINIMUM_PCT)
     # The month known at a day is the last one that ended before the lag: the month before.
     months = (_month_number(first) - 1, _month_number(last - timedelta(1)))
-    return _Need(series, "mobility", "month", *months, MOBILITY_MONTHS_MINIMUM_PCT)
+    return _Need(*of_kind, "month", *months, MOBILITY_MONTHS_MINIMUM_PCT)
 
 
-def _row(
-    need: _Need, first_days: pl.Series, last_days: pl.Series, reach: int
-) -> tuple[object, ...]:
+def _row(need: _Need, first_days: pl.Series, last_days: pl.Series) -> tuple[object, ...]:
     number = _month_numbers if need.period == "month" else day_numbers
     n = need.stop - need.first
-    lows, highs = number(first_days) - need.first, number(last_days) - need.first
-    with_row = _share_pct(lows, highs, n)
-    covered = _share_pct(lows - reach, highs + reach, n)
-    is_present = covered >= need.minimum_pct
-    reason = " ".join(_reason(need, n, covered, reach, first_days, last_days))
-    status = "present" if is_present else "absent"
+    covered_pct = _share_pct(number(first_days) - need.first, number(last_days) - need.first, n)
+    is_present = covered_pct >= need.minimum_pct
+    reason = _reason(need, n, covered_pct, first_days, last_days)
     return (
-        need.source, need.kind, first_days.min(), last_days.max(), n, with_row, covered, status,
-        reason,
+        need.series, need.kind, need.source, first_days.min(), last_days.max(), covered_pct,
+        "present" if is_present else "absent", reason,
     )  # fmt: skip
+
+
+def _reason(need: _Need, n: int, covered_pct: float, first: pl.Series, last: pl.Series) -> str:
+    if first.is_empty():
+        return "No row."
+    enough = "at least" if covered_pct >= need.minimum_pct else "less than"
+    return (
+        f"Rows from {first.min()!s} to {last.max()!s}; {covered_pct:.1f}% of the {n} {need.period}s needed "
+        f"have one, {enough} the {need.minimum_pct:.0f}% required."
+    )
 
 
 def _share_pct(lows: NDArray[np.int64], highs: NDArray[np.int64], n: int) -> float:
@@ -146,21 +289,6 @@ def _share_pct(lows: NDArray[np.int64], highs: NDArray[np.int64], n: int) -> flo
     low, high = np.clip(lows, 0, n), np.clip(highs + 1, 0, n)
     change = np.bincount(low, minlength=n + 1) - np.bincount(high, minlength=n + 1)
     return 100.0 * float((np.cumsum(change)[:n] > 0).mean())
-
-
-def _reason(
-    need: _Need, n: int, covered: float, reach: int, first: pl.Series, last: pl.Series
-) -> Iterator[str]:
-    if first.is_empty():
-        yield "No row."
-        return
-    near = f" within {reach} days" if reach else ""
-    at_least = covered >= need.minimum_pct
-    yield (
-        f"Rows from {first.min()!s} to {last.max()!s}; {covered:.1f}% of the {n} {need.period}s needed "
-        f"have one{near}, {'at least' if at_least else 'less than'} the {need.minimum_pct:.0f}% "
-        "required."
-    )
 
 
 def _month_number(day: date) -> int:

@@ -16,8 +16,12 @@ from htrisk_dagster.schemas.finding import Finding
 def rows_are_accounted(intake: pl.DataFrame, quarantine: pl.DataFrame) -> Finding:
     """Rows read = rows kept + rows quarantined, file by file, and the refused rows are there."""
     refused = quarantine.group_by("source_file").agg(pl.len().cast(pl.Int64).alias("found"))
-    ledger = intake.join(refused, on="source_file", how="left").with_columns(
-        pl.col("found").fill_null(0)
+    # Full, so that a refused row of a file that the ledger does not know stands out as well.
+    ledger = (
+        intake.select("source_file", pl.col("^rows_.*_count$"))
+        .join(refused, on="source_file", how="full", coalesce=True)
+        .fill_null(0)
+        .sort("source_file")
     )
     wrong = ledger.filter(
         (pl.col("rows_read_count") != pl.col("rows_kept_count") + pl.col("rows_quarantined_count"))
@@ -67,13 +71,16 @@ def incidents_are_placed(incidents: pl.DataFrame, *, least_pct: float = 80.0) ->
 
 def features_are_whole(frame: pl.DataFrame, n_cells: int) -> Finding:
     """Each day has every cell once, and no number is infinite."""
-    sizes = (
-        frame.group_by("risk_on").agg(pl.col("cell_id").n_unique().alias("cells")).sort("risk_on")
-    )
-    wrong = sizes.filter(pl.col("cells") != n_cells)
-    if frame.is_empty() or wrong.height or frame.height != n_cells * sizes.height:
-        day, cells = wrong.row(0) if wrong.height else (None, frame.height)
-        return Finding(False, f"Day {day} has {cells} cells; the grid has {n_cells}.")
+    if frame.is_empty():
+        return Finding(False, "There is no row at all.")
+    cells = pl.col("cell_id").n_unique().alias("cells")
+    sizes = frame.group_by("risk_on").agg(pl.len().alias("rows"), cells).sort("risk_on")
+    wrong = sizes.filter((pl.col("rows") != n_cells) | (pl.col("cells") != n_cells))
+    if wrong.height:
+        day, rows, n_found = wrong.row(0)
+        return Finding(
+            False, f"{day} has {rows} rows of {n_found} cells; the grid has {n_cells} cells."
+        )
     infinite = [c for c in frame.columns[2:] if frame[c].is_infinite().any()]
     if infinite:
         return Finding(False, f"Feature '{infinite[0]}' holds an infinite number.")

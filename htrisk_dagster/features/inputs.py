@@ -7,7 +7,6 @@ Belongs here: the reading of what features and labels are made from. Does not: t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -15,6 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from htrisk_dagster.errors import SourceError
+from htrisk_dagster.features.catalogue import ALL_INCIDENTS, TARGET
+from htrisk_dagster.features.coverage import History
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.panel import count_panel
@@ -23,11 +24,6 @@ from htrisk_dagster.schemas import raw, staging
 from htrisk_dagster.study_areas.area import SeriesPart, StudyArea
 from htrisk_dagster.warehouse.partitions import Partitions
 
-# A census of a city's incidents has rows on nearly every day, shootings on 95 in 100; a random
-# sample of complaints, at 2,000 rows in 14 years, on one in three.
-COVERED_DAY_SHARE = 0.75
-_LEAST_MONTHS = 6
-
 
 def read_grid(tables: Partitions, area: StudyArea) -> Grid:
     """Grid of the study area from its stored cells."""
@@ -35,66 +31,9 @@ def read_grid(tables: Partitions, area: StudyArea) -> Grid:
     return Grid.from_cells(cells, area.grid.crs, area.grid.cell_size_m)
 
 
-@dataclass(frozen=True)
-class History:
-    """What the incident sources cover.
-
-    Parameters
-    ----------
-    covered : DataFrame
-        source, month_on, day_share: share of the month's days with a row of the source.
-    """
-
-    covered: pl.DataFrame
-
-    @classmethod
-    def of(cls, incidents: pl.DataFrame) -> History:
-        """Read the coverage off `grid.incident_cells`."""
-        month = pl.col("occurred_on").dt.truncate("1mo")
-        covered = (
-            incidents.group_by("source", month.alias("month_on"))
-            .agg(pl.col("occurred_on").n_unique().alias("days"))
-            .with_columns(
-                (pl.col("days") / pl.col("month_on").dt.days_in_month()).alias("day_share")
-            )
-            .select("source", "month_on", "day_share")
-            .sort("source", "month_on")
-        )
-        return cls(covered)
-
-    def run_start(self, source: str, end: date) -> date | None:
-        """First day of the unbroken run of covered months of `source` that reaches to `end`.
-
-        The run may stop short of `end` by three months, since a forecast can lie beyond the
-        newest report; None where there is no such run of at least six months.
-        """
-        months = (
-            self.covered.filter(
-                (pl.col("source") == source)
-                & (pl.col("day_share") >= COVERED_DAY_SHARE)
-                & (pl.col("month_on") <= end)
-            )["month_on"]
-            .sort(descending=True)
-            .to_list()
-        )
-        if not months or _months_between(months[0], end) > 3:
-            return None
-        run = 1
-        while run < len(months) and _months_between(months[run], months[run - 1]) == 1:
-            run += 1
-        return months[run - 1] if run >= _LEAST_MONTHS else None
-
-    def choose(self, part: SeriesPart, end: date) -> tuple[str, date] | None:
-        """First source of `part` with a covered run to `end`, and the run's first day."""
-        for source in part.sources:
-            start = self.run_start(source, end)
-            if start is not None:
-                return source, start
-        return None
-
-
-def _months_between(earlier: date, later: date) -> int:
-    return (later.year - earlier.year) * 12 + later.month - earlier.month
+def declared_series(area: StudyArea, target: SeriesPart) -> dict[str, SeriesPart]:
+    """Declarations of the target and of all series, by the name in their features."""
+    return {TARGET: target, ALL_INCIDENTS: area.incidents, **area.series}
 
 
 def read_inputs(
@@ -116,8 +55,13 @@ def read_inputs(
     Raises
     ------
     SourceError
-        Where no source of the target covers six months before `end`.
+        Where no source of the target covers six months before `end`, or `since` lies after it.
     """
+    if since and since > end:
+        raise SourceError(
+            f"History starts on {since} by the setting history_start, after the last day asked for, "
+            f"{end}. Set it to an earlier day, or ask for later days."
+        )
     incidents = tables.read(grid_tables.INCIDENT_CELLS)
     history = History.of(incidents)
     chosen = history.choose(target, end)
@@ -128,14 +72,20 @@ def read_inputs(
             "target."
         )
     source, start = chosen
+    first = max(start, since) if since else start
+
+    # A covariate must be known as far back as the target: before its first row it would be 0.
+    def covered(name: str, part: SeriesPart) -> Series:
+        found = history.choose(part, end, since=first)
+        return Series(name, (found[0],) if found else (), part.offence_groups)
+
+    declared = declared_series(area, target)
+    declared.pop(TARGET)
     return FeatureInputs(
         grid=read_grid(tables, area),
         incidents=incidents,
-        target=Series("target", (source,), target.offence_groups),
-        series=tuple(
-            _series(name, part, history, end)
-            for name, part in (("incidents", area.incidents), *area.series.items())
-        ),
+        target=Series(TARGET, (source,), target.offence_groups),
+        series=tuple(covered(name, part) for name, part in declared.items()),
         events=tables.read(staging.EVENTS),
         mobility=tables.read(staging.MOBILITY),
         holidays=tables.read(raw.HOLIDAYS),
@@ -144,13 +94,8 @@ def read_inputs(
             "airport": area.publication_lag.airport_days,
             "transit": area.publication_lag.transit_days,
         },
-        history_start=max(start, since) if since else start,
+        history_start=first,
     )
-
-
-def _series(name: str, part: SeriesPart, history: History, end: date) -> Series:
-    chosen = history.choose(part, end)
-    return Series(name, (chosen[0],) if chosen else (), part.offence_groups)
 
 
 def target_counts(
@@ -195,4 +140,4 @@ def recent_daily_mean(inputs: FeatureInputs, day: date, *, window_days: int = 91
     cutoff = day - timedelta(days=inputs.lag_days)
     start = cutoff - timedelta(days=window_days)
     days = [(start + timedelta(days=i)).isoformat() for i in range(window_days)]
-    return float(target_counts(inputs, days, known_before=cutoff).sum() / window_days)
+    return float(target_counts(inputs, days, known_before=cutoff).sum()) / window_days

@@ -33,22 +33,19 @@ def every_cell_every_day(risk: pl.DataFrame, n_cells: int) -> Finding:
 
 def probabilities_are_open(risk: pl.DataFrame) -> Finding:
     """Each probability lies strictly between 0 and 1, and agrees with a positive forecast."""
-    wrong = risk.filter(
-        ~((pl.col("risk_prob") > 0) & (pl.col("risk_prob") < 1) & (pl.col("expected_count") > 0))
-        | pl.col("risk_prob").is_null()
-    )
+    prob, expected = pl.col("risk_prob"), pl.col("expected_count")
+    legal = prob.is_between(0, 1, closed="none") & (expected > 0) & expected.is_finite()
+    wrong = risk.filter(~legal.fill_null(False))
     if wrong.height:
         row = wrong.row(0, named=True)
         return Finding(
             False,
-            f"{wrong.height} rows are not strictly between 0 and 1; first: cell {row['cell_id']} on "
-            f"{row['risk_on']} with probability {row['risk_prob']}, forecast {row['expected_count']}.",
+            f"{wrong.height} rows have no probability strictly between 0 and 1 or no positive forecast; "
+            f"first: cell {row['cell_id']} on {row['risk_on']} with probability {row['risk_prob']}, "
+            f"forecast {row['expected_count']}.",
         )
-    return Finding(
-        True,
-        "All probabilities lie in (0, 1).",
-        {"highest": float(risk["risk_prob"].to_numpy().max())},
-    )
+    highest = {"highest": float(risk["risk_prob"].to_numpy().max())} if risk.height else {}
+    return Finding(True, "All probabilities lie in (0, 1).", highest)
 
 
 def cells_are_in_area(risk: pl.DataFrame, cells: pl.DataFrame, box: BoundingBox) -> Finding:
@@ -79,6 +76,8 @@ def sum_is_near_recent_totals(
     "Near" is within `factor` of it, widened by what chance alone does to a sum of that size: the
     99.9% Poisson interval of 91 days, so that a rare target does not fail by luck.
     """
+    if risk.is_empty():
+        return Finding(False, "There is no row at all.")
     totals = risk.group_by("risk_on").agg(pl.col("expected_count").sum()).sort("risk_on")
     low, high = stats.poisson.interval(0.999, 91 * max(recent_daily_mean, 1e-9))
     lower, upper = low / 91 / factor, max(high, 1.0) / 91 * factor
@@ -96,3 +95,14 @@ def sum_is_near_recent_totals(
             figures,
         )
     return Finding(True, f"Every day lies within {lower:.2f} to {upper:.2f}.", figures)
+
+
+def catalog_agrees(risk: pl.DataFrame, rows_in_catalog: int) -> Finding:
+    """The catalog that analysts open shows as many rows of these days as the partitions hold."""
+    holds = rows_in_catalog == risk.height
+    return Finding(
+        holds,
+        f"The catalog shows {rows_in_catalog} rows; the partitions hold {risk.height}"
+        + ("." if holds else ". Another process may be writing; materialise the days again."),
+        {"rows_in_catalog": float(rows_in_catalog)},
+    )

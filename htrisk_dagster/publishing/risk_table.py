@@ -90,6 +90,6 @@ def daily_rank(expected: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 def band_of(rank: NDArray[np.int32], n_cells: int) -> pl.Series:
-    """Band of each rank: at least one cell in each of the upper bands where cells allow."""
+    """Band of each rank; the top band has one cell at least, one that rounds to none is empty."""
     edges = [cells_in_budget(n_cells, share) for share in BAND_SHARES]
     return pl.Series(np.array(BANDS)[np.searchsorted(edges, rank, side="left")])

@@ -1,152 +1,26 @@
 """Tables of the `raw` layer: one row as the publisher sent it, typed, person columns dropped.
 
-Belongs here: what leaves `sources/`. Does not: anything that needs another source (staging).
-Every raw table of incidents has the same columns, so that a query written for one serves all.
+Belongs here: the list of what leaves `sources/`, and its tables but those of incidents
+(`raw_incidents`) and of the reading itself (`raw_ledgers`), which are handed on. Does not: anything
+that needs another source (staging).
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from htrisk_dagster.schemas.raw_incidents import (
+    COMPLAINTS,
+    FELONIES,
+    INCIDENT_TABLES,
+    PROVENANCE,
+    SHOOTINGS,
+)
+from htrisk_dagster.schemas.raw_ledgers import INTAKE, OFFENCE_GROUPS, QUARANTINE
 from htrisk_dagster.schemas.table import Column, Table
 
 LAYER = "raw"
 
-PROVENANCE = (
-    Column(
-        "source_file", pl.String, "Name of the file the row came from, or of the API page kept."
-    ),
-    Column("source_row", pl.Int64, "Row in that file, 1 for the first after the header.", lower=1),
-    Column(
-        "pulled_on",
-        pl.Date,
-        "Day the file was read or the API was asked, from the file's own date.",
-    ),
-)
-
-_INCIDENT = (
-    Column(
-        "report_id",
-        pl.String,
-        "The publisher's number, or a hash of the row where it has none.",
-        source_name="CMPLNT_NUM; INCIDENT_KEY",
-    ),
-    Column(
-        "occurred_at",
-        pl.Datetime("us"),
-        "When it is said to have begun, naive UTC.",
-        source_name="CMPLNT_FR_DT + CMPLNT_FR_TM; Occurrence Date; OCCUR_DATE + OCCUR_TIME",
-    ),
-    Column("occurred_on", pl.Date, "Local day of `occurred_at`."),
-    Column(
-        "reported_on",
-        pl.Date,
-        "Local day on which the police were told; the day of occurrence where the publisher gives none.",
-        source_name="RPT_DT",
-    ),
-    Column(
-        "offence_code",
-        pl.Int32,
-        "Three-digit offence key code.",
-        nullable=True,
-        source_name="KY_CD",
-    ),
-    Column(
-        "offence_detail_code",
-        pl.Int32,
-        "Finer internal classification code.",
-        nullable=True,
-        source_name="PD_CD",
-    ),
-    Column(
-        "offence",
-        pl.String,
-        "The publisher's label. Labels drift: group by code.",
-        nullable=True,
-        source_name="OFNS_DESC; Offense",
-    ),
-    Column(
-        "law_category",
-        pl.String,
-        "Felony, misdemeanor or violation, lower case.",
-        nullable=True,
-        source_name="LAW_CAT_CD",
-        allowed=("felony", "misdemeanor", "violation"),
-    ),
-    Column(
-        "borough",
-        pl.String,
-        "Borough as published, upper case.",
-        nullable=True,
-        source_name="BORO_NM; BORO",
-    ),
-    Column(
-        "precinct",
-        pl.Int32,
-        "Police precinct as published.",
-        nullable=True,
-        source_name="ADDR_PCT_CD; Precinct",
-    ),
-    Column(
-        "lon",
-        pl.Float64,
-        "Longitude, WGS 84; missing where not geocoded.",
-        unit="degree",
-        nullable=True,
-        source_name="Longitude",
-        lower=-180,
-        upper=180,
-    ),
-    Column(
-        "lat",
-        pl.Float64,
-        "Latitude, WGS 84; missing where not geocoded.",
-        unit="degree",
-        nullable=True,
-        source_name="Latitude",
-        lower=-90,
-        upper=90,
-    ),
-    *PROVENANCE,
-)
-
-_SNAPPED = "Points are snapped to street corners; rapes and sex crimes stand at the station house (NYPD footnotes 9-11)."
-
-COMPLAINTS = Table(
-    LAYER,
-    "complaints",
-    "one row of the publisher's complaint file",
-    "NYPD complaints: historic (qgea-i56i) and year to date (5uac-w243), in any of their layouts.",
-    _INCIDENT,
-    warnings=(
-        "A complaint is a report, not a proven crime.",
-        _SNAPPED,
-        "The two files overlap and numbers repeat: staging keeps one row a number.",
-    ),
-)
-FELONIES = Table(
-    LAYER,
-    "felonies",
-    "one row of the publisher's felony file",
-    "NYPD seven-major-felony incidents 2014-2015: robbery, burglary, felony assault, grand larceny.",
-    _INCIDENT,
-    warnings=(
-        "No number and no report date: `reported_on` is the day of occurrence.",
-        "Exact duplicates are kept and numbered; two thefts at one corner in one hour are not rare.",
-        _SNAPPED,
-    ),
-)
-SHOOTINGS = Table(
-    LAYER,
-    "shootings",
-    "one victim row of the publisher's shooting file",
-    "NYPD shooting incidents (833y-fsy8). A rare event that stands in for verified cases.",
-    _INCIDENT,
-    warnings=(
-        "One row a victim: the number repeats within an incident; staging keeps one row an incident.",
-        "No report date: `reported_on` is the day of occurrence.",
-    ),
-)
 PERMITTED_EVENTS = Table(
     LAYER,
     "permitted_events",
@@ -307,72 +181,6 @@ VERIFIED_CASES = Table(
         "Restricted: never join to places finer than a precinct, never copy a row.",
     ),
 )
-QUARANTINE = Table(
-    LAYER,
-    "quarantine",
-    "one row that was read and refused",
-    "Rows that a named rule refused, with the reason; rows read = rows kept + rows here.",
-    (
-        Column("source", pl.String, "Raw table the row was meant for."),
-        Column("source_file", pl.String, "File the row came from."),
-        Column(
-            "source_row", pl.Int64, "Row in that file, 1 for the first after the header.", lower=1
-        ),
-        Column("rule", pl.String, "Name of the rule."),
-        Column("column", pl.String, "The publisher's column that broke it."),
-        Column("value", pl.String, "The value found, cut at 80 characters.", nullable=True),
-        Column("reason", pl.String, "One sentence."),
-        Column("pulled_on", pl.Date, "Day the file was read, from the file's own date."),
-    ),
-)
-
-OFFENCE_GROUPS = Table(
-    LAYER,
-    "offence_groups",
-    "one rule of the study area's offence groups",
-    "The groups declared in the study area's file as rows, so that SQL and Python group alike.",
-    (
-        Column("offence_group", pl.String, "Name of the group."),
-        Column("priority", pl.Int32, "Order in the file; the first rule that fits wins.", lower=0),
-        Column(
-            "offence_code",
-            pl.Int32,
-            "Key code that fits, missing where the rule is by label.",
-            nullable=True,
-            source_name="KY_CD",
-        ),
-        Column(
-            "offence",
-            pl.String,
-            "Label that fits, missing where the rule is by code.",
-            nullable=True,
-            source_name="OFNS_DESC",
-        ),
-        Column(
-            "is_discovered", pl.Boolean, "Whether the police find such incidents by being there."
-        ),
-    ),
-)
-INTAKE = Table(
-    LAYER,
-    "intake",
-    "one file and raw table",
-    "What was read from each file: rows read = rows kept + rows quarantined.",
-    (
-        Column("source", pl.String, "Raw table."),
-        Column("source_file", pl.String, "File."),
-        Column("layout", pl.String, "Layout recognised by its header."),
-        Column("sha256", pl.String, "Digest of the file's bytes."),
-        Column("rows_read_count", pl.Int64, "Rows in the file.", unit="rows", lower=0),
-        Column("rows_kept_count", pl.Int64, "Rows kept.", unit="rows", lower=0),
-        Column("rows_quarantined_count", pl.Int64, "Rows refused.", unit="rows", lower=0),
-        Column("first_on", pl.Date, "First day among the kept rows.", nullable=True),
-        Column("last_on", pl.Date, "Last day among the kept rows.", nullable=True),
-    ),
-    key=("source", "source_file"),
-)
-
-INCIDENT_TABLES = (COMPLAINTS, FELONIES, SHOOTINGS)
 TABLES = (
     *INCIDENT_TABLES,
     PERMITTED_EVENTS,
@@ -386,3 +194,22 @@ TABLES = (
     QUARANTINE,
     INTAKE,
 )
+
+__all__ = [
+    "AIRPORT_PASSENGERS",
+    "BOROUGHS",
+    "COMPLAINTS",
+    "FELONIES",
+    "HOLIDAYS",
+    "INCIDENT_TABLES",
+    "INTAKE",
+    "LAYER",
+    "OFFENCE_GROUPS",
+    "PERMITTED_EVENTS",
+    "PRECINCTS",
+    "QUARANTINE",
+    "SHOOTINGS",
+    "TABLES",
+    "TRANSIT_RIDERSHIP",
+    "VERIFIED_CASES",
+]

@@ -1,6 +1,6 @@
 """Feature assets: what was known of each cell before the cutoff of each day.
 
-Belongs here: `features/cell_day` and `features/coverage`. Does not: any feature (`features/`).
+Belongs here: `features/cell_day`. Does not: any feature (`features/`).
 """
 
 import dagster as dg

@@ -4,6 +4,8 @@ Belongs here: the dbt assets of a study area. Does not: SQL (`dbt/models`), the 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import dagster as dg
@@ -65,14 +67,17 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             target=area.name,
             dbt_executable=str(dbt_project.dbt_executable()),
         )
-        built = []
-        for event in dbt.cli(["build", "--quiet"], context=context).stream():
-            # Test results are told at once; a model counts only when the warehouse has it.
-            if isinstance(event, dg.AssetCheckResult):
-                yield event
-            else:
-                built.append(event)
+        invocation = dbt.cli(
+            ["build"], context=context, raise_on_error=False, target_path=profile / "target"
+        )
+        with redirect_stdout(StringIO()) as said:
+            events = list(invocation.stream())
+        context.log.debug(said.getvalue())
+        # Test results are told in any case; a model counts only when the warehouse has it.
+        yield from (e for e in events if isinstance(e, dg.AssetCheckResult))
+        if error := invocation.get_error():
+            raise error
         publish_staged(workspace, area, profile / "external")
-        yield from built
+        yield from (e for e in events if not isinstance(e, dg.AssetCheckResult))
 
     return [staged]
