@@ -14,6 +14,7 @@ from dagster_duckdb import DuckDBResource
 
 from htrisk_dagster.defs.assets.raw import BY_MONTH, WHOLE
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.schemas import grid, predictions, raw
 from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.study_areas.area import StudyArea
@@ -91,11 +92,11 @@ def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> Iterator[dg.AssetCheckResult]:
         """Features are complete, and the reports behind the newest day are recent."""
-        from htrisk_dagster.defs.featured import inputs_until, read_rows
+        from htrisk_dagster.defs.featured import features_table, inputs_until, read_rows
         from htrisk_dagster.features import input_findings as rules
         from htrisk_dagster.features.inputs import newest_report
 
-        days = _days(context)
+        days = _days(context, workspace.tables(area.name).keys(features_table(area)))
         inputs = inputs_until(workspace, area, date.fromisoformat(days[-1]))
         cutoff = date.fromisoformat(days[-1]) - timedelta(days=inputs.lag_days)
         newest = newest_report(inputs, before=cutoff)
@@ -123,8 +124,8 @@ def _risk_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         from htrisk_dagster.features.inputs import recent_daily_mean
         from htrisk_dagster.publishing import risk_findings as rules
 
-        days = _days(context)
         store = workspace.tables(area.name)
+        days = _days(context, store.keys(predictions.CELL_DAY_RISK))
         risk = store.read(predictions.CELL_DAY_RISK, days)
         cells = store.read(grid.CELLS, ["all"])
         first = date.fromisoformat(days[0])
@@ -154,8 +155,16 @@ def _rows_in_catalog(duckdb: DuckDBResource, area: StudyArea, days: list[str]) -
     return int(row[0])
 
 
-def _days(context: dg.AssetCheckExecutionContext) -> list[str]:
-    return sorted(context.partition_keys)
+def _days(context: dg.AssetCheckExecutionContext, stored: list[str]) -> list[str]:
+    """Days of the run, or the newest day stored where the UI runs a check by itself."""
+    run = context.op_execution_context
+    if run.has_partition_key or run.has_partition_key_range:
+        return sorted(context.partition_keys)
+    if not stored:
+        raise MissingPartitionError(
+            "There is no day to check yet. Materialise the asset for a day first."
+        )
+    return stored[-1:]
 
 
 def _result(

@@ -177,7 +177,9 @@ def store_champion(
         "made_from": MadeFrom(workspace, area).models(month),
     }
     models.write(month, CHAMPION, {}, card)
-    tracking.set_aliases(_versions(choice, cards))
+    if month == models.months(CHAMPION)[-1]:
+        # Training an older month again must not put an older model in use.
+        tracking.set_aliases(_versions(choice, cards))
     return {
         "champion": choice.champion,
         "challenger": choice.challenger or "none",

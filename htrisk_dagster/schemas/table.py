@@ -108,8 +108,9 @@ class Table:
         try:
             conformed = frame.select(pl.col(c.name).cast(c.dtype) for c in self.columns)
         except pl.exceptions.PolarsError as error:
+            reason = str(error).splitlines()[0]
             raise TableError(
-                f"{self.full_name}: a column cannot be cast to its type ({error})."
+                f"{self.full_name}: a column cannot be cast to its type: {reason}."
             ) from error
         self.validate(conformed)
         return conformed

@@ -1,0 +1,1 @@
+"""CTDC: who is harmed and how. Never joined with places, never in a table with them."""
