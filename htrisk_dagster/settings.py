@@ -114,7 +114,11 @@ def load_settings(**given: object) -> Settings:
         Where a setting is unknown or a value is not legal; the message names it and the choices.
     """
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    places = {"the environment": list(os.environ), ".env": list(dotenv_values(".env"))}
+    places = {
+        "the environment": list(os.environ),
+        ".env": list(dotenv_values(".env")),
+        "the arguments": [f"{PREFIX}{name.upper()}" for name in given],
+    }
     unknown = [
         f"{name} in {place}"
         for place, names in places.items()

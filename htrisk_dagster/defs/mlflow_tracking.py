@@ -26,6 +26,7 @@ from htrisk_dagster.features.block import CellDayBlock
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
+    from mlflow.models.model import ModelInfo
 
 _LOADER = "htrisk_dagster.defs.mlflow_model"
 _INDEX_COLUMNS = ("risk_on", "cell_id", "precinct_index", "borough_index")
@@ -179,9 +180,24 @@ class MlflowTracking:
                 data_path=str(data),
                 signature=_signature(block.names),
                 pip_requirements=[f"htrisk-dagster=={version('htrisk-dagster')}"],
-                registered_model_name=registered,
             )
-        return str(info.registered_model_version)
+        return _register(registered, info)
+
+
+def _register(name: str, info: ModelInfo) -> str:
+    """Make a version of the registered model; return its number."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient()
+    try:
+        client.get_registered_model(name)
+    except MlflowException:
+        client.create_registered_model(name)
+    made = client.create_model_version(
+        name, info.model_uri, run_id=info.run_id, model_id=info.model_id
+    )
+    return str(made.version)
 
 
 def _signature(names: tuple[str, ...]) -> ModelSignature:

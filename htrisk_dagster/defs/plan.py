@@ -24,6 +24,7 @@ from htrisk_dagster.defs.trained import CHAMPION, months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import grid, predictions, raw, staging
 from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.sources.synthetic_city.presets import preset_named
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE as ALL
 from htrisk_dagster.warehouse.partitions import Partitions
@@ -111,6 +112,8 @@ class Plan:
         settings = self.workspace.settings
         if settings.history_start:
             return settings.history_start
+        if settings.origin == "synthetic":
+            return preset_named(settings.preset).first_day
         if settings.origin == "api":
             # Two full years before the first map: long windows and folds.
             return date(self.start.year - 2, self.start.month, 1)

@@ -13,8 +13,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from htrisk_dagster.errors import SettingError
+from htrisk_dagster.schemas import raw
 
 FOLDER = Path(__file__).parent
 
@@ -55,8 +57,17 @@ class SeriesPart(_Part):
     """A series of incidents: sources in order of preference, groups (none means all)."""
 
     title: str
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = Field(min_length=1)
     offence_groups: tuple[str, ...] = ()
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_exist(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = [t.name for t in raw.INCIDENT_TABLES]
+        unknown = [source for source in value if source not in known]
+        if unknown:
+            raise ValueError(f"{unknown} are no raw tables of incidents; there are {known}")
+        return value
 
 
 class PublicationLag(_Part):
@@ -85,13 +96,21 @@ class StudyArea(_Part):
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        # Pydantic makes a sentence of a ValueError alone; "America" is a folder.
+        except (KeyError, OSError, ValueError):
+            message = f"'{value}' is no time zone; give a name such as America/New_York"
+            raise ValueError(message) from None
         return value
 
     @model_validator(mode="after")
     def _groups_are_known(self) -> StudyArea:
         known = {*self.offence_groups, "other"}
-        for place, part in (*self.series.items(), *self.targets.items()):
+        parts = {"incidents": self.incidents}
+        parts |= {f"series.{name}": part for name, part in self.series.items()}
+        parts |= {f"targets.{name}": part for name, part in self.targets.items()}
+        for place, part in parts.items():
             unknown = sorted(set(part.offence_groups) - known)
             if unknown:
                 raise ValueError(f"{place} names offence groups {unknown} that are not declared")
@@ -144,5 +163,9 @@ def read_area(path: Path) -> StudyArea:
     except tomllib.TOMLDecodeError as error:
         raise SettingError(f"{path}: not legal TOML: {error}.") from error
     except ValidationError as error:
-        parts = (f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise SettingError(f"{path}: {'; '.join(parts)}.") from error
+        raise SettingError(f"{path}: {'; '.join(map(_problem, error.errors()))}.") from error
+
+
+def _problem(error: ErrorDetails) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    return ": ".join([".".join(map(str, error["loc"])), message] if error["loc"] else [message])

@@ -9,6 +9,7 @@ can block the writer, which DuckDB's own lock would.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def view_statements(root: Path, tables: Sequence[Table]) -> list[str]:
         statements.append(f"create schema if not exists {table.layer}")
         folder = root / table.layer / table.name
         if any(folder.glob("area=*/*.parquet")):
-            source = f"read_parquet('{folder.absolute()}/*/*.parquet', hive_partitioning = true)"
+            # The path is text in SQL, and a pattern: a bracket in it must mean a bracket.
+            pattern = f"{glob.escape(str(folder.absolute()))}/*/*.parquet".replace("'", "''")
+            source = f"read_parquet('{pattern}', hive_partitioning = true)"
             body = f"select area, * exclude (area) from {source}"
         else:
             nulls = ", ".join(

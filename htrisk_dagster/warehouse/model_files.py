@@ -54,20 +54,19 @@ class ModelFiles:
         folder = self.folder(month, model)
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = folder.with_name(f".{model}.{os.getpid()}.tmp")
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        for name, content in files.items():
-            (beside / name).write_bytes(content)
-        text = json.dumps(dict(card), indent=1, sort_keys=True, default=str)
-        (beside / _CARD).write_text(text)
-        if folder.exists():
-            gone = folder.with_name(f".{model}.{os.getpid()}.old")
-            shutil.rmtree(gone, ignore_errors=True)
-            folder.rename(gone)
+        gone = folder.with_name(f".{model}.{os.getpid()}.old")
+        try:
+            beside.mkdir()
+            for name, content in files.items():
+                (beside / name).write_bytes(content)
+            text = json.dumps(dict(card), indent=1, sort_keys=True, default=str)
+            (beside / _CARD).write_text(text)
+            if folder.exists():
+                folder.rename(gone)
             beside.rename(folder)
-            shutil.rmtree(gone)
-        else:
-            beside.rename(folder)
+        finally:
+            for rest in (beside, gone):
+                shutil.rmtree(rest, ignore_errors=True)
         return folder
 
     def read(self, month: str, model: str) -> dict[str, bytes]:

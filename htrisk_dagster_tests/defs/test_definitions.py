@@ -1,0 +1,180 @@
+"""What Dagster loads: assets, jobs, schedules, partitions, from an empty environment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+
+from htrisk_dagster.definitions import build_definitions
+from htrisk_dagster.defs.partitions import report_months, risk_days, training_months
+from htrisk_dagster.schemas import ALL_TABLES
+from htrisk_dagster.settings import Settings
+from htrisk_dagster.study_areas.area import load_area
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "htrisk_dagster_tests" / "golden" / "asset_keys.txt"
+NEW_YORK = ZoneInfo("America/New_York")
+TABLES = {f"nyc/{t.layer}/{t.name}": t for t in ALL_TABLES}
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return build_definitions(Settings(home=tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(scope="module")
+def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {s.key.to_user_string(): s for s in definitions.resolve_all_asset_specs()}
+
+
+def test_they_load_with_nothing_in_the_environment(tmp_path: Path) -> None:
+    script = (
+        "import json\n"
+        "from htrisk_dagster.definitions import defs\n"
+        "keys = [s.key.to_user_string() for s in defs().resolve_all_asset_specs()]\n"
+        "print(json.dumps(keys))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={}, cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(json.loads(done.stdout)) == GOLDEN.read_text().split()
+    assert list(tmp_path.iterdir()) == [], "loading writes nothing"
+
+
+def test_asset_keys_are_those_of_the_golden_file(specs: dict[str, dg.AssetSpec]) -> None:
+    assert sorted(specs) == GOLDEN.read_text().split()
+
+
+def test_every_asset_says_what_it_is(specs: dict[str, dg.AssetSpec]) -> None:
+    for key, spec in specs.items():
+        area, layer, _ = key.split("/")
+        restricted = "verified_case" in key
+        assert len(spec.description or "") > 20, key
+        assert spec.group_name == f"{area}_{'restricted' if restricted else layer}", key
+        assert spec.kinds, key
+        assert (spec.tags.get("access") == "restricted") == restricted, key
+
+
+def test_every_table_shows_its_columns(specs: dict[str, dg.AssetSpec]) -> None:
+    shown = TABLES.keys() & specs.keys()
+    # The ledger and the quarantine are written by every raw asset, and are none of their own.
+    assert TABLES.keys() - shown == {"nyc/raw/intake", "nyc/raw/quarantine"}
+    for key in shown:
+        schema = specs[key].metadata["dagster/column_schema"]
+        schema = schema.schema if isinstance(schema, dg.TableSchemaMetadataValue) else schema
+        assert [c.name for c in schema.columns] == TABLES[key].column_names, key
+        assert all(c.description for c in schema.columns), key
+
+
+def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "nyc_refresh_reports",
+        "nyc_place_incidents",
+        "nyc_retrain",
+        "nyc_score",
+        "nyc_evaluate",
+    }
+    assert {(s.name, s.cron_schedule, s.job_name) for s in repository.schedule_defs} == {
+        ("nyc_reports_daily", "0 4 * * *", "nyc_refresh_reports"),
+        ("nyc_place_daily", "30 4 * * *", "nyc_place_incidents"),
+        ("nyc_retrain_monthly", "0 1 1 * *", "nyc_retrain"),
+        ("nyc_score_tomorrow", "30 5 * * *", "nyc_score"),
+    }
+    for schedule in repository.schedule_defs:
+        assert schedule.execution_timezone == "America/New_York"
+        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+
+
+def test_every_asset_but_those_of_one_grain_is_in_a_job(
+    definitions: dg.Definitions, specs: dict[str, dg.AssetSpec]
+) -> None:
+    jobs = [j for j in definitions.get_repository_def().get_all_jobs() if j.name[:2] != "__"]
+    run = {key.to_user_string() for job in jobs for key in job.asset_layer.selected_asset_keys}
+    assert run == set(specs)
+
+
+# 10 March 2024 has 23 hours in New York and 3 November 2024 has 25.
+@pytest.mark.parametrize(
+    ("local", "tomorrow", "yesterdays_month"),
+    [
+        ("2024-07-15T05:30", "2024-07-16", "2024-07-01"),
+        ("2024-03-09T05:30", "2024-03-10", "2024-03-01"),
+        ("2024-03-10T05:30", "2024-03-11", "2024-03-01"),
+        ("2024-11-03T05:30", "2024-11-04", "2024-11-01"),
+        ("2024-11-30T05:30", "2024-12-01", "2024-11-01"),
+        ("2024-12-31T05:30", "2025-01-01", "2024-12-01"),
+        # At 23:30 in New York it is tomorrow in UTC already.
+        ("2024-12-31T23:30", "2025-01-01", "2024-12-01"),
+        ("2025-01-01T04:00", "2025-01-02", "2024-12-01"),
+    ],
+)
+def test_schedules_ask_for_partitions_by_the_day_in_new_york(
+    definitions: dg.Definitions, local: str, tomorrow: str, yesterdays_month: str
+) -> None:
+    at = datetime.fromisoformat(local).replace(tzinfo=NEW_YORK).astimezone(UTC)
+
+    assert _request(definitions, "nyc_score_tomorrow", at).partition_key == tomorrow
+    assert _request(definitions, "nyc_reports_daily", at).partition_key == yesterdays_month
+    assert _request(definitions, "nyc_place_daily", at).partition_key is None
+
+
+@pytest.mark.parametrize(
+    "instant",
+    # 1 November 2026, 01:00, comes twice: clocks go back an hour later.
+    ["2026-11-01T05:00", "2026-11-01T06:00", "2026-11-01T07:30"],
+)
+def test_the_month_is_retrained_once(definitions: dg.Definitions, instant: str) -> None:
+    at = datetime.fromisoformat(instant).replace(tzinfo=UTC)
+
+    request = _request(definitions, "nyc_retrain_monthly", at)
+
+    assert request.partition_key == "2026-11-01"
+    # Dagster starts no second run for a key that it has seen.
+    assert request.run_key == "2026-11"
+
+
+def test_what_schedules_ask_for_exists() -> None:
+    area = load_area("nyc")
+    early = datetime(2024, 12, 31, 4, 0, tzinfo=NEW_YORK)
+    midnight = datetime(2025, 1, 1, 1, 0, tzinfo=NEW_YORK)
+
+    assert "2025-01-01" in risk_days(area).get_partition_keys(current_time=early)
+    assert "2024-12-01" in report_months(area).get_partition_keys(current_time=early)
+    assert "2025-01-01" in training_months(area).get_partition_keys(current_time=midnight)
+
+
+@pytest.mark.parametrize("now", [date(2019, 6, 1), date(2024, 3, 10), date(2031, 1, 1)])
+def test_partitions_begin_on_a_fixed_day_and_end_after_tomorrow(now: date) -> None:
+    area = load_area("nyc")
+    noon = datetime(now.year, now.month, now.day, 12, tzinfo=NEW_YORK)
+
+    days = risk_days(area).get_partition_keys(current_time=noon)
+    months = report_months(area).get_partition_keys(current_time=noon)
+
+    assert days[0] == "2014-01-01"
+    assert months[0] == "2014-01-01"
+    assert date.fromisoformat(days[-1]) == date.fromordinal(now.toordinal() + 1)
+    assert months[-1] == now.replace(day=1).isoformat()
+    assert len(days) == len(set(days)) == (now - date(2014, 1, 1)).days + 2
+
+
+def _request(definitions: dg.Definitions, name: str, at: datetime) -> dg.RunRequest:
+    repository = definitions.get_repository_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance, repository_def=repository, scheduled_execution_time=at
+        )
+        data = repository.get_schedule_def(name).evaluate_tick(context)
+    (request,) = data.run_requests
+    return request
+

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from htrisk_dagster.errors import SettingError
+from htrisk_dagster.schemas import staging
+from htrisk_dagster.study_areas.area import FOLDER, area_names, load_area, read_area
+
+NYC = (FOLDER / "nyc.toml").read_text()
+
+
+def file_with(tmp_path: Path, old: str, new: str) -> Path:
+    """New York's file with one piece of text replaced, once."""
+    assert NYC.count(old) == 1, old
+    path = tmp_path / "toy.toml"
+    path.write_text(NYC.replace(old, new))
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(SettingError) as error:
+        read_area(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: ")
+    return message.removeprefix(f"{path}: ")
+
+
+def test_new_york_loads():
+    assert "nyc" in area_names()
+    nyc = load_area("nyc")
+    assert (nyc.name, nyc.time_zone, nyc.first_day) == ("nyc", "America/New_York", date(2014, 1, 1))
+    assert (nyc.grid.crs, nyc.grid.cell_size_m) == ("EPSG:32618", 500)
+    assert nyc.publication_lag.incidents_days == 1
+    # Sex trafficking is published under key code 115.
+    assert 115 in nyc.offence_groups["prostitution_related"].codes
+    assert nyc.targets["trafficking_related"].offence_groups == (
+        "prostitution_related",
+        "kidnapping",
+    )
+
+
+def test_a_code_or_label_belongs_to_one_group():
+    groups = load_area("nyc").offence_groups.values()
+    codes = [code for g in groups for code in g.codes]
+    labels = [label for g in groups for label in g.labels]
+    assert len(set(codes)) == len(codes)
+    assert len(set(labels)) == len(labels)
+
+
+def test_sources_are_those_that_staging_knows():
+    nyc = load_area("nyc")
+    (column,) = (c for c in staging.INCIDENTS.columns if c.name == "source")
+    parts = (nyc.incidents, *nyc.series.values(), *nyc.targets.values())
+    assert {s for part in parts for s in part.sources} <= set(column.allowed)
+
+
+def test_the_first_target_of_the_file_is_the_default():
+    nyc = load_area("nyc")
+    assert nyc.target(None) == ("trafficking_related", nyc.targets["trafficking_related"])
+    assert nyc.target("shootings") == ("shootings", nyc.targets["shootings"])
+    with pytest.raises(SettingError) as error:
+        nyc.target("murder")
+    assert str(error.value) == (
+        "Study area 'nyc' has no target 'murder'. It has: trafficking_related, shootings, robbery, "
+        "burglary, felonies."
+    )
+
+
+def test_an_area_without_a_file_is_told_with_those_that_have_one():
+    with pytest.raises(
+        SettingError, match=r"^There is no study area 'atlantis'\. There are: .*nyc"
+    ):
+        load_area("atlantis")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "cell_size_m = 500",
+            "cell_size_m = 500\ncell_size_ft = 1640",
+            "grid.cell_size_ft: Extra inputs are not permitted.",
+        ),
+        ("title = \"robberies\"", "titel = \"robberies\"", "targets.robbery.title: Field required; "
+         "targets.robbery.titel: Extra inputs are not permitted."),
+        (
+            "cell_size_m = 500",
+            "cell_size_m = 50",
+            "grid.cell_size_m: Input should be greater than or equal to 100.",
+        ),
+        (
+            "incidents_days = 1 ",
+            "incidents_days = 0 ",
+            "publication_lag.incidents_days: Input should be greater than or equal to 1.",
+        ),
+        (
+            '"America/New_York"',
+            '"America/Gotham"',
+            "time_zone: 'America/Gotham' is no time zone; give a name such as America/New_York.",
+        ),
+        (
+            '"America/New_York"',
+            '"America"',
+            "time_zone: 'America' is no time zone; give a name such as America/New_York.",
+        ),
+        (
+            'offence_groups = ["burglary"]\n[series.grand',
+            'offence_groups = ["burglry"]\n[series.grand',
+            "series.burglary names offence groups ['burglry'] that are not declared.",
+        ),
+        (
+            'offence_groups = ["burglary"]\n[targets.fel',
+            'offence_groups = ["burglary", "arson"]\n[targets.fel',
+            "targets.burglary names offence groups ['arson'] that are not declared.",
+        ),
+        (
+            'title = "all reported incidents"',
+            'title = "all reported incidents"\noffence_groups = ["arson"]',
+            "incidents names offence groups ['arson'] that are not declared.",
+        ),
+        (
+            'sources = ["shootings"]',
+            'sources = ["shooting"]',
+            "targets.shootings.sources: ['shooting'] are no raw tables of incidents; there are "
+            "['complaints', 'felonies', 'shootings'].",
+        ),
+        (
+            'sources = ["shootings"]',
+            "sources = []",
+            "targets.shootings.sources: Tuple should have at least 1 item after validation, not 0.",
+        ),
+        ('name = "nyc"', 'name = "New York"', "name: String should match pattern '^[a-z][a-z0-9_]*$'."),
+        (NYC[NYC.index("[targets.traff") :], "[targets]", "at least one target must be declared."),
+        (NYC[NYC.index("[targets.traff") :], "", "targets: Field required."),
+    ],
+)  # fmt: skip
+def test_a_fault_names_the_file_and_the_key(tmp_path, old, new, problem):
+    assert refusal(file_with(tmp_path, old, new)) == problem
+
+
+def test_the_group_other_need_not_be_declared(tmp_path):
+    path = file_with(
+        tmp_path,
+        'title = "all reported incidents"',
+        'title = "all reported incidents"\noffence_groups = ["other"]',
+    )
+    assert read_area(path).incidents.offence_groups == ("other",)
+
+
+def test_a_file_that_is_not_toml_is_told_with_the_line(tmp_path):
+    path = file_with(tmp_path, 'time_zone = "America/New_York"', "time_zone = America/New_York")
+    assert refusal(path).startswith("not legal TOML: Invalid value (at line 4, column 13)")
