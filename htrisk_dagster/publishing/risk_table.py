@@ -50,8 +50,20 @@ def risk_table(
     -------
     DataFrame
         `schemas.predictions.CELL_DAY_RISK`, D x C rows in order of day and cell.
+
+    Raises
+    ------
+    ValueError
+        Where a forecast is not a positive number.
     """
     n_days, n_cells = expected.shape
+    wrong = np.argwhere(~(np.isfinite(expected) & (expected > 0)))
+    if wrong.size:
+        day, cell = wrong[0]
+        raise ValueError(
+            f"Model '{model}' expects {expected[day, cell]} incidents in cell {cell} on {days[day]}; "
+            "a forecast is a number above 0. Train the model again."
+        )
     flat = expected.reshape(-1)
     rank = daily_rank(expected)
     lower_50, upper_50 = count_distribution.central_interval(flat, dispersion, 0.50)

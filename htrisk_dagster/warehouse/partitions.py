@@ -156,7 +156,7 @@ class Partitions:
                 )
         if not paths:
             return table.empty()
-        return pl.read_parquet(paths, hive_partitioning=False)
+        return pl.read_parquet(paths, hive_partitioning=False, glob=False)
 
     def made_from(self, table: Table) -> Mapping[str, str]:
         """Fingerprint of what each partition was made from, by key."""

@@ -1,0 +1,1 @@
+"""Where reported incidents concentrate: local statistics, emerging hot spots, densities, clusters."""

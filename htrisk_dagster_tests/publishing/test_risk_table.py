@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+from htrisk_dagster.publishing.risk_table import band_of, daily_rank, risk_table
+from htrisk_dagster.schemas.predictions import CELL_DAY_RISK
+from scipy import stats
+
+DAYS = np.array(["2015-07-01", "2015-07-02"], dtype="datetime64[D]")
+
+
+def table_of(expected: np.ndarray, dispersion: float) -> pl.DataFrame:
+    return risk_table(
+        expected,
+        DAYS[: len(expected)],
+        dispersion=dispersion,
+        target="shootings",
+        model="empirical_bayes",
+        trained_before=date(2015, 6, 30),
+    )
+
+
+def test_rank_by_hand_with_ties():
+    expected = np.array([[0.1, 0.4, 0.2, 0.4, 0.1], [5, 4, 3, 2, 1]])
+    ranks = daily_rank(expected)
+    # The lower cell number wins a tie.
+    assert ranks.tolist() == [[4, 1, 3, 2, 5], [1, 2, 3, 4, 5]]
+    assert ranks.dtype == np.int32
+
+
+def test_bands_by_hand():
+    # 0.5% of 400 cells are 2, 1% are 4, 5% are 20.
+    bands = band_of(np.arange(1, 401, dtype=np.int32), 400).to_list()
+    assert bands == ["very high"] * 2 + ["high"] * 2 + ["elevated"] * 16 + ["baseline"] * 380
+    # New York's 3,325 cells: 16.6, 33.3 and 166.3, each rounded up.
+    bands = band_of(np.arange(1, 3_326, dtype=np.int32), 3_325)
+    assert dict(bands.value_counts().rows()) == {
+        "very high": 17, "high": 17, "elevated": 133, "baseline": 3_158,
+    }  # fmt: skip
+
+
+def test_a_small_area_has_one_cell_that_is_very_high():
+    assert band_of(np.array([2, 1, 3], dtype=np.int32), 3).to_list() == [
+        "baseline", "very high", "baseline",
+    ]  # fmt: skip
+
+
+def test_rows_are_in_order_of_day_and_cell():
+    expected = np.array([[0.1, 0.3, 0.2], [0.6, 0.5, 0.4]])
+    found = table_of(expected, np.inf)
+    assert CELL_DAY_RISK.problems(found) == []
+    assert found["risk_on"].to_list() == [date(2015, 7, 1)] * 3 + [date(2015, 7, 2)] * 3
+    assert found["cell_id"].to_list() == [0, 1, 2] * 2
+    assert found["expected_count"].to_list() == [0.1, 0.3, 0.2, 0.6, 0.5, 0.4]
+    assert found["rank"].to_list() == [3, 1, 2, 1, 2, 3]
+    assert found["target"].unique().to_list() == ["shootings"]
+    assert found["model"].unique().to_list() == ["empirical_bayes"]
+    assert found["trained_before"].unique().to_list() == [date(2015, 6, 30)]
+
+
+@pytest.fixture
+def expected() -> np.ndarray:
+    """From one in a million to a crowd."""
+    return np.geomspace(1e-6, 40, 2 * 300).reshape(2, 300)
+
+
+@pytest.mark.parametrize("size", [0.3, 2.0, np.inf])
+def test_probability_is_the_closed_form(expected, size):
+    found = table_of(expected, size)["risk_prob"].to_numpy()
+    mean = expected.ravel()
+    closed = 1 - np.exp(-mean) if np.isinf(size) else 1 - (size / (size + mean)) ** size
+    np.testing.assert_allclose(found, closed, rtol=1e-9)
+    # The smallest are near the mean itself; 1 - exp(-1e-6) loses ten digits, this does not.
+    assert found[0] == pytest.approx(1e-6, rel=1e-5)
+    assert (np.diff(found) >= 0).all()
+
+
+@pytest.mark.parametrize("size", [0.3, 2.0, np.inf])
+@pytest.mark.parametrize(("level", "tail"), [("50", 0.25), ("95", 0.025)])
+def test_intervals_are_those_of_scipy(expected, size, level, tail):
+    found = table_of(expected, size)
+    mean = expected.ravel()
+    law = stats.poisson(mean) if np.isinf(size) else stats.nbinom(size, size / (size + mean))
+    np.testing.assert_array_equal(found[f"lower_{level}_count"].to_numpy(), law.ppf(tail))
+    np.testing.assert_array_equal(found[f"upper_{level}_count"].to_numpy(), law.ppf(1 - tail))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -0.1])
+def test_a_forecast_that_is_no_positive_number_is_refused(value):
+    with pytest.raises(ValueError, match="above 0") as error:
+        table_of(np.array([[0.1, 0.2], [0.3, value]]), np.inf)
+    assert str(error.value) == (
+        f"Model 'empirical_bayes' expects {value} incidents in cell 1 on 2015-07-02; a forecast is a "
+        "number above 0. Train the model again."
+    )
