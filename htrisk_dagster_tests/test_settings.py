@@ -47,8 +47,9 @@ def test_values_are_typed(monkeypatch):
     monkeypatch.setenv("HTRISK_SOCRATA_APP_TOKEN", "secret-token")
     monkeypatch.setenv("HTRISK_MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     monkeypatch.setenv("HTRISK_DATA_DIR", "")  # empty is: not set
+    monkeypatch.setenv("htrisk_seed", "5")
     found = load_settings()
-    assert (found.history_start, found.data_dir) == (date(2014, 3, 1), None)
+    assert (found.history_start, found.data_dir, found.seed) == (date(2014, 3, 1), None, 5)
     assert found.tracking_uri == "http://127.0.0.1:5000"
     assert "secret-token" not in repr(found)
     assert found.socrata_app_token.get_secret_value() == "secret-token"

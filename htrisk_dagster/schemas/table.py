@@ -168,9 +168,8 @@ def _column_problems(table: str, column: Column, values: pl.Series) -> list[str]
     if column.lower is not None or column.upper is not None:
         lower = -float("inf") if column.lower is None else column.lower
         upper = float("inf") if column.upper is None else column.upper
+        # Polars orders NaN above infinity, so that it lies outside any bounds.
         wrong = ~values.is_between(lower, upper) & values.is_not_null()
-        if values.dtype.is_float():
-            wrong = wrong | values.is_nan().fill_null(False)
         if wrong.any():
             row = wrong.arg_true()[0]
             found.append(

@@ -78,19 +78,101 @@ RECORDS = Table(
     "one case record of CTDC, k-anonymised by the publisher",
     "CTDC global data set, k-anonymised (2018, 58 columns) or synthetic layout, as one table.",
     (
-        Column("year_of_registration", pl.Int32, "Year the case was registered.", nullable=True, source_name="yearOfRegistration", lower=1900, upper=2100),
-        Column("data_source", pl.String, "Hotline or case management: it confounds every rate.", nullable=True, source_name="Datasource", allowed=("case_management", "hotline")),
-        Column("gender", pl.String, "Gender as recorded.", nullable=True, source_name="gender", allowed=GENDERS),
-        Column("age_band", pl.String, "Age band as published, such as 9--17.", nullable=True, source_name="ageBroad"),
-        Column("age_midpoint_years", pl.Float64, "Middle of the age band.", unit="years", nullable=True, lower=0, upper=120),
-        Column("majority_status", pl.String, "Adult or minor at registration.", nullable=True, source_name="majorityStatus", allowed=MAJORITIES),
-        Column("majority_status_at_exploit", pl.String, "Adult or minor when exploited.", nullable=True, source_name="majorityStatusAtExploit", allowed=MAJORITIES),
-        Column("citizenship", pl.String, "ISO 3166-1 alpha-2 of citizenship.", nullable=True, source_name="citizenship"),
-        Column("country_of_exploitation", pl.String, "ISO 3166-1 alpha-2 of exploitation.", nullable=True, source_name="CountryOfExploitation"),
-        Column("trafficked_months_band", pl.String, "Duration as published, such as 0--12 (0-1 yr).", nullable=True, source_name="traffickMonths"),
-        Column("trafficked_months", pl.Int32, "Leading digits of the band.", unit="months", nullable=True, source_name="traffickMonths", lower=0),
+        Column(
+            "year_of_registration",
+            pl.Int32,
+            "Year the case was registered.",
+            nullable=True,
+            source_name="yearOfRegistration",
+            lower=1900,
+            upper=2100,
+        ),
+        Column(
+            "data_source",
+            pl.String,
+            "Hotline or case management: it confounds every rate.",
+            nullable=True,
+            source_name="Datasource",
+            allowed=("case_management", "hotline"),
+        ),
+        Column(
+            "gender",
+            pl.String,
+            "Gender as recorded.",
+            nullable=True,
+            source_name="gender",
+            allowed=GENDERS,
+        ),
+        Column(
+            "age_band",
+            pl.String,
+            "Age band as published, such as 9--17.",
+            nullable=True,
+            source_name="ageBroad",
+        ),
+        Column(
+            "age_midpoint_years",
+            pl.Float64,
+            "Middle of the age band.",
+            unit="years",
+            nullable=True,
+            lower=0,
+            upper=120,
+        ),
+        Column(
+            "majority_status",
+            pl.String,
+            "Adult or minor at registration.",
+            nullable=True,
+            source_name="majorityStatus",
+            allowed=MAJORITIES,
+        ),
+        Column(
+            "majority_status_at_exploit",
+            pl.String,
+            "Adult or minor when exploited.",
+            nullable=True,
+            source_name="majorityStatusAtExploit",
+            allowed=MAJORITIES,
+        ),
+        Column(
+            "citizenship",
+            pl.String,
+            "ISO 3166-1 alpha-2 of citizenship.",
+            nullable=True,
+            source_name="citizenship",
+        ),
+        Column(
+            "country_of_exploitation",
+            pl.String,
+            "ISO 3166-1 alpha-2 of exploitation.",
+            nullable=True,
+            source_name="CountryOfExploitation",
+        ),
+        Column(
+            "trafficked_months_band",
+            pl.String,
+            "Duration as published, such as 0--12 (0-1 yr).",
+            nullable=True,
+            source_name="traffickMonths",
+        ),
+        Column(
+            "trafficked_months",
+            pl.Int32,
+            "Leading digits of the band.",
+            unit="months",
+            nullable=True,
+            source_name="traffickMonths",
+            lower=0,
+        ),
         *(
-            Column(snake_case(name), pl.Boolean, "Yes, no, or missing where unknown.", nullable=True, source_name=name)
+            Column(
+                snake_case(name),
+                pl.Boolean,
+                "Yes, no, or missing where unknown.",
+                nullable=True,
+                source_name=name,
+            )
             for name in INDICATORS
         ),
     ),
@@ -113,10 +195,29 @@ DIMENSIONS = ("all_records", "gender", "age_band", "exploitation", "means_of_con
 
 _DATA_SOURCE = Column("data_source", pl.String, "Data source, `unknown`, or `all` together.")
 _RECORDS = Column("records_count", pl.Int64, "Records that have it.", unit="records", lower=0)
-_KNOWN = Column("known_count", pl.Int64, "Records in which it is known: the share's denominator.", unit="records", lower=0)
-_UNKNOWN = Column("unknown_count", pl.Int64, "Records in which it is unknown, outside the share.", unit="records", lower=0)
+_KNOWN = Column(
+    "known_count",
+    pl.Int64,
+    "Records in which it is known: the share's denominator.",
+    unit="records",
+    lower=0,
+)
+_UNKNOWN = Column(
+    "unknown_count",
+    pl.Int64,
+    "Records in which it is unknown, outside the share.",
+    unit="records",
+    lower=0,
+)
 _SHARE = (
-    Column("share", pl.Float64, "Records that have it over those in which it is known.", nullable=True, lower=0, upper=1),
+    Column(
+        "share",
+        pl.Float64,
+        "Records that have it over those in which it is known.",
+        nullable=True,
+        lower=0,
+        upper=1,
+    ),
     Column("share_lower", pl.Float64, "Lower end, 95%, Wilson.", nullable=True, lower=0, upper=1),
     Column("share_upper", pl.Float64, "Upper end, 95%, Wilson.", nullable=True, lower=0, upper=1),
 )
@@ -148,8 +249,12 @@ YEARLY_COUNTS = Table(
         Column("dimension", pl.String, "What the records are divided by.", allowed=DIMENSIONS),
         Column("category", pl.String, "A value, or a column of `records` that is yes."),
         _RECORDS,
-        Column("count_lower", pl.Float64, "Lower end, 95%, Poisson (Garwood).", unit="records", lower=0),
-        Column("count_upper", pl.Float64, "Upper end, 95%, Poisson (Garwood).", unit="records", lower=0),
+        Column(
+            "count_lower", pl.Float64, "Lower end, 95%, Poisson (Garwood).", unit="records", lower=0
+        ),
+        Column(
+            "count_upper", pl.Float64, "Upper end, 95%, Poisson (Garwood).", unit="records", lower=0
+        ),
         _KNOWN,
         _UNKNOWN,
         *_SHARE,
@@ -171,12 +276,23 @@ SOURCE_CONTRAST = Table(
         Column("indicator", pl.String, "Column of `records`."),
         _DATA_SOURCE,
         Column("gender", pl.String, "Gender; missing where unknown.", nullable=True),
-        Column("majority_status_at_exploit", pl.String, "Adult or minor when exploited; missing where unknown.", nullable=True),
+        Column(
+            "majority_status_at_exploit",
+            pl.String,
+            "Adult or minor when exploited; missing where unknown.",
+            nullable=True,
+        ),
         _RECORDS,
         _KNOWN,
         _UNKNOWN,
         *_SHARE,
-        Column("share_of_all", pl.Float64, "Records that have it over all records: unknown taken as no.", lower=0, upper=1),
+        Column(
+            "share_of_all",
+            pl.Float64,
+            "Records that have it over all records: unknown taken as no.",
+            lower=0,
+            upper=1,
+        ),
     ),
     key=("indicator", "data_source", "gender", "majority_status_at_exploit"),
     warnings=(INDEPENDENT, SMALL_COUNTS),
@@ -191,16 +307,45 @@ TACTICS = Table(
         Column("rank", pl.Int32, "1 is the most named of its source.", lower=1),
         Column("tactic", pl.String, "Column of `records`."),
         _RECORDS,
-        Column("known_count", pl.Int64, "Records that name at least one means: the share's denominator.", unit="records", lower=0),
+        Column(
+            "known_count",
+            pl.Int64,
+            "Records that name at least one means: the share's denominator.",
+            unit="records",
+            lower=0,
+        ),
         Column("unknown_count", pl.Int64, "Records that name none.", unit="records", lower=0),
         *_SHARE,
         Column("first_years", pl.String, "First half of the source's years."),
-        Column("second_years", pl.String, "Second half; missing where there is one year.", nullable=True),
-        Column("first_share", pl.Float64, "Share in the first half.", nullable=True, lower=0, upper=1),
-        Column("second_share", pl.Float64, "Share in the second half.", nullable=True, lower=0, upper=1),
+        Column(
+            "second_years",
+            pl.String,
+            "Second half; missing where there is one year.",
+            nullable=True,
+        ),
+        Column(
+            "first_share", pl.Float64, "Share in the first half.", nullable=True, lower=0, upper=1
+        ),
+        Column(
+            "second_share", pl.Float64, "Share in the second half.", nullable=True, lower=0, upper=1
+        ),
         Column("change", pl.Float64, "Second share less first.", nullable=True, lower=-1, upper=1),
-        Column("change_lower", pl.Float64, "Lower end, 95%, Newcombe.", nullable=True, lower=-1, upper=1),
-        Column("change_upper", pl.Float64, "Upper end, 95%, Newcombe.", nullable=True, lower=-1, upper=1),
+        Column(
+            "change_lower",
+            pl.Float64,
+            "Lower end, 95%, Newcombe.",
+            nullable=True,
+            lower=-1,
+            upper=1,
+        ),
+        Column(
+            "change_upper",
+            pl.Float64,
+            "Upper end, 95%, Newcombe.",
+            nullable=True,
+            lower=-1,
+            upper=1,
+        ),
     ),
     key=("data_source", "tactic"),
     warnings=(
@@ -234,8 +379,15 @@ FLOWS = Table(
     "one citizenship and country of exploitation",
     "Records by citizenship and country of exploitation.",
     (
-        Column("citizenship", pl.String, "ISO 3166-1 alpha-2; missing where unknown.", nullable=True),
-        Column("country_of_exploitation", pl.String, "ISO 3166-1 alpha-2; missing where unknown.", nullable=True),
+        Column(
+            "citizenship", pl.String, "ISO 3166-1 alpha-2; missing where unknown.", nullable=True
+        ),
+        Column(
+            "country_of_exploitation",
+            pl.String,
+            "ISO 3166-1 alpha-2; missing where unknown.",
+            nullable=True,
+        ),
         Column("records_count", pl.Int64, "Records.", unit="records", lower=1),
         Column("log10_count", pl.Float64, "Logarithm to base 10 of the count.", lower=0),
     ),
@@ -248,10 +400,20 @@ COUNTRY_PROFILES = Table(
     "one side, group of countries, dimension and category",
     "The countries with the most and the fewest records, by age, sex and duration.",
     (
-        Column("side", pl.String, "What a country is counted by.", allowed=("citizenship", "country_of_exploitation")),
+        Column(
+            "side",
+            pl.String,
+            "What a country is counted by.",
+            allowed=("citizenship", "country_of_exploitation"),
+        ),
         Column("group", pl.String, "Most or fewest records.", allowed=("top", "bottom")),
         Column("countries", pl.String, "ISO alpha-2 codes of the group, in order of rank."),
-        Column("dimension", pl.String, "What the records are divided by.", allowed=("age_band", "gender", "trafficked_months_band")),
+        Column(
+            "dimension",
+            pl.String,
+            "What the records are divided by.",
+            allowed=("age_band", "gender", "trafficked_months_band"),
+        ),
         Column("category", pl.String, "A value of the dimension."),
         _RECORDS,
         _KNOWN,

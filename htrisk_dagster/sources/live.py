@@ -64,7 +64,7 @@ def fetch(
     for data_set in DATED.get(table, ()):
         with SocrataClient(base_url or data_set.base_url, app_token) as client:
             stop = min(end, now) + timedelta(days=1)
-            for month_start, month_stop in calendar_months(start.replace(day=1), stop):
+            for month_start, month_stop in calendar_months(start, stop):
                 _fetch_month(client, data_set, month_start, month_stop, folder, now, say)
     boundary = BOUNDARIES.get(table)
     if boundary and not any(folder.glob("*.geojson.gz")):

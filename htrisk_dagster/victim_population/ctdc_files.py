@@ -22,6 +22,7 @@ from typing import Literal
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
+from htrisk_dagster.schemas.table import Column
 from htrisk_dagster.schemas.victim_population import INDICATORS, RECORDS
 
 Layout = Literal["k_anonymised", "synthetic"]
@@ -163,7 +164,7 @@ def read_file(path: Path) -> CtdcFile:
         required column is missing, or there is no record.
     """
     rows = _rows(path)
-    named = _published_names(rows.columns)
+    named = _published_names(path, rows.columns)
     missing = [name for name in REQUIRED if name not in named]
     if missing:
         raise SourceError(
@@ -172,24 +173,40 @@ def read_file(path: Path) -> CtdcFile:
         )
     if rows.is_empty():
         raise SourceError(f"{path} has a header and no record. Fetch the file again.")
-    ours = [column.source_name for column in RECORDS.columns]
-    groups = {part: named[group] for group, parts in GROUPED.items() if group in named for part in parts}
+    groups = {
+        part: named[group] for group, parts in GROUPED.items() if group in named for part in parts
+    }
     return CtdcFile(
         path,
         "k_anonymised" if "Datasource" in named else "synthetic",
         rows,
-        {name: named[name] for name in ours if name in named},
+        {name: column for name, column in named.items() if name not in GROUPED},
         {part: column for part, column in groups.items() if part not in named},
     )
 
 
-def _published_names(header: list[str]) -> dict[str, str]:
+def published_name(column: Column) -> str:
+    """Publisher's name of what a column of `RECORDS` is made from."""
+    return "ageBroad" if column.name == "age_midpoint_years" else column.source_name
+
+
+def _published_names(path: Path, header: list[str]) -> dict[str, str]:
     """Publisher's name of a column, in its full and first spelling, to the file's own."""
-    full = [*(column.source_name for column in RECORDS.columns), *GROUPED]
-    known = {name.lower(): name for name in full}
-    known |= {name[:_CUT_AFTER].lower(): name for name in full if len(name) > _CUT_AFTER}
+    full = [*(published_name(column) for column in RECORDS.columns), *GROUPED]
+    known = {name[:_CUT_AFTER].lower(): name for name in full}
+    known |= {name.lower(): name for name in full}
     known |= {name.lower(): full_name for name, full_name in RENAMED.items()}
-    return {known[name.strip().lower()]: name for name in header if name.strip().lower() in known}
+    named: dict[str, str] = {}
+    for name in header:
+        full_name = known.get(name.strip().lower())
+        if full_name in named:
+            raise SourceError(
+                f"{path}: columns '{named[full_name]}' and '{name}' both say {full_name}. "
+                "Leave one of them out."
+            )
+        if full_name is not None:
+            named[full_name] = name
+    return named
 
 
 def _rows(path: Path) -> pl.DataFrame:

@@ -109,7 +109,7 @@ def link_tables(
     from scipy.sparse import csr_array, vstack
 
     sizes = {column: len(words_) for column, words_ in categories.items()}
-    pairs = [tuple(sorted(pair)) for pair in known_empty if set(pair) <= set(sizes)]
+    pairs: list[Level] = [tuple(sorted(pair)) for pair in known_empty if set(pair) <= set(sizes)]
     cliques = _cliques([spec.scope for spec in specs] + pairs, sizes)
     n_of = [int(np.prod([sizes[column] for column in clique])) for clique in cliques]
     n = sum(n_of)
@@ -119,41 +119,47 @@ def link_tables(
             f"{cliques[int(np.argmax(n_of))]}; publish fewer tables of these columns together, "
             f"or merge categories, until at most {MAX_UNKNOWNS:,} are left."
         )
-    start = np.concatenate([[0], np.cumsum(n_of)])
+    margins = [_margins(clique, sizes, sum(n_of[:i]), n) for i, clique in enumerate(cliques)]
 
-    def margin(which: int, level: Level) -> Any:
-        clique = cliques[which]
-        index = np.indices([sizes[column] for column in clique]).reshape(len(clique), -1)
-        flat = np.zeros(n_of[which], dtype=np.int64)
-        for column in level:
-            flat = flat * sizes[column] + index[clique.index(column)]
-        n_rows = int(np.prod([sizes[column] for column in level], dtype=np.int64))
-        columns = start[which] + np.arange(n_of[which])
-        return csr_array((np.ones(flat.size), (flat, columns)), shape=(n_rows, n))
-
-    blocks, first, shape, n_rows = [], {}, {}, 0
-    for which, clique in enumerate(cliques):
-        for size in range(len(clique) + 1):
-            for level in combinations(clique, size):
-                if level not in first:
-                    blocks.append(margin(which, level))
-                    first[level], shape[level] = n_rows, tuple(sizes[c] for c in level)
-                    n_rows += blocks[-1].shape[0]
-    links = [margin(a, level) - margin(b, level) for a, b, level in _tree(cliques)]
+    blocks: list[Any] = []
+    first: dict[Level, int] = {}
+    for of_clique in margins:
+        for level, rows in of_clique.items():
+            if level not in first:
+                first[level] = sum(block.shape[0] for block in blocks)
+                blocks.append(rows)
+    links = [margins[a][level] - margins[b][level] for a, b, level in _tree(cliques)]
     may_be_filled = np.ones(n, dtype=bool)
     for pair in pairs:
         empty = count_array(words, pair, categories).ravel() == 0
-        for which, clique in enumerate(cliques):
-            if set(pair) <= set(clique):
-                may_be_filled &= ~(margin(which, pair).T @ empty.astype(float) > 0)
+        for of_clique in margins:
+            if pair in of_clique:
+                may_be_filled &= of_clique[pair].T @ empty.astype(float) == 0
     return LinkedCube(
         counts=np.concatenate([count_array(words, c, categories).ravel() for c in cliques]),
         may_be_filled=may_be_filled,
         links=vstack(links, format="csr") if links else csr_array((0, n)),
         sums=vstack(blocks, format="csr"),
         first=first,
-        shape=shape,
+        shape={level: tuple(sizes[column] for column in level) for level in first},
     )
+
+
+def _margins(clique: Level, sizes: Mapping[str, int], start: int, n: int) -> dict[Level, Any]:
+    """Every sub-table of a clique: each of its cells as a sum of unknowns, of which `n` in all."""
+    from scipy.sparse import csr_array
+
+    index = np.indices([sizes[column] for column in clique]).reshape(len(clique), -1)
+    unknown = np.arange(start, start + index.shape[1])
+    found = {}
+    for size in range(len(clique) + 1):
+        for level in combinations(clique, size):
+            cell = np.zeros(unknown.size, dtype=np.int64)
+            for column in level:
+                cell = cell * sizes[column] + index[clique.index(column)]
+            n_cells = int(np.prod([sizes[column] for column in level], dtype=np.int64))
+            found[level] = csr_array((np.ones(cell.size), (cell, unknown)), shape=(n_cells, n))
+    return found
 
 
 def _cliques(scopes: Sequence[Sequence[str]], sizes: Mapping[str, int]) -> list[Level]:

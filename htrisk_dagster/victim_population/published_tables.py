@@ -110,9 +110,8 @@ class PublishedTable:
                 "choose one of its dimensions and publish it with margins."
             )
         others = [dimension for dimension in self.spec.dimensions if dimension != over]
-        within = (
-            self.cells.filter(pl.col(over) == ALL)
-            .select(*others, pl.lit(1).alias("_one"), pl.col("count").alias("_whole"))
+        within = self.cells.filter(pl.col(over) == ALL).select(
+            *others, pl.lit(1).alias("_one"), pl.col("count").alias("_whole")
         )
         return (
             self.cells.filter(pl.col(over) != ALL)
@@ -120,7 +119,9 @@ class PublishedTable:
             .join(within, on=[*others, "_one"], how="left", maintain_order="left")
             .select(
                 *self.spec.dimensions,
-                pl.when(pl.col("_whole") > 0).then(pl.col("count") / pl.col("_whole")).alias("share"),
+                pl.when(pl.col("_whole") > 0)
+                .then(pl.col("count") / pl.col("_whole"))
+                .alias("share"),
             )
         )
 
@@ -150,7 +151,9 @@ def as_categories(records: pl.DataFrame, specs: Sequence[TableSpec]) -> pl.DataF
         raise TableError(f"Two tables of {sorted(names)} share a name; give each its own.")
     for spec in specs:
         sliced = [column for column, _ in spec.where]
-        if not spec.dimensions or len({*spec.dimensions, *sliced}) != len(spec.dimensions) + len(sliced):
+        if not spec.dimensions or len({*spec.dimensions, *sliced}) != len(spec.dimensions) + len(
+            sliced
+        ):
             raise TableError(
                 f"Table {spec.name!r} needs at least one dimension, and each column once "
                 f"in dimensions {spec.dimensions} and slice {sliced}."
@@ -237,10 +240,8 @@ def cell_frame(
     for kept in spec.kept_dimensions():
         counts, shown = levels[kept]
         labels = product(*(categories[d] if d in kept else (ALL,) for d in spec.dimensions))
-        frames.append(
-            pl.DataFrame(list(labels), schema=dict.fromkeys(spec.dimensions, pl.String), orient="row")
-            .with_columns(pl.Series("count", counts.ravel(), dtype=pl.Int64), pl.Series("_shown", shown.ravel()))
-            .with_columns(pl.when("_shown").then("count").alias("count"))
-            .drop("_shown")
-        )
+        frame = pl.DataFrame(list(labels), dict.fromkeys(spec.dimensions, pl.String), orient="row")
+        count = pl.Series("count", counts.ravel(), dtype=pl.Int64)
+        hidden = np.flatnonzero(~shown.ravel())
+        frames.append(frame.with_columns(count.scatter(hidden, None)))
     return pl.concat(frames)

@@ -29,7 +29,8 @@ import polars as pl
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas.table import Column
 from htrisk_dagster.schemas.victim_population import INDICATORS, RECODE_COUNTS, RECORDS
-from htrisk_dagster.victim_population.ctdc_files import CtdcFile
+from htrisk_dagster.victim_population import countries
+from htrisk_dagster.victim_population.ctdc_files import CtdcFile, published_name
 
 Value = str | int | float | bool | None
 Outcome = tuple[Value, str]  # the value and the name of the rule, one of RECODE_RULES
@@ -42,8 +43,8 @@ UNKNOWN_WORDS = frozenset(
     }
 )  # fmt: skip
 OPEN_BAND_WIDTH_YEARS = 9  # of 48+, as of 30--38 and 39--47 before it
-_UNKNOWN: Outcome = (None, "unknown")
 
+_COUNTRIES = ("citizenship", "country_of_exploitation")
 _LABELS = {
     "data_source": {"case management": "case_management", "hotline": "hotline"},
     "gender": {
@@ -57,20 +58,12 @@ _LABELS = {
 _ANSWERS = {"1": True, "1.0": True, "yes": True, "true": True,
             "0": False, "0.0": False, "no": False, "false": False}  # fmt: skip
 # Where this one is yes, a "no" to an indicator of the family is not known.
+_TAKEN_BACK = " = 1)"  # ends the text of such a "no" in the table of recodes
 _UNSPECIFIED = {
     "meansOfControl": "meansOfControlNotSpecified",
     "typeOfLabour": "typeOfLabourNotSpecified",
     "recruiterRelation": "recruiterRelationUnknown",
 }
-# English names in common use that ISO 3166 does not list.
-_OTHER_NAMES = {
-    "bosnia & herzegovina": "BA", "brunei": "BN", "burma": "MM", "cape verde": "CV",
-    "congo (brazzaville)": "CG", "congo (kinshasa)": "CD", "cote d'ivoire": "CI",
-    "democratic republic of the congo": "CD", "east timor": "TL", "great britain": "GB",
-    "ivory coast": "CI", "macedonia": "MK", "palestine": "PS", "republic of korea": "KR",
-    "russia": "RU", "swaziland": "SZ", "the gambia": "GM", "trinidad & tobago": "TT",
-    "turkey": "TR", "uk": "GB",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,30 +103,27 @@ def clean(file: CtdcFile) -> Cleaned:
         columns[column.name] = _recoded(before, counts.to_series(0), outcomes, column)
         recodes.append(_counted(file, column, counts, outcomes))
     recode_counts = RECODE_COUNTS.conform(pl.concat(recodes))
-    return Cleaned(RECORDS.conform(pl.DataFrame(columns)), recode_counts, _notes(file, recode_counts))
+    return Cleaned(
+        RECORDS.conform(pl.DataFrame(columns)), recode_counts, _notes(file, recode_counts)
+    )
 
 
 def _file_column(file: CtdcFile, column: Column) -> str | None:
-    name = column.source_name
+    name = published_name(column)
     return file.columns.get(name) or file.groups.get(name)
 
 
 def _published_values(file: CtdcFile, column: Column) -> pl.Series:
-    """Values as text; a family's answers carry what its "not specified" column says."""
+    """Values as text; a "no" that `_UNSPECIFIED` takes back says so in brackets."""
     name = _file_column(file, column)
     if name is None:
         return pl.repeat(None, file.rows.height, dtype=pl.String, eager=True).alias("value_before")
-    value = pl.col(name).alias("value_before")
+    value = pl.col(name).str.strip_chars()
     flag = file.columns.get(_unspecified_flag(column.source_name) or "")
     if flag is not None:
-        is_unspecified = pl.col(flag).str.strip_chars().is_in(["1", "1.0"]).fill_null(False)
-        value = (
-            pl.when(is_unspecified & value.is_not_null())
-            .then(value + _suffix(flag))
-            .otherwise(value)
-            .alias("value_before")
-        )
-    return file.rows.select(value).to_series()
+        is_taken_back = _says(flag, True) & _says(name, False)
+        value = pl.when(is_taken_back).then(value + f" ({flag}{_TAKEN_BACK}").otherwise(value)
+    return file.rows.select(value.alias("value_before")).to_series()
 
 
 def _unspecified_flag(indicator: str) -> str | None:
@@ -143,18 +133,24 @@ def _unspecified_flag(indicator: str) -> str | None:
     return None
 
 
-def _suffix(flag: str) -> str:
-    return f" ({flag} = 1)"
+def _says(column: str, answer: bool) -> pl.Expr:
+    words = [word for word, meaning in _ANSWERS.items() if meaning is answer]
+    return pl.col(column).str.strip_chars().str.to_lowercase().is_in(words).fill_null(False)
 
 
 def _outcomes(file: CtdcFile, column: Column, values: pl.Series) -> list[Outcome]:
     if _file_column(file, column) is None:
         return [(None, "not_in_file")] * len(values)
-    rule = _rule(file, column, values)
-    outcomes = []
+    rule = _rule(file, column)
+    unknown_words = UNKNOWN_WORDS
+    if column.name in _COUNTRIES and countries.has_two_letter_codes(values):
+        # Among two-letter codes NA is Namibia, and no mark of a missing value.
+        unknown_words -= {"na"}
+    outcomes: list[Outcome] = []
     for value in values:
         try:
-            outcomes.append(_UNKNOWN if value is None else rule(value.strip()))
+            is_unknown = value is None or value.lower() in unknown_words
+            outcomes.append((None, "unknown") if is_unknown else rule(value))
         except ValueError as error:
             raise SourceError(
                 f"{file.path}: column '{_file_column(file, column)}' has {value!r}, for which "
@@ -163,15 +159,13 @@ def _outcomes(file: CtdcFile, column: Column, values: pl.Series) -> list[Outcome
     return outcomes
 
 
-def _rule(file: CtdcFile, column: Column, values: pl.Series) -> Rule:
+def _rule(file: CtdcFile, column: Column) -> Rule:
     if column.source_name in file.groups:
         return _group_answer
     if column.source_name in INDICATORS:
-        flag = file.columns.get(_unspecified_flag(column.source_name) or "")
-        return lambda text: _answer(text, "" if flag is None else _suffix(flag))
-    if column.name in ("citizenship", "country_of_exploitation"):
-        has_two_letters = _has_two_letter_codes(values)
-        return lambda text: _country(text, has_two_letters)
+        return _answer
+    if column.name in _COUNTRIES:
+        return _country
     if column.name in _LABELS:
         labels = _LABELS[column.name]
         return lambda text: _label(text, labels)
@@ -179,7 +173,7 @@ def _rule(file: CtdcFile, column: Column, values: pl.Series) -> Rule:
         "year_of_registration": _year,
         "age_band": _age_band,
         "age_midpoint_years": _age_midpoint,
-        "trafficked_months_band": _months_band,
+        "trafficked_months_band": lambda text: (text, "value"),
         "trafficked_months": _months,
     }[column.name]
 
@@ -215,38 +209,31 @@ def _as_text(value: Value) -> str | None:
     return str(value)
 
 
-def _is_unknown(text: str) -> bool:
-    return text.lower() in UNKNOWN_WORDS
-
-
-def _answer(text: str, unspecified: str) -> Outcome:
-    """Yes or no; a "no" that ends in `unspecified` is unknown."""
-    is_unspecified = bool(unspecified) and text.endswith(unspecified)
-    bare = text.removesuffix(unspecified) if is_unspecified else text
-    if _is_unknown(bare.strip()):
-        return _UNKNOWN
-    if bare.strip().lower() not in _ANSWERS:
+def _answer(text: str) -> Outcome:
+    if text.endswith(_TAKEN_BACK):
+        return None, "unknown"
+    if text.lower() not in _ANSWERS:
         raise ValueError("an indicator is 1 or 0")
-    answer = _ANSWERS[bare.strip().lower()]
-    return _UNKNOWN if is_unspecified and not answer else (answer, "value")
+    return _ANSWERS[text.lower()], "value"
 
 
 def _group_answer(text: str) -> Outcome:
-    value, rule = _answer(text, "")
+    value, rule = _answer(text)
     return (None, "part_unknown") if value else (value, rule)
 
 
+def _country(text: str) -> Outcome:
+    code = countries.alpha_2(text)
+    return (None, "unresolved") if code is None else (code, "value")
+
+
 def _label(text: str, labels: dict[str, str]) -> Outcome:
-    if _is_unknown(text):
-        return _UNKNOWN
     if text.lower() not in labels:
         raise ValueError(f"known are {', '.join(labels)}")
     return labels[text.lower()], "value"
 
 
 def _year(text: str) -> Outcome:
-    if _is_unknown(text):
-        return _UNKNOWN
     if not re.fullmatch(r"\d{4}(\.0)?", text):
         raise ValueError("a year has four digits")
     return int(text[:4]), "value"
@@ -262,50 +249,20 @@ def _age_limits(text: str) -> tuple[int, int | None]:
 
 
 def _age_band(text: str) -> Outcome:
-    if _is_unknown(text):
-        return _UNKNOWN
     first, last = _age_limits(text)
     return (f"{first}+" if last is None else f"{first}--{last}"), "value"
 
 
 def _age_midpoint(text: str) -> Outcome:
-    if _is_unknown(text):
-        return _UNKNOWN
     first, last = _age_limits(text)
     return (first + (first + OPEN_BAND_WIDTH_YEARS - 1 if last is None else last)) / 2, "value"
 
 
-def _months_band(text: str) -> Outcome:
-    return _UNKNOWN if _is_unknown(text) else (text, "value")
-
-
 def _months(text: str) -> Outcome:
-    if _is_unknown(text):
-        return _UNKNOWN
     match = re.match(r"\d+", text)
     if match is None:
         raise ValueError("a duration begins with its months")
     return int(match[0]), "value"
-
-
-def _has_two_letter_codes(values: pl.Series) -> bool:
-    codes = values.drop_nulls().str.strip_chars()
-    return bool(((codes.str.len_chars() == 2) & (codes.str.to_uppercase() != "NA")).any())
-
-
-def _country(text: str, has_two_letter_codes: bool) -> Outcome:
-    import pycountry
-
-    if text.upper() == "NA" and has_two_letter_codes:
-        return "NA", "value"
-    if _is_unknown(text):
-        return _UNKNOWN
-    if text.lower() in _OTHER_NAMES:
-        return _OTHER_NAMES[text.lower()], "value"
-    try:
-        return str(pycountry.countries.lookup(text).alpha_2), "value"
-    except LookupError:
-        return None, "unresolved"
 
 
 def _notes(file: CtdcFile, recodes: pl.DataFrame) -> tuple[str, ...]:

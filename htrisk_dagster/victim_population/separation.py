@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-FEW_RECORDS = 11
-"""Below this a count is not told, and an odds that rests on it is at the edge of separation."""
+from htrisk_dagster.victim_population.published_tables import K
 
 SeparationKind = Literal["none", "near", "empty", "quasi", "complete"]
 
@@ -33,7 +32,7 @@ class Separation:
     kind : str
         `complete`: every record is predicted perfectly; `quasi`: some are; `empty`: no separation,
         but a coefficient without any record to tell it; `near`: estimates exist, but some odds rest
-        on fewer than `FEW_RECORDS` records with, or without, the outcome; `none`.
+        on fewer than K (11) records with, or without, the outcome; `none`.
     is_separated : array of bool, shape (N,)
         Cells whose fitted probability is 0 or 1.
     is_near : array of bool, shape (N,)
@@ -54,7 +53,7 @@ def _separated_rows(
     """Rows that some direction predicts perfectly while it contradicts none."""
     from scipy.optimize import linprog
 
-    one_sided = (yes > 0) != (no > 0)
+    one_sided: NDArray[np.bool_] = (yes > 0) != (no > 0)
     mixed = (yes > 0) & (no > 0)
     sided = design[one_sided] * np.where(yes > 0, 1.0, -1.0)[one_sided][:, None]
     n_terms, n_sided = design.shape[1], int(one_sided.sum())
@@ -79,12 +78,10 @@ def _finite_terms(design: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Coefficients that the rows determine: unit vectors inside the row space, shape (K,)."""
     n_terms = design.shape[1]
     projection = np.linalg.pinv(design) @ design if len(design) else np.zeros((n_terms, n_terms))
-    return np.isclose(np.diag(projection), 1.0, atol=1e-8)
+    return np.asarray(np.isclose(np.diag(projection), 1.0, atol=1e-8))
 
 
-def find_separation(
-    design: NDArray[np.float64], yes: NDArray[np.float64], no: NDArray[np.float64]
-) -> Separation:
+def find_separation(design: NDArray[np.float64], yes: ArrayLike, no: ArrayLike) -> Separation:
     """Decide which cells are separated and which coefficients are finite.
 
     Parameters
@@ -96,13 +93,15 @@ def find_separation(
     """
     rows, row_of_cell = np.unique(design, axis=0, return_inverse=True)
     row_of_cell = row_of_cell.ravel()
-    yes_of_row = np.bincount(row_of_cell, weights=yes, minlength=len(rows))
-    no_of_row = np.bincount(row_of_cell, weights=no, minlength=len(rows))
+    yes_of_row, no_of_row = (
+        np.bincount(row_of_cell, weights=np.asarray(w, dtype=np.float64)).astype(np.float64)
+        for w in (yes, no)
+    )
     occupied = yes_of_row + no_of_row > 0
     separated = _separated_rows(rows, yes_of_row, no_of_row)
     overlap = occupied & ~separated
     finite = _finite_terms(rows[overlap])
-    near = overlap & (np.minimum(yes_of_row, no_of_row) < FEW_RECORDS)
+    near = overlap & (np.minimum(yes_of_row, no_of_row) < K)
     kind: SeparationKind = "none"
     if separated.any():
         kind = "quasi" if overlap.any() else "complete"
@@ -116,7 +115,7 @@ def find_separation(
 def separation_sentences(
     separation: Separation, *, outcome: str, cells: Sequence[str], terms: Sequence[str]
 ) -> tuple[str, ...]:
-    """Say what is separated, where, and what follows; no count below `FEW_RECORDS` is told.
+    """Say what is separated, where, and what follows; no count below K is told.
 
     Parameters
     ----------
@@ -148,7 +147,7 @@ def separation_sentences(
         )
     if separation.is_near.any():
         sentences.append(
-            f"At the edge of separation: fewer than {FEW_RECORDS} records with or without {outcome} "
+            f"At the edge of separation: fewer than {K} records with or without {outcome} "
             f"in: {named(cells, separation.is_near)}; a record more or less moves these odds and "
             "their coefficients."
         )

@@ -6,7 +6,6 @@ import fcntl
 from pathlib import Path
 
 import pytest
-
 from htrisk_dagster_tests.defs.small_city import APRIL, MARCH, City, publish, refuse_network
 
 

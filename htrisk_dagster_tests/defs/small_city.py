@@ -18,7 +18,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-
 from htrisk_dagster.cli import prepare_workspace
 from htrisk_dagster.definitions import build_definitions
 from htrisk_dagster.defs.plan import Plan, Step

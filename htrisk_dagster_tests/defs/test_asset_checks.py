@@ -12,7 +12,6 @@ from datetime import date
 import dagster as dg
 import polars as pl
 import pytest
-
 from htrisk_dagster.defs.featured import features_table
 from htrisk_dagster.schemas import grid, predictions, raw
 from htrisk_dagster.schemas.table import Table

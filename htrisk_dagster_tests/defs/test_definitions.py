@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-
 from htrisk_dagster.definitions import build_definitions
 from htrisk_dagster.defs.partitions import report_months, risk_days, training_months
 from htrisk_dagster.schemas import ALL_TABLES

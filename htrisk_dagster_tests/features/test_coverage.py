@@ -83,22 +83,22 @@ def test_the_run_of_covered_months_that_reaches_to_the_end(covered, end, start):
 
 
 def test_the_first_source_with_a_run_is_chosen():
-    found = history_of(
-        complaints=days(-2000, 100, 3), felonies=months("2014-01", 24), late=months("2014-06", 19)
-    )
     end = date(2015, 12, 31)
+    found = history_of(complaints=days(-2000, 100, 3), felonies=months("2014-01", 24))
     assert found.choose(part("complaints", "felonies"), end) == ("felonies", date(2014, 1, 1))
-    assert found.choose(part("late", "felonies"), end) == ("late", date(2014, 6, 1))
     assert found.choose(part("complaints", "shootings"), end) is None
+    both = history_of(complaints=months("2014-06", 19), felonies=months("2014-01", 24))
+    assert both.choose(part("complaints", "felonies"), end) == ("complaints", date(2014, 6, 1))
+    assert both.choose(part("felonies", "complaints"), end) == ("felonies", date(2014, 1, 1))
 
 
 def test_a_source_whose_run_begins_too_late_is_passed_over():
-    found = history_of(late=months("2014-06", 19), felonies=months("2014-01", 24))
-    end = date(2015, 12, 31)
-    choice = found.choose(part("late", "felonies"), end, since=date(2014, 5, 31))
-    assert choice == ("felonies", date(2014, 1, 1))
-    assert found.choose(part("late"), end, since=date(2014, 5, 31)) is None
-    assert found.choose(part("late"), end, since=date(2014, 6, 1)) == ("late", date(2014, 6, 1))
+    june, end = date(2014, 6, 1), date(2015, 12, 31)
+    found = history_of(complaints=months("2014-06", 19), felonies=months("2014-01", 24))
+    both, may = part("complaints", "felonies"), date(2014, 5, 31)
+    assert found.choose(both, end, since=may) == ("felonies", date(2014, 1, 1))
+    assert found.choose(part("complaints"), end, since=may) is None
+    assert found.choose(both, end, since=june) == ("complaints", june)
 
 
 def mobility_of(series: str, period: str, periods: list[date]) -> pl.DataFrame:

@@ -66,6 +66,7 @@ def test_few_rows_are_refused():
         "c: 5 of 200 rows were refused, more than 2%. See raw.quarantine for the reasons.",
     )
     assert rules.few_rows_are_refused(ledger(c=(200, 195, 5)), most_pct=2.5).holds
+    assert not rules.few_rows_are_refused(ledger(d=(100, 97, 3))).holds
 
 
 @pytest.mark.parametrize(("placed", "holds"), [(8, True), (7, False)])

@@ -96,8 +96,10 @@ def test_each_series_gets_the_first_source_that_covers_the_target_s_history(stor
 
 def test_since_never_stretches_history(store):
     tables = store(daily("shootings", date(2014, 1, 1), date(2015, 1, 1)))
-    early = read_inputs(tables, NYC, SHOOTINGS, date(2014, 12, 31), since=date(2010, 1, 1))
+    end = date(2014, 12, 31)
+    early = read_inputs(tables, NYC, SHOOTINGS, end, since=date(2010, 1, 1))
     assert early.history_start == date(2014, 1, 1)
+    assert read_inputs(tables, NYC, SHOOTINGS, end, since=end).history_start == end
 
 
 def test_a_target_without_a_source_is_refused(store):

@@ -203,7 +203,7 @@ def test_the_area_budget_adds_up(page, risk):
         "high: from there to the top 1% (17 cells)",
         "elevated: from there to the top 5% (140 cells)",
         "baseline: all other cells",
-        "Data: files. Run run-17. Made from data with digest 9f86d081.",
+        "Data: files. Made from data with digest 9f86d081.",
     ],
 )
 def test_every_required_sentence_is_said(page, sentence):

@@ -31,6 +31,13 @@ def test_rank_by_hand_with_ties():
     assert ranks.dtype == np.int32
 
 
+def test_many_ties_are_broken_by_cell_number():
+    expected = np.random.default_rng(1).integers(1, 4, (2, 500)) / 10
+    for day, ranks in zip(expected, daily_rank(expected), strict=True):
+        order = sorted(range(500), key=lambda cell: (-day[cell], cell))
+        assert [ranks[cell] for cell in order] == list(range(1, 501))
+
+
 def test_bands_by_hand():
     # 0.5% of 400 cells are 2, 1% are 4, 5% are 20.
     bands = band_of(np.arange(1, 401, dtype=np.int32), 400).to_list()

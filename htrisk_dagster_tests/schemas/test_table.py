@@ -19,6 +19,7 @@ TABLE = Table(
         Column("share", pl.Float64, "Share.", nullable=True, lower=0, upper=1),
         Column("kind", pl.String, "Kind.", nullable=True, allowed=("shop", "park")),
         Column("shift_m", pl.Float64, "Shift.", unit="m", nullable=True, upper=5),
+        Column("weight", pl.Float32, "Weight.", lower=0),
     ),
     key=("place", "seen_on"),
     warnings=("Counted by hand.",),
@@ -34,6 +35,7 @@ def good() -> pl.DataFrame:
             "share": [0.0, 1.0, None],
             "kind": ["shop", None, "park"],
             "shift_m": [None, -1e9, 5.0],
+            "weight": [0.0, 1e9, 0.5],
         },
         schema_overrides=TABLE.polars_schema(),
     )
@@ -41,9 +43,9 @@ def good() -> pl.DataFrame:
 
 def with_value(column: str, value: object) -> pl.DataFrame:
     """A good frame with one value of row 1 replaced."""
-    return good().with_columns(
-        pl.when(pl.int_range(pl.len()) == 1).then(pl.lit(value)).otherwise(column).alias(column)
-    )
+    here = pl.int_range(pl.len()) == 1
+    changed = good().with_columns(pl.when(here).then(pl.lit(value)).otherwise(column).alias(column))
+    return changed.cast({column: TABLE.polars_schema()[column]})
 
 
 def test_a_good_frame_has_no_problem():
@@ -74,7 +76,7 @@ def test_a_good_frame_has_no_problem():
             "toy.visits: column 'kind' has 'bar' at row 1, which is none of ('shop', 'park').",
         ),
         (
-            with_value("visits_count", -1).cast({"visits_count": pl.Int32}),
+            with_value("visits_count", -1),
             "toy.visits: column 'visits_count' has -1 at row 1, outside [0, None].",
         ),
         (
@@ -88,6 +90,14 @@ def test_a_good_frame_has_no_problem():
         (
             with_value("share", float("nan")),
             "toy.visits: column 'share' has nan at row 1, outside [0, 1].",
+        ),
+        (
+            with_value("shift_m", float("nan")),
+            "toy.visits: column 'shift_m' has nan at row 1, outside [None, 5].",
+        ),
+        (
+            with_value("weight", float("nan")),
+            "toy.visits: column 'weight' has nan at row 1, outside [0, None].",
         ),
         (
             with_value("shift_m", 5.1),
@@ -125,9 +135,8 @@ def test_conform_orders_casts_and_drops():
     loose = (
         good()
         .cast({"visits_count": pl.String, "seen_on": pl.Datetime("us")})
-        .select(pl.lit("x").alias("owner"), pl.all().reverse())
-        .select(pl.all().reverse())
-        .select("shift_m", "kind", "owner", "share", "visits_count", "seen_on", "place")
+        .with_columns(owner=pl.lit("x"))
+        .select("weight", "shift_m", "kind", "owner", "share", "visits_count", "seen_on", "place")
     )
     assert TABLE.conform(loose).equals(good())
     assert TABLE.conform(loose).schema == TABLE.polars_schema()

@@ -209,7 +209,7 @@ def test_rows_by_month():
 def test_fingerprints():
     assert fingerprint_of("a", 1) == fingerprint_of("a", 1)
     # Where one part ends and the next begins counts, and so does the type.
-    different = [("a", 1), ("a1",), ("a", "1"), ("a",), (1, "a"), ("a", 1, "")]
+    different = [("a", 1), ("a1",), ("a", "1"), ("a",), (1, "a"), ("a", 1, ""), (1, 1), (11,)]
     assert len({fingerprint_of(*parts) for parts in different}) == len(different)
     assert len(fingerprint_of()) == 16
 
@@ -226,7 +226,7 @@ def test_files_fingerprint_is_of_names_and_bytes(tmp_path):
     two[0].write_text("3")
     assert files_fingerprint(two) != first
     two[0].write_text("1")
-    assert files_fingerprint([two[1].rename(tmp_path / "two" / "c.csv"), two[0]]) != first
+    assert files_fingerprint([two[0], two[1].rename(tmp_path / "two" / "c.csv")]) != first
     assert files_fingerprint(one[:1]) != first
 
 

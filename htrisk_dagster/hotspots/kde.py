@@ -1,0 +1,144 @@
+"""Kernel density of incidents on the cells of the grid, its bandwidth chosen on later months.
+
+Belongs here: the Gaussian kernel on the lattice, its edge correction and the choice of bandwidth.
+Does not: which points may enter (`grid/location_quality.py`), clusters (`density_clusters`).
+
+A cell receives the mass that the kernel around each incident's cell puts into its square: a product
+of two normal probabilities, so one small matrix a direction does all cells and months at once, exactly.
+Kernels lose mass over water; each is divided by the share that falls on land (Jones 1993,
+"Simple boundary correction for kernel density estimation", doi 10.1007/BF00147776; Diggle 1985),
+so the density sums to the number of incidents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrisk_dagster.errors import SourceError
+from htrisk_dagster.grid.cells import Grid
+
+Array = NDArray[np.float64]
+
+# In a cell of 500 m the smallest spreads nothing: a dense series is best left where it is.
+BANDWIDTHS_M = (75.0, 150.0, 250.0, 400.0, 600.0, 900.0, 1300.0, 2000.0, 3000.0, 5000.0)
+LEAST_MONTHS = 4
+# A cell far from every earlier incident still gets something: one surprise must not cost infinity.
+UNIFORM_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class BandwidthChoice:
+    """A bandwidth and the scores it was chosen by.
+
+    Parameters
+    ----------
+    bandwidth_m : float
+        Standard deviation of the kernel, the candidate with the highest score.
+    scores : dict of float to float
+        Held-out log likelihood of each candidate, nats an incident, less that of a map that spreads
+        incidents evenly over land.
+    held_out_incidents : int
+        Incidents the scores are means over.
+    """
+
+    bandwidth_m: float
+    scores: dict[float, float]
+    held_out_incidents: int
+
+
+def kernel_density(counts: Array, grid: Grid, bandwidth_m: float) -> Array:
+    """Spread incidents over land with a Gaussian kernel.
+
+    Parameters
+    ----------
+    counts : float, shape (..., C)
+        Incidents by cell; they are taken to be at the cell's centre.
+    grid : Grid
+        C cells, of which `land_share` can hold incidents.
+    bandwidth_m : float
+        Standard deviation of the kernel, metres.
+
+    Returns
+    -------
+    float, shape (..., C)
+        Incidents a cell is due; sums to the sum of `counts` along the last axis.
+    """
+    row, col = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
+    land = grid.cells["land_share"].to_numpy()
+    up = _mass_between_squares(grid.n_rows, grid.cell_size_m / bandwidth_m)
+    across = _mass_between_squares(grid.n_cols, grid.cell_size_m / bandwidth_m)
+
+    def smoothed(values: Array) -> Array:
+        lattice = np.zeros((*values.shape[:-1], grid.n_rows, grid.n_cols))
+        lattice[..., row, col] = values
+        spread: Array = (up @ lattice @ across)[..., row, col]
+        return spread
+
+    # The kernel is symmetric: what a cell's kernel puts on land is what land's would put on it.
+    due: Array = land * smoothed(counts / smoothed(land))
+    return due
+
+
+def choose_bandwidth(
+    monthly_counts: Array, grid: Grid, candidates_m: Sequence[float] = BANDWIDTHS_M
+) -> BandwidthChoice:
+    """Choose the bandwidth under which each later month is likeliest, given the months before.
+
+    Every month from the middle of the period on is held out in turn; the density of all earlier
+    months, scaled to a month, is the mean of independent Poisson counts of the cells. Nothing is
+    drawn, so there is no seed: the same counts give the same choice.
+
+    Parameters
+    ----------
+    monthly_counts : float, shape (M, C)
+        Incidents by month, in order of time, and cell.
+    candidates_m : sequence of float
+        Bandwidths to try, metres.
+
+    Raises
+    ------
+    SourceError
+        Where there are fewer than four months, or no incident before or in those held out.
+    """
+    n_months = len(monthly_counts)
+    first = (n_months + 1) // 2
+    held_out = monthly_counts[first:]
+    earlier = np.cumsum(monthly_counts, axis=0)[first - 1 : -1]
+    if n_months < LEAST_MONTHS or not earlier[:1].any() or not held_out.any():
+        raise SourceError(
+            f"A bandwidth needs {LEAST_MONTHS} months with incidents in both halves; there are {n_months} "
+            f"months with {int(monthly_counts.sum())} incidents. Bring a longer history."
+        )
+    months_before = np.arange(first, n_months)[:, None]
+    land = grid.cells["land_share"].to_numpy()
+    level = earlier.sum(axis=1, keepdims=True) / months_before
+    even = level * land / land.sum()
+    reference = _log_likelihood(held_out, even)
+    incidents = int(held_out.sum())
+    scores = {}
+    for bandwidth in candidates_m:
+        kernel = kernel_density(earlier, grid, bandwidth) / months_before
+        mean = (1 - UNIFORM_SHARE) * kernel + UNIFORM_SHARE * even
+        scores[float(bandwidth)] = (_log_likelihood(held_out, mean) - reference) / incidents
+    best = max(scores, key=lambda bandwidth: scores[bandwidth])
+    return BandwidthChoice(best, scores, incidents)
+
+
+def _mass_between_squares(n: int, size: float) -> Array:
+    """Mass that a unit normal at the centre of square i puts into square j, shape (n, n)."""
+    from scipy.special import ndtr
+
+    steps = np.arange(n)
+    mass = ndtr((steps + 0.5) * size) - ndtr((steps - 0.5) * size)
+    matrix: Array = mass[np.abs(steps[:, None] - steps)]
+    return matrix
+
+
+def _log_likelihood(counts: Array, mean: Array) -> float:
+    """Of independent Poisson counts, without the factorial, which no bandwidth changes."""
+    happened = counts > 0
+    return float((counts[happened] * np.log(mean[happened])).sum() - mean.sum())
