@@ -110,6 +110,27 @@ def _run_range(start: date, end: date, **given: object) -> None:
     )
 
 
+@app.command()
+def cases(
+    data: Annotated[Path, typer.Option(help="Folder with a CTDC file.")],
+    home: Annotated[Path | None, typer.Option(help="Folder of the workspaces.")] = None,
+) -> None:
+    """Clean a CTDC file, analyse who is harmed and how, and write the tables that may leave."""
+    with _sentences():
+        from htrisk_dagster.definitions import build_definitions
+        from htrisk_dagster.defs.case_results import published_folder
+        from htrisk_dagster.defs.runs import local_runner
+        from htrisk_dagster.defs.workspace import Workspace
+        from htrisk_dagster.settings import load_settings
+
+        settings = load_settings(data_dir=data, origin="files", home=home)
+        prepare_workspace(settings.dagster_home)
+        workspace = Workspace(settings)
+        with local_runner(build_definitions(settings), workspace.area(settings.area)) as runner:
+            runner.materialise_group("victim_population")
+        typer.echo(f"Tables that may leave: {published_folder(workspace)}")
+
+
 def _ui_command(origin: str, data: Path | None, target: str | None) -> str:
     parts = ["make ui"]
     if origin != "synthetic":

@@ -15,8 +15,8 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from dagster_duckdb import DuckDBResource  # noqa: E402
 
-from htrisk_dagster.defs import asset_checks, jobs, schedules  # noqa: E402
-from htrisk_dagster.defs.assets import ASSET_GROUPS  # noqa: E402
+from htrisk_dagster.defs import asset_checks, hot_place_checks, jobs, schedules  # noqa: E402
+from htrisk_dagster.defs.assets import ASSET_GROUPS, victim_population  # noqa: E402
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking  # noqa: E402
 from htrisk_dagster.defs.runs import TERMINAL, terminal_logger  # noqa: E402
 from htrisk_dagster.defs.workspace import Workspace  # noqa: E402
@@ -39,9 +39,18 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     catalog = workspace.settings.warehouse / FILE_NAME
     return dg.Definitions(
         assets=[
-            asset for area in areas for build in ASSET_GROUPS.values() for asset in build(area)
+            *(asset for area in areas for build in ASSET_GROUPS.values() for asset in build(area)),
+            *victim_population.ASSETS,
         ],
-        asset_checks=[check for area in areas for check in asset_checks.build(area)],
+        asset_checks=[
+            *(
+                check
+                for area in areas
+                for module in (asset_checks, hot_place_checks)
+                for check in module.build(area)
+            ),
+            *victim_population.CHECKS,
+        ],
         jobs=[job for each in area_jobs.values() for job in each.all()],
         schedules=[
             schedule for area in areas for schedule in schedules.build(area, area_jobs[area.name])

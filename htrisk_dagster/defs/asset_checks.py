@@ -3,20 +3,23 @@
 Blocking where wrong data would go on. https://docs.dagster.io/guides/test/asset-checks
 
 Belongs here: which rule watches which asset, and what it is given. Does not: the rules
-(`features/input_findings.py`, `publishing/risk_findings.py`), dbt's tests (checks by themselves).
+(`features/input_findings.py`, `hotspots/gi_star_findings.py`,
+`publishing/risk_findings.py`), dbt's tests (checks by themselves).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from htrisk_dagster.defs.assets.raw import BY_MONTH, WHOLE
+from htrisk_dagster.defs.partitions import DAYS_SEEN
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
-from htrisk_dagster.schemas import grid, predictions, raw
+from htrisk_dagster.schemas import grid, hotspots, predictions, raw
 from htrisk_dagster.schemas.finding import Finding
+from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 
 RISK_RULES = (
@@ -34,6 +37,7 @@ def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
     return [
         *(_intake_checks(area, table.name) for table in (*BY_MONTH, *WHOLE)),
         _incident_checks(area),
+        *(_gi_star_checks(area, table) for table in hotspots.GI_STAR_TABLES),
         _feature_checks(area),
         _risk_checks(area),
     ]
@@ -78,6 +82,30 @@ def _incident_checks(area: StudyArea) -> dg.AssetChecksDefinition:
     return incident_checks
 
 
+def _gi_star_checks(area: StudyArea, table: Table) -> dg.AssetChecksDefinition:
+    key = [area.name, hotspots.LAYER, table.name]
+    has_weeks = table is hotspots.CELL_WEEK_GI_STAR
+    names = ["schema", "every_cell_once", *(["z_is_finite_or_missing"] if has_weeks else [])]
+
+    @dg.multi_asset_check(
+        name=f"{area.name}_{table.name}_checks",
+        specs=[dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names],
+    )
+    def gi_star_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
+        """Every cell is there once, with finite numbers and labels of the closed lists."""
+        from htrisk_dagster.hotspots import gi_star_findings as rules
+
+        store = workspace.tables(area.name)
+        rows = store.read(table, ["all"])
+        n_cells = store.read(grid.CELLS, ["all"]).height
+        yield _result(key, "schema", rules.schema_holds(rows, table))
+        yield _result(key, "every_cell_once", rules.every_cell_once(rows, table, n_cells))
+        if has_weeks:
+            yield _result(key, "z_is_finite_or_missing", rules.z_is_finite_or_missing(rows))
+
+    return gi_star_checks
+
+
 def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
     key = [area.name, "features", "cell_day"]
 
@@ -101,8 +129,9 @@ def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         cutoff = date.fromisoformat(days[-1]) - timedelta(days=inputs.lag_days)
         newest = newest_report(inputs, before=cutoff)
         whole = rules.features_are_whole(read_rows(workspace, area, days), inputs.grid.n_cells)
-        yield _result(key, "features_are_whole", whole)
-        yield _result(key, "reports_are_fresh", rules.reports_are_fresh(newest, cutoff))
+        fresh = rules.reports_are_fresh(newest, cutoff)
+        yield _result(key, "features_are_whole", whole, days=days)
+        yield _result(key, "reports_are_fresh", fresh, days=days)
 
     return feature_checks
 
@@ -139,7 +168,7 @@ def _risk_checks(area: StudyArea) -> dg.AssetChecksDefinition:
             rules.catalog_agrees(risk, _rows_in_catalog(duckdb, area, days)),
         )
         for rule, finding in zip(RISK_RULES, findings, strict=True):
-            yield _result(key, rule, finding)
+            yield _result(key, rule, finding, days=days)
 
     return risk_checks
 
@@ -168,13 +197,20 @@ def _days(context: dg.AssetCheckExecutionContext, stored: list[str]) -> list[str
 
 
 def _result(
-    key: list[str], rule: str, finding: Finding, *, warn: bool = False
+    key: list[str],
+    rule: str,
+    finding: Finding,
+    *,
+    warn: bool = False,
+    days: Sequence[str] = (),
 ) -> dg.AssetCheckResult:
+    # A refusal holds for the days that were looked at, until a check passes them.
+    seen = {DAYS_SEEN: f"{days[0]} to {days[-1]}"} if days else {}
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=rule,
         passed=finding.holds,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
         description=finding.sentence,
-        metadata=finding.figures,
+        metadata={**finding.figures, **seen},
     )

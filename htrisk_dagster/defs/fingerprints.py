@@ -17,7 +17,7 @@ from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.schemas import grid, predictions, raw, staging
+from htrisk_dagster.schemas import grid, hotspots, predictions, raw, staging
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import fingerprint_of
@@ -72,6 +72,38 @@ class MadeFrom:
         """Of incidents on the grid."""
         parts = map(self._contents, (staging.INCIDENTS, grid.CELLS))
         return fingerprint_of(code_of("grid"), *parts)
+
+    def gi_star(self) -> str:
+        """Of Gi* by week: every incident on the grid, and which of them are the target."""
+        declared = (self.area.incidents, self.workspace.target(self.area))
+        parts = map(self._contents, (grid.CELLS, grid.INCIDENT_CELLS))
+        return fingerprint_of(
+            code_of("hotspots", "features", "grid"),
+            declared,
+            self.workspace.settings.history_start,
+            *parts,
+        )
+
+    def emerging_hot_spots(self) -> str:
+        """Of the classes of cells: Gi* by week."""
+        parts = map(self._contents, (grid.CELLS, hotspots.CELL_WEEK_GI_STAR))
+        return fingerprint_of(code_of("hotspots"), *parts)
+
+    def period_change(self) -> str:
+        """Of the comparison of two periods: counts by week, and the seed of the samples."""
+        weekly = self._contents(hotspots.CELL_WEEK_GI_STAR)
+        return fingerprint_of(code_of("hotspots"), self.workspace.settings.seed, weekly)
+
+    def hot_places(self) -> str:
+        """Of density, clusters and spikes: every incident and its point, the target and the seed."""
+        settings = self.workspace.settings
+        parts = map(self._contents, (grid.CELLS, grid.INCIDENT_CELLS, staging.INCIDENTS))
+        return fingerprint_of(
+            code_of("hotspots", "features", "grid"),
+            self.workspace.target(self.area),
+            (settings.seed, settings.history_start),
+            *parts,
+        )
 
     @cached_property
     def _features_base(self) -> str:

@@ -53,7 +53,7 @@ def build(area: StudyArea) -> AreaJobs:
         place=dg.define_asset_job(
             f"{name}_place_incidents",
             selection=dg.AssetSelection.groups(
-                f"{name}_staging", f"{name}_marts", f"{name}_grid", f"{name}_restricted"
+                *(f"{name}_{g}" for g in ("staging", "marts", "grid", "restricted", "hotspots"))
             )
             | dg.AssetSelection.assets(
                 *(
@@ -68,7 +68,7 @@ def build(area: StudyArea) -> AreaJobs:
                 )
             ),
             executor_def=in_process,
-            description="Stage, test and place everything that raw holds.",
+            description="Stage, test and place everything that raw holds, and find its hot spots.",
         ),
         retrain=dg.define_asset_job(
             f"{name}_retrain",

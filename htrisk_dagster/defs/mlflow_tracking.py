@@ -106,6 +106,22 @@ class MlflowTracking:
             "registered_version": logged,
         }
 
+    def log_values(
+        self,
+        experiment: str,
+        name: str,
+        metrics: Mapping[str, float | None],
+        params: Mapping[str, str],
+        dagster_run_id: str,
+    ) -> None:
+        """Log one result that has no model to keep, to compare it with its like."""
+        with self._run(experiment, name):
+            import mlflow
+
+            mlflow.set_tag("dagster_run_id", dagster_run_id)
+            mlflow.log_params(dict(params))
+            mlflow.log_metrics(_finite({k: v for k, v in metrics.items() if v is not None}))
+
     def set_aliases(self, aliases: Mapping[str, tuple[str, str]]) -> None:
         """Point each alias at a registered model and version."""
         self._connect()

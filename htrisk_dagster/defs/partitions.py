@@ -17,6 +17,9 @@ import dagster as dg
 
 from htrisk_dagster.study_areas.area import StudyArea
 
+DAYS_SEEN = "days"
+"""Metadata of a check's result: the days it looked at, as `<first> to <last>`."""
+
 _SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 

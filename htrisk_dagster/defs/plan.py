@@ -22,7 +22,8 @@ from htrisk_dagster.defs.partitions import days_of, months_of
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import CHAMPION, months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.schemas import grid, predictions, raw, staging
+from htrisk_dagster.schemas import grid, hot_places, hotspots, predictions, raw, staging
+from htrisk_dagster.schemas.hot_places import CLUSTER_TABLES
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.sources.synthetic_city.presets import preset_named
 from htrisk_dagster.study_areas.area import StudyArea
@@ -59,20 +60,21 @@ class Plan:
     area : StudyArea
     start, end : date
         First and last day to make a map for.
-    is_refused : callable
-        Whether a blocking check of the asset `<layer>/<name>` failed the last time it ran.
+    refused : callable
+        Partitions of the asset `<layer>/<name>` that a blocking check refused when it last saw them.
     """
 
     workspace: Workspace
     area: StudyArea
     start: date
     end: date
-    is_refused: Callable[[str], bool]
+    refused: Callable[[str], frozenset[str]]
 
     def steps(self) -> Iterator[Step]:
         """Steps that are out of date, each decided only when those before have been done."""
         yield from self._raw()
         yield from self._placed()
+        yield from self._concentrated()
         yield from self._features()
         yield from self._models()
         yield from self._scored()
@@ -131,6 +133,27 @@ class Plan:
         if self._is_stale(staging.VERIFIED_CASE_COUNTS, {ALL: self._made.verified_counts()}):
             yield Step("Count verified cases", ("staging/verified_case_counts",))
 
+    def _concentrated(self) -> Iterator[Step]:
+        if self._is_stale(hotspots.CELL_WEEK_GI_STAR, {ALL: self._made.gi_star()}):
+            yield Step("Find hot spots of each week", _names([hotspots.CELL_WEEK_GI_STAR]))
+        made = self._made
+        stale = [
+            table
+            for table, digest in (
+                (hotspots.EMERGING_HOT_SPOTS, made.emerging_hot_spots()),
+                (hotspots.PERIOD_CHANGE, made.period_change()),
+            )
+            if self._is_stale(table, {ALL: digest})
+        ]
+        if stale:
+            yield Step("Follow hot spots over time", _names(stale))
+        stale = [t for t in hot_places.TABLES if self._is_stale(t, {ALL: made.hot_places()})]
+        if stale:
+            # Clusters and their quality are made together.
+            wanted = {*stale, *(CLUSTER_TABLES if {*stale} & {*CLUSTER_TABLES} else ())}
+            names = _names(t for t in hot_places.TABLES if t in wanted)
+            yield Step("Density, clusters and spikes of the target", names)
+
     def _features(self) -> Iterator[Step]:
         from htrisk_dagster.defs.featured import features_table
 
@@ -174,15 +197,17 @@ class Plan:
     def _ranges(self, title: str, table: Table, wanted: Mapping[str, str]) -> Iterator[Step]:
         asset = f"{table.layer}/{table.name}"
         stored = self._store.made_from(table)
-        refused = self.is_refused(asset)
-        stale = [day for day, digest in wanted.items() if refused or stored.get(day) != digest]
+        refused = self.refused(asset)
+        stale = [
+            day for day, digest in wanted.items() if day in refused or stored.get(day) != digest
+        ]
         for run in unbroken_runs(stale):
             yield Step(f"{title} of {len(run)} days", (asset,), run)
 
     def _is_stale(self, table: Table, wanted: Mapping[str, str]) -> bool:
         stored = self._store.made_from(table)
         differs = any(stored.get(key) != digest for key, digest in wanted.items())
-        return differs or self.is_refused(f"{table.layer}/{table.name}")
+        return differs or bool(self.refused(f"{table.layer}/{table.name}"))
 
 
 def _names(tables: Iterable[Table]) -> tuple[str, ...]:

@@ -15,13 +15,23 @@ from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+)
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecordStatus as Status,
+)
 
+from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of
 from htrisk_dagster.defs.plan import Plan, Step
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.study_areas.area import StudyArea
+from htrisk_dagster.warehouse.partitions import WHOLE
 
 TERMINAL = "terminal"
+# Runs of one check that are looked back on: years of daily ones.
+_HISTORY = 2000
 
 
 class StepFailedError(HtriskError):
@@ -73,7 +83,7 @@ class Runner:
             Where a step fails. What was done before it stays; nothing after it is touched.
         """
         done = 0
-        for step in Plan(workspace, self.area, start, end, self.is_refused).steps():
+        for step in Plan(workspace, self.area, start, end, self.refused).steps():
             on_step(step)
             self.materialise(step)
             done += 1
@@ -87,26 +97,51 @@ class Runner:
         StepFailedError
             Where an asset raises or a blocking check fails.
         """
+        keys = [self._key(asset) for asset in step.assets]
+        self._execute(step.title, keys, _partition_tags(step.keys))
+
+    def materialise_group(self, group: str) -> None:
+        """Run every asset of a group that has no study area and no partitions.
+
+        Raises
+        ------
+        StepFailedError
+            Where an asset raises or a blocking check fails.
+        """
+        graph = self.definitions.resolve_asset_graph()
+        keys = [key for key in graph.get_all_asset_keys() if graph.get(key).group_name == group]
+        self._execute(f"The group {group}", keys, {})
+
+    def refused(self, asset: str) -> frozenset[str]:
+        """Partitions of `<layer>/<name>` that a blocking check refused when it last saw them.
+
+        Without partitions, it is the one key `all`.
+        """
+        graph = self.definitions.resolve_asset_graph()
+        history = self.instance.event_log_storage.get_asset_check_execution_history
+        found: set[str] = set()
+        for key in graph.get_check_keys_for_assets({self._key(asset)}):
+            if not graph.get_check_spec(key).blocking:
+                continue
+            failed = history(key, limit=_HISTORY, status={Status.FAILED})
+            passed = history(key, limit=_HISTORY, status={Status.SUCCEEDED}) if failed else []
+            open_days: set[str] = set()
+            for record in sorted([*failed, *passed], key=lambda r: r.id):
+                seen = _days_seen(record)
+                open_days = open_days | seen if record.status is Status.FAILED else open_days - seen
+            found |= open_days
+        return frozenset(found)
+
+    def _execute(self, title: str, keys: list[dg.AssetKey], tags: dict[str, str]) -> None:
         result = self.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=self.instance,
-            asset_selection=[self._key(asset) for asset in step.assets],
-            tags=_partition_tags(step.keys),
+            asset_selection=keys,
+            tags=tags,
             run_config={"loggers": {TERMINAL: {}}},
             raise_on_error=False,
         )
         if not result.success:
-            raise StepFailedError(f"{step.title} failed. {_reason(result)}")
-
-    def is_refused(self, asset: str) -> bool:
-        """Whether a blocking check of `<layer>/<name>` failed the last time it ran."""
-        graph = self.definitions.resolve_asset_graph()
-        keys = [
-            key
-            for key in graph.get_check_keys_for_assets({self._key(asset)})
-            if graph.get_check_spec(key).blocking
-        ]
-        latest = self.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-        return any(record.status.value == "FAILED" for record in latest.values())
+            raise StepFailedError(f"{title} failed. {_reason(result)}")
 
     def _key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.area.name, *asset.split("/")])
@@ -117,6 +152,17 @@ def local_runner(definitions: dg.Definitions, area: StudyArea) -> Iterator[Runne
     """Give a runner on the Dagster instance of DAGSTER_HOME."""
     with dg.DagsterInstance.get() as instance:
         yield Runner(definitions, instance, area)
+
+
+def _days_seen(record: AssetCheckExecutionRecord) -> set[str]:
+    event = record.event.dagster_event if record.event else None
+    if event is None:
+        return set()
+    days = event.asset_check_evaluation_data.metadata.get(DAYS_SEEN)
+    if days is None:
+        return {WHOLE}
+    first, last = map(date.fromisoformat, str(days.value).split(" to "))
+    return set(days_of(first, last))
 
 
 def _partition_tags(keys: tuple[str, ...]) -> dict[str, str]:

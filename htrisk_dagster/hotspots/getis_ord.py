@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-
 @dataclass(frozen=True, eq=False)
 class GiStar:
     """Gi* of T periods and C cells; all arrays of shape (T, C).

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 FDR_LEVEL = 0.05
-N_PERMUTATIONS = 9_999
 
 
 def gi_star_rows(panels: Mapping[str, WeekPanel], weights: csr_array) -> pl.DataFrame:
@@ -48,21 +47,25 @@ def _gi_star_rows(name: str, panel: WeekPanel, weights: csr_array) -> pl.DataFra
     found = gi_star(panel.counts, weights)
     exact = permutation.exact_permutations(panel.counts, weights)
     n_weeks, n_cells = panel.counts.shape
-    return pl.DataFrame(
-        {
-            "week_on": pl.Series(panel.weeks, dtype=pl.Date).gather(
-                np.repeat(np.arange(n_weeks), n_cells)
-            ),
-            "cell_id": np.tile(np.arange(n_cells, dtype=np.int32), n_weeks),
-            "incidents_count": panel.counts.ravel(),
-            "gi_star_z": found.z.ravel(),
-            "p_value_prob": found.p_value.ravel(),
-            "fdr_p_value_prob": found.fdr_p_value.ravel(),
-            "permutation_p_value_prob": exact.p_value.ravel(),
-            "permutation_fdr_p_value_prob": exact.fdr_p_value.ravel(),
-            "spot": _spots(exact, found.z).ravel(),
-        }
-    ).select(pl.lit(name).alias("series"), pl.all()).fill_nan(None)
+    return (
+        pl.DataFrame(
+            {
+                "week_on": pl.Series(panel.weeks, dtype=pl.Date).gather(
+                    np.repeat(np.arange(n_weeks), n_cells)
+                ),
+                "cell_id": np.tile(np.arange(n_cells, dtype=np.int32), n_weeks),
+                "incidents_count": panel.counts.ravel(),
+                "gi_star_z": found.z.ravel(),
+                "p_value_prob": found.p_value.ravel(),
+                "fdr_p_value_prob": found.fdr_p_value.ravel(),
+                "permutation_p_value_prob": exact.p_value.ravel(),
+                "permutation_fdr_p_value_prob": exact.fdr_p_value.ravel(),
+                "spot": _spots(exact, found.z).ravel(),
+            }
+        )
+        .select(pl.lit(name).alias("series"), pl.all())
+        .fill_nan(None)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +109,7 @@ def _spots(test: permutation.PermutationTest, z: NDArray[np.float64]) -> NDArray
     return np.where(test.hot(z, FDR_LEVEL), "hot", cold)
 
 
-def emerging_rows(weekly_rows: pl.DataFrame, weights: csr_array, *, seed: int) -> pl.DataFrame:
+def emerging_rows(weekly_rows: pl.DataFrame, weights: csr_array) -> pl.DataFrame:
     """Rows of `EMERGING_HOT_SPOTS` from those of `CELL_WEEK_GI_STAR`.
 
     Parameters
@@ -115,46 +118,44 @@ def emerging_rows(weekly_rows: pl.DataFrame, weights: csr_array, *, seed: int) -
         `CELL_WEEK_GI_STAR`, in its order.
     weights : scipy.sparse.csr_array, shape (C, C)
         Those it was made with.
-    seed : int
-        Of the permutations.
     """
     parts = [
-        _emerging_rows(name, WeeklyGiStar.of(rows), weights, seed)
+        _emerging_rows(name, WeeklyGiStar.of(rows), weights)
         for (name,), rows in weekly_rows.group_by(["series"], maintain_order=True)
     ]
     return tables.EMERGING_HOT_SPOTS.conform(pl.concat(parts))
 
 
-def _emerging_rows(
-    name: object, weekly: WeeklyGiStar, weights: csr_array, seed: int
-) -> pl.DataFrame:
+def _emerging_rows(name: object, weekly: WeeklyGiStar, weights: csr_array) -> pl.DataFrame:
     classes = emerging_hot_spots(weekly.z, weekly.hot, weekly.cold, level=FDR_LEVEL)
     total = weekly.counts.sum(axis=0, dtype=np.int64)[None, :]
     overall = gi_star(total, weights)
-    drawn = permutation.drawn_permutations(
-        total, weights, n_permutations=N_PERMUTATIONS, seed=seed
+    exact = permutation.exact_permutations(total, weights)
+    return (
+        pl.DataFrame(
+            {
+                "cell_id": np.arange(total.shape[1], dtype=np.int32),
+                "pattern": classes.pattern,
+                "hot_weeks_count": classes.hot_periods,
+                "cold_weeks_count": classes.cold_periods,
+                "trend_z": classes.trend.z,
+                "trend_p_value_prob": classes.trend.p_value,
+                "incidents_count": total[0],
+                "gi_star_z": overall.z[0],
+                "fdr_p_value_prob": overall.fdr_p_value[0],
+                "permutation_p_value_prob": exact.p_value[0],
+                "permutation_fdr_p_value_prob": exact.fdr_p_value[0],
+                "spot": _spots(exact, overall.z)[0],
+            }
+        )
+        .select(
+            pl.lit(name).alias("series"),
+            pl.lit(weekly.weeks[0]).alias("first_week_on"),
+            pl.lit(weekly.weeks[-1]).alias("last_week_on"),
+            pl.all(),
+        )
+        .fill_nan(None)
     )
-    return pl.DataFrame(
-        {
-            "cell_id": np.arange(total.shape[1], dtype=np.int32),
-            "pattern": classes.pattern,
-            "hot_weeks_count": classes.hot_periods,
-            "cold_weeks_count": classes.cold_periods,
-            "trend_z": classes.trend.z,
-            "trend_p_value_prob": classes.trend.p_value,
-            "incidents_count": total[0],
-            "gi_star_z": overall.z[0],
-            "fdr_p_value_prob": overall.fdr_p_value[0],
-            "permutation_p_value_prob": drawn.p_value[0],
-            "permutation_fdr_p_value_prob": drawn.fdr_p_value[0],
-            "spot": _spots(drawn, overall.z)[0],
-        }
-    ).select(
-        pl.lit(name).alias("series"),
-        pl.lit(weekly.weeks[0]).alias("first_week_on"),
-        pl.lit(weekly.weeks[-1]).alias("last_week_on"),
-        pl.all(),
-    ).fill_nan(None)
 
 
 def change_rows(

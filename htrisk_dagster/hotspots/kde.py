@@ -83,6 +83,18 @@ def kernel_density(counts: Array, grid: Grid, bandwidth_m: float) -> Array:
     return due
 
 
+def density(counts: Array, grid: Grid, bandwidth_m: float) -> Array:
+    """The kernel's density with 1% of the incidents spread evenly over land, as bandwidths are scored.
+
+    Parameters, shapes and sum as in `kernel_density`; every cell gets more than zero.
+    """
+    land = grid.cells["land_share"].to_numpy()
+    even = counts.sum(axis=-1, keepdims=True) * land / land.sum()
+    kernel = kernel_density(counts, grid, bandwidth_m)
+    mixed: Array = (1 - UNIFORM_SHARE) * kernel + UNIFORM_SHARE * even
+    return mixed
+
+
 def choose_bandwidth(
     monthly_counts: Array, grid: Grid, candidates_m: Sequence[float] = BANDWIDTHS_M
 ) -> BandwidthChoice:
@@ -121,8 +133,7 @@ def choose_bandwidth(
     incidents = int(held_out.sum())
     scores = {}
     for bandwidth in candidates_m:
-        kernel = kernel_density(earlier, grid, bandwidth) / months_before
-        mean = (1 - UNIFORM_SHARE) * kernel + UNIFORM_SHARE * even
+        mean = density(earlier, grid, bandwidth) / months_before
         scores[float(bandwidth)] = (_log_likelihood(held_out, mean) - reference) / incidents
     best = max(scores, key=lambda bandwidth: scores[bandwidth])
     return BandwidthChoice(best, scores, incidents)

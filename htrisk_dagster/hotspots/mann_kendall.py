@@ -66,4 +66,5 @@ def _tie_terms(series: NDArray[np.float64]) -> NDArray[np.float64]:
     starts = np.flatnonzero(begins)
     t = np.diff(starts, append=n * n_series)
     terms = t * (t - 1) * (2 * t + 5)
-    return np.bincount(starts // n, weights=terms, minlength=n_series)
+    by_series = np.bincount(starts // n, weights=terms, minlength=n_series)
+    return by_series.astype(np.float64)

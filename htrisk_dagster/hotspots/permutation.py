@@ -11,6 +11,7 @@ most 1. esda's `p_sim` is the smaller tail, not doubled.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ from htrisk_dagster.hotspots.getis_ord import benjamini_hochberg, checked_panel
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,61 +100,69 @@ def drawn_permutations(
 def exact_permutations(counts: NDArray[np.integer], weights: csr_array) -> PermutationTest:
     """Test counts against all permutations at once: what ever more draws come to.
 
-    The sum of m of the other counts, drawn without replacement, has the generating function
-    prod over values v of (1 + y x^v)^N_v, with N_v the other cells of count v: the coefficient of
-    y^m x^s, over (n - 1 choose m), is the probability of the sum s. It is multiplied out once for
-    each period and each value the cell itself can have, so the cost grows with the square of the
-    number of different counts: weeks of a city take milliseconds, totals of years too long.
+    The sum of m of the other cells' counts x_j, drawn without replacement, has the characteristic
+    function e_m(exp(i w x_j)) / (n - 1 choose m), with e_m the elementary symmetric polynomial. By
+    Newton's identities e_m follows from the power sums, which are the transform of the histogram of
+    counts at w, 2w, ... mw; a fast Fourier transform turns it into the probability of each sum. There
+    is no seed and no smallest p-value but rounding, 1e-12, which is put in the place of less. It
+    costs one transform for each count that the cell itself can have.
 
     Parameters
     ----------
     counts : int, shape (T, C)
         Not negative.
     weights
-        As for `gi_star`.
+        As for `gi_star`; neighbourhoods of far fewer cells than there are.
     """
     values = checked_panel(counts, weights).astype(np.int64)
     others = _others(weights)
     observed = np.asarray((weights.astype(np.int64) @ values.T).T) - values
     upper, lower = np.empty(values.shape), np.empty(values.shape)
     for period, row in enumerate(values):
-        levels, own, numbers = np.unique(row, return_inverse=True, return_counts=True)
-        prob = _sum_probabilities(levels, numbers, row, int(others.max()))
-        at = (own, others, observed[period])
-        lower[period] = np.cumsum(prob, axis=2)[at]
-        upper[period] = np.cumsum(prob[:, :, ::-1], axis=2)[:, :, ::-1][at]
-    return _test(values, upper, lower)
+        for level, prob in _sum_probabilities(row, int(others.max())):
+            here = np.flatnonzero(row == level)
+            at = (others[here], observed[period, here])
+            lower[period, here] = np.cumsum(prob, axis=1)[at]
+            upper[period, here] = np.cumsum(prob[:, ::-1], axis=1)[:, ::-1][at]
+    return _test(values, np.maximum(upper, _ROUNDING), np.maximum(lower, _ROUNDING))
 
 
 def _sum_probabilities(
-    levels: NDArray[np.int64],
-    numbers: NDArray[np.int64],
-    row: NDArray[np.int64],
-    largest: int,
-) -> NDArray[np.float64]:
-    """Probability of each sum of m draws from `row` without one cell of each level.
+    row: NDArray[np.int64], largest: int
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield each count of `row` and the probability of sums of draws from the row without one such cell.
 
-    Returns
-    -------
-    float64, shape (levels, largest + 1, sums)
-        By the level left out, m, and the sum from 0 up to the `largest` highest counts together.
+    The array is by number of draws, 0 to `largest`, and by sum, from 0.
     """
+    from scipy.fft import irfft, next_fast_len, rfft
     from scipy.special import comb
 
+    levels, numbers = np.unique(row, return_counts=True)
     highest = int(np.sort(row)[-largest:].sum()) if largest else 0
-    terms = np.zeros((levels.size, largest + 1, highest + 1))
-    terms[:, 0, 0] = 1.0
-    for which, (level, number) in enumerate(zip(levels, numbers, strict=True)):
-        pool = np.full(levels.size, number)
-        pool[which] -= 1
-        before = terms.copy()
-        for taken in range(1, min(largest, int(number)) + 1):
-            shift = taken * int(level)
-            ways = comb(pool, taken)[:, None, None]
-            terms[:, taken:, shift:] += (
-                ways * before[:, : largest + 1 - taken, : highest + 1 - shift]
-            )
-    return terms / comb(row.size - 1, np.arange(largest + 1))[:, None]
+    length = next_fast_len(max(highest, int(levels[-1])) + 1, real=True)
+    histogram = np.zeros(length)
+    histogram[levels] = numbers
+    # Half of the frequencies are enough for real values; multiples of them wrap round the circle.
+    frequency = np.arange(length // 2 + 1)
+    multiples = np.arange(1, largest + 1)[:, None] * frequency % length
+    half = rfft(histogram)
+    circle = np.concatenate([half, np.conj(half[1 : (length + 1) // 2])[::-1]])
+    power_sums = circle[multiples]
+    ways = comb(row.size - 1, np.arange(largest + 1))[:, None]
+    for level in levels:
+        sums = power_sums - np.exp(-2j * np.pi / length * (multiples * level % length))
+        yield int(level), irfft(_elementary(sums), n=length, axis=1) / ways
+
+
+def _elementary(power_sums: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Elementary symmetric polynomials 0 to m from power sums 1 to m, by Newton's identities."""
+    largest = len(power_sums)
+    found = np.ones((largest + 1, power_sums.shape[1]), dtype=np.complex128)
+    signs = np.where(np.arange(largest) % 2, -1.0, 1.0)[:, None]
+    signed = signs * power_sums
+    for m in range(1, largest + 1):
+        found[m] = (found[m - 1 :: -1] * signed[:m]).sum(axis=0) / m
+    return found
 
 
 def _others(weights: csr_array) -> NDArray[np.int64]:

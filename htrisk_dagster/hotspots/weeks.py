@@ -97,7 +97,7 @@ def week_panel(
     rows = rows.filter(pl.col("occurred_on").is_between(first, after_last, closed="left"))
     placed = rows.filter(pl.col("cell_id").is_not_null())
     week = (placed["occurred_on"] - first).dt.total_days().to_numpy() // 7
-    at_house = (rows["location_quality"] == "station_house").sum()
+    at_house = rows.filter(pl.col("location_quality") == "station_house").height
     return WeekPanel(
         source,
         first,

@@ -1,6 +1,6 @@
 """The data dictionary in code: each table's columns, units, grain and warnings, described once."""
 
-from htrisk_dagster.schemas import grid, marts, predictions, raw, staging
+from htrisk_dagster.schemas import grid, hot_places, hotspots, marts, predictions, raw, staging
 from htrisk_dagster.schemas.table import Table
 
 ALL_TABLES: tuple[Table, ...] = (
@@ -8,6 +8,8 @@ ALL_TABLES: tuple[Table, ...] = (
     *staging.TABLES,
     *marts.TABLES,
     *grid.TABLES,
+    *hotspots.TABLES,
+    *hot_places.TABLES,
     *predictions.TABLES,
 )
 

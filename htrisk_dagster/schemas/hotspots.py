@@ -124,7 +124,7 @@ EMERGING_HOT_SPOTS = Table(
         ),
         _probability(
             "permutation_p_value_prob",
-            "Two-sided p-value of all weeks together by 9,999 conditional permutations.",
+            "Two-sided exact p-value of all weeks together, over all conditional permutations.",
         ),
         _probability(
             "permutation_fdr_p_value_prob", "The same after Benjamini and Hochberg over the cells."

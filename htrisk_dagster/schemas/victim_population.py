@@ -423,6 +423,34 @@ COUNTRY_PROFILES = Table(
     key=("side", "group", "dimension", "category"),
     warnings=(INDEPENDENT, SMALL_COUNTS),
 )
+LOGIT_COEFFICIENTS = Table(
+    LAYER,
+    "logit_coefficients",
+    "one model, recipe and term",
+    "The five logit models: unknown taken for no (the seed's recipe), unknown left out, and with source.",
+    (
+        Column("model", pl.String, "Name of the model."),
+        Column("recipe", pl.String, "What becomes of unknown, and whether the source is a factor."),
+        Column("term", pl.String, "Product of factors; the base case is the adult woman."),
+        Column(
+            "coefficient",
+            pl.Float64,
+            "Log odds; missing where there is no finite estimate.",
+            nullable=True,
+        ),
+        Column("standard_error", pl.Float64, "Of the coefficient.", nullable=True),
+        Column("z", pl.Float64, "Coefficient over standard error.", nullable=True),
+        Column("p_value", pl.Float64, "Two-sided, of no effect.", nullable=True),
+        Column("lower", pl.Float64, "Lower end of the 95% interval.", nullable=True),
+        Column("upper", pl.Float64, "Upper end of the 95% interval.", nullable=True),
+        Column("odds_ratio", pl.Float64, "Exponential of the coefficient.", nullable=True),
+        Column("odds_ratio_lower", pl.Float64, "Lower end of its 95% interval.", nullable=True),
+        Column("odds_ratio_upper", pl.Float64, "Upper end of its 95% interval.", nullable=True),
+        Column("odds_change_pct", pl.Float64, "100 (odds ratio - 1).", unit="%", nullable=True),
+    ),
+    key=("model", "recipe", "term"),
+    warnings=(INDEPENDENT,),
+)
 TABLES = (
     RECORDS,
     RECODE_COUNTS,
@@ -432,4 +460,5 @@ TABLES = (
     YEARLY_FORECASTS,
     FLOWS,
     COUNTRY_PROFILES,
+    LOGIT_COEFFICIENTS,
 )

@@ -58,13 +58,13 @@ def encode(
             block = _number(column, weights, scale=scale)
         blocks.append(block)
     share = 1.0 / len(blocks) if encoding == "gower" else 1.0
-    return np.hstack(blocks) * np.sqrt(share)
+    return np.asarray(np.hstack(blocks) * np.sqrt(share))
 
 
 def _labels(column: pl.Series) -> NDArray[np.float64]:
     one_hot = column.cast(pl.String).to_dummies()
-    ordered = one_hot.select(sorted(one_hot.columns)).to_numpy()
-    return np.asarray(ordered / np.sqrt(2), dtype=np.float64)
+    ordered = one_hot.select(sorted(one_hot.columns)).cast(pl.Float64)
+    return np.asarray(ordered.to_numpy() / np.sqrt(2), dtype=np.float64)
 
 
 def _number(column: pl.Series, weights: NDArray[np.int64], *, scale: bool) -> NDArray[np.float64]:

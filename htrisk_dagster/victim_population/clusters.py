@@ -4,17 +4,19 @@ Belongs here: the request, the clusters and what of them may be shown. Does not:
 (`case_encoding`), drawing.
 
 Records that agree in all chosen columns are one point with a weight: K-means with weights is K-means
-of the repeated records, and k-anonymised records repeat a lot. Clusters and points of fewer than 11
-records are not returned, nor is the next larger group where what is hidden would add up to
-fewer than 11. That protects one answer; a reader who compares answers to many requests can learn
-more, so the dashboard that serves them is for those who may see the records.
+of the repeated records, and k-anonymised records repeat a lot. Where more than 5,000 differ,
+centres come from a random sample of 5,000 records, and every record joins the nearest.
+
+Clusters and points of fewer than 11 records are not returned, nor is the next larger group where what
+is hidden would add up to fewer than 11. That protects one answer; a reader who compares answers to
+many requests can learn more, so the dashboard that serves them is for those who may see the
+records.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -26,6 +28,7 @@ from htrisk_dagster.victim_population.published_tables import K
 
 MOST_CLUSTERS = 20
 STARTS = 4
+FIT_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,8 @@ def cluster(records: pl.DataFrame, request: ClusterRequest) -> ClusterResult:
     points = encode(
         cases.select(request.columns), weights, encoding=request.encoding, scale=request.scale
     )
-    fitted = _k_means(points, weights, request.n_clusters, request.seed)
-    labelled = cases.with_columns(_by_size(fitted.labels_, weights, request.n_clusters))
+    labels = _k_means(points, weights, request.n_clusters, request.seed)
+    labelled = cases.with_columns(_by_size(labels, weights, request.n_clusters))
     sizes = _without_small(_sum_by(labelled, ["cluster"]), within=[])
     shown = labelled.join(sizes.select("cluster"), on="cluster", how="semi")
     axes = _sum_by(shown, [*request.axes, "cluster"])
@@ -171,15 +174,12 @@ def silhouette_by_k(
     points = encode(
         cases.select(request.columns), weights, encoding=request.encoding, scale=request.scale
     )
-    total = int(weights.sum())
-    rng = np.random.default_rng(request.seed)
-    drawn = rng.choice(total, size=min(sample_size, total), replace=False)
-    sample = np.searchsorted(np.cumsum(weights), drawn, side="right")
+    sample = _draw(weights, sample_size, request.seed)
     distances = pairwise_distances(points[sample])
     np.fill_diagonal(distances, 0.0)
     scores = []
     for k in ks:
-        labels = _k_means(points, weights, k, request.seed).labels_[sample]
+        labels = _k_means(points, weights, k, request.seed)[sample]
         is_defined = 2 <= len(np.unique(labels)) < len(labels)
         score = silhouette_score(distances, labels, metric="precomputed") if is_defined else None
         scores.append({"n_clusters": k, "silhouette": score})
@@ -200,8 +200,10 @@ def _distinct(records: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
 
 def _k_means(
     points: NDArray[np.float64], weights: NDArray[np.int64], n_clusters: int, seed: int
-) -> Any:
+) -> NDArray[np.int32]:
+    """Cluster of each point."""
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
     if len(points) < n_clusters:
         raise SettingError(
@@ -209,7 +211,21 @@ def _k_means(
             f"than {n_clusters} clusters; choose other columns or fewer clusters."
         )
     model = KMeans(n_clusters=n_clusters, n_init=STARTS, random_state=seed)
-    return model.fit(points, sample_weight=weights)
+    fit_points, fit_weights = points, weights
+    if len(points) > FIT_ROWS:
+        rows, fit_weights = np.unique(_draw(weights, FIT_ROWS, seed), return_counts=True)
+        fit_points = points[rows]
+    # Sums over several threads differ in their last digit, and threads that wait cost more than they do.
+    with threadpool_limits(limits=1):
+        model.fit(fit_points, sample_weight=fit_weights)
+        return np.asarray(model.predict(points))
+
+
+def _draw(weights: NDArray[np.int64], records_count: int, seed: int) -> NDArray[np.int64]:
+    """Rows of records drawn without replacement; a row that stands for many comes up often."""
+    total = int(weights.sum())
+    drawn = np.random.default_rng(seed).choice(total, size=min(records_count, total), replace=False)
+    return np.asarray(np.searchsorted(np.cumsum(weights), drawn, side="right"))
 
 
 def _by_size(labels: NDArray[np.int32], weights: NDArray[np.int64], n_clusters: int) -> pl.Series:
@@ -245,8 +261,9 @@ def _centres(cases: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
         else _number_centres(cases, name)
         for name in columns
     ]
-    order = ("cluster", "column", "mean", "label", "label_share")
-    return pl.concat(frames, how="diagonal").select(order).sort("cluster", maintain_order=True)
+    every = {"cluster": pl.Int64, "column": pl.String, "mean": pl.Float64}
+    shape = pl.DataFrame(schema={**every, "label": pl.String, "label_share": pl.Float64})
+    return pl.concat([shape, *frames], how="diagonal").sort("cluster", maintain_order=True)
 
 
 def _number_centres(cases: pl.DataFrame, name: str) -> pl.DataFrame:

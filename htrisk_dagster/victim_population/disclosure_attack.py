@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from htrisk_dagster.errors import TableError
 from htrisk_dagster.victim_population.published_tables import ALL, PublishedTable
 
 Cell = frozenset[tuple[str, str]]
@@ -28,6 +29,7 @@ Cell = frozenset[tuple[str, str]]
 
 _MAX_BLOCK = 3_000
 _SLACK = 1e-4
+_MOST = 1e6  # more cases than there are, so that every programme has an answer
 
 
 @dataclass(frozen=True)
@@ -60,24 +62,32 @@ def attack(
     tables : sequence of PublishedTable
         Everything published together.
     known_empty : pl.DataFrame, optional
-        Impossible combinations that a reader knows: one String column per column of the tables, one
-        row per combination.
+        Impossible combinations that a reader knows, a row each; of no use, and left aside, unless
+        its columns are all dimensions of some table.
 
     Returns
     -------
     list of Recovered
         Blanks worked out exactly, or to within 1 to k - 1, and small remainders (``"not ..."``).
+
+    Raises
+    ------
+    TableError
+        If no counts agree with all tables.
     """
     told = [table for table in tables if table.cells.height]
     shown, blank = _read(told)
     k = max((table.k for table in told), default=0)
-    known = _difference(shown, blank)
+    listed = {column for table in told for column in table.spec.dimensions}
+    if known_empty is not None and not set(known_empty.columns) <= listed:
+        known_empty = None
+    known = _difference(shown, blank, listed)
     found = [
         Recovered(cell, known[cell], known[cell], "differencing") for cell in blank & known.keys()
     ]
     found += _remainders(known, k)
     open_ = sorted(blank - known.keys(), key=sorted)
-    return found + (_bounds(shown, open_, told, known_empty, k) if open_ else [])
+    return found + (_bounds(known, open_, told, known_empty, k) if open_ else [])
 
 
 def _read(tables: Sequence[PublishedTable]) -> tuple[dict[Cell, int], set[Cell]]:
@@ -96,20 +106,10 @@ def _read(tables: Sequence[PublishedTable]) -> tuple[dict[Cell, int], set[Cell]]
     return shown, blank - shown.keys()
 
 
-def _difference(shown: dict[Cell, int], blank: set[Cell]) -> dict[Cell, int]:
+def _difference(shown: dict[Cell, int], blank: set[Cell], listed: set[str]) -> dict[Cell, int]:
     """Shown counts and the blanks that follow from sub-totals, until no more do."""
-    categories: dict[str, set[str]] = {}
-    for cell in [*shown, *blank]:
-        for column, category in cell:
-            categories.setdefault(column, set()).add(category)
     known = dict(shown)
-    every = shown.keys() | blank
-    sums = []
-    for whole in every:
-        for column, values in categories.items():
-            parts = [whole | {(column, value)} for value in values]
-            if column not in dict(whole) and all(part in every for part in parts):
-                sums.append((whole, parts))
+    sums = _sub_totals(shown.keys() | blank, listed)
     progress = True
     while progress:
         progress = False
@@ -122,6 +122,21 @@ def _difference(shown: dict[Cell, int], blank: set[Cell]) -> dict[Cell, int]:
                 known[whole] = sum(known[part] for part in parts)
                 progress = True
     return known
+
+
+def _sub_totals(cells: set[Cell], listed: set[str]) -> list[tuple[Cell, list[Cell]]]:
+    """Each cell that is in the tables together with all its parts along one column."""
+    # Of a column that only slices name, not every category is seen.
+    categories: dict[str, set[str]] = {column: set() for column in listed}
+    for column, category in {pair for cell in cells for pair in cell if pair[0] in listed}:
+        categories[column].add(category)
+    return [
+        (whole, parts)
+        for whole in cells
+        for column in categories.keys() - dict(whole).keys()
+        if (parts := [whole | {(column, c)} for c in categories[column]])
+        and cells.issuperset(parts)
+    ]
 
 
 def _remainders(known: dict[Cell, int], k: int) -> list[Recovered]:
@@ -167,13 +182,13 @@ def _bounds(
             answer = linprog(
                 objective, A_eq=a_eq, b_eq=b_eq, bounds=joint.limits, method="highs", **at_least
             )
-            if answer.status == 3:
-                high[i], low[i] = np.inf, min(low[i], 1.0)
-            elif answer.success:
-                counts = hidden @ answer.x
-                low, high = np.minimum(low, counts), np.maximum(high, counts)
-        if not np.isfinite(high[i]):
-            continue
+            if not answer.success:
+                raise TableError(
+                    f"No counts agree with the {len(tables)} tables ({answer.message}); attack "
+                    "only tables that were published together."
+                )
+            counts = hidden @ answer.x
+            low, high = np.minimum(low, counts), np.maximum(high, counts)
         least, greatest = ceil(low[i] - _SLACK), floor(high[i] + _SLACK)
         if least == greatest or greatest < k:
             found.append(Recovered(cell, least, greatest, "bounds"))
@@ -204,7 +219,7 @@ class _Joint:
         self.blocks = self._merge(scopes)
         self.start = np.concatenate([[0], np.cumsum([self._size(block) for block in self.blocks])])
         self.n = int(self.start[-1])
-        self.limits = np.column_stack([np.zeros(self.n), np.full(self.n, np.inf)])
+        self.limits = np.column_stack([np.zeros(self.n), np.full(self.n, _MOST)])
         if known_empty is not None:
             for row in known_empty.iter_rows(named=True):
                 self.limits[self.row(frozenset(row.items())).indices, 1] = 0.0

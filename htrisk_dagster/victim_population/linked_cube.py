@@ -24,8 +24,8 @@ import polars as pl
 from htrisk_dagster.errors import TableError
 from htrisk_dagster.victim_population.published_tables import TableSpec, count_array
 
-MAX_UNKNOWNS = 100_000
-"""Above this many joint cells a linear programme takes minutes."""
+MAX_UNKNOWNS = 20_000
+"""Above this many joint cells hiding takes minutes, not seconds."""
 
 Level = tuple[str, ...]
 """Columns of a sub-table, sorted; the empty one is the grand total."""

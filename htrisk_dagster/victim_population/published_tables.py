@@ -245,3 +245,55 @@ def cell_frame(
         hidden = np.flatnonzero(~shown.ravel())
         frames.append(frame.with_columns(count.scatter(hidden, None)))
     return pl.concat(frames)
+
+
+def check_slices(specs: Sequence[TableSpec], categories: Mapping[str, Sequence[str]]) -> None:
+    """Refuse tables of no records.
+
+    Raises
+    ------
+    TableError
+        If a column has no category, or not the one that a slice asks for.
+    """
+    for spec in specs:
+        for column in spec.dimensions:
+            if not categories[column]:
+                raise TableError(f"Table {spec.name!r} has no record to count; give it some.")
+        for column, category in spec.where:
+            if category not in categories[column]:
+                raise TableError(
+                    f"Table {spec.name!r} is the slice {column} = {category!r}, which no record "
+                    f"has; choose one of {tuple(categories[column])}."
+                )
+
+
+def as_published(spec: TableSpec, k: int, cells: pl.DataFrame) -> PublishedTable:
+    """A table with its note; without cells where only zeros could be shown.
+
+    Parameters
+    ----------
+    spec : TableSpec
+    k : int
+    cells : pl.DataFrame
+        Of `cell_frame`, small counts and their complements null.
+
+    Returns
+    -------
+    PublishedTable
+    """
+    n_hidden = cells["count"].null_count()
+    if not (cells["count"] > 0).any():
+        return PublishedTable(
+            spec,
+            k,
+            cells.clear(),
+            f"Not published: no count of {k} or more could be shown without giving away a "
+            "smaller one.",
+        )
+    note = (
+        f"Counts of 1 to {k - 1}, and counts from which one could be worked out, are not shown: "
+        f"{n_hidden} of {cells.height} cells."
+        if n_hidden
+        else f"No count of 1 to {k - 1} occurs."
+    )
+    return PublishedTable(spec, k, cells, note)

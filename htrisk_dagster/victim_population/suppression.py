@@ -23,7 +23,7 @@ some of the cases, and not an earlier release of other tables. Publish a set onc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -37,12 +37,17 @@ from htrisk_dagster.victim_population.published_tables import (
     PublishedTable,
     TableSpec,
     as_categories,
+    as_published,
     categories_of,
     cell_frame,
+    check_slices,
 )
 
 _TOLERANCE = 1e-5
 """Of a count; the solver keeps its constraints to 1e-7."""
+
+_MOST_NEW_WITNESSES = 3
+"""A complement that more small counts need stays hidden: to try costs a linear programme each."""
 
 
 def publish(
@@ -74,17 +79,12 @@ def publish(
     Raises
     ------
     TableError
-        If a table cannot be counted, or the tables are linked through too many joint cells.
+        If there is no record, a table cannot be counted, or the tables are linked through too
+        many joint cells.
     """
     words = as_categories(records, tables)
     categories = categories_of(words)
-    for spec in tables:
-        for column, category in spec.where:
-            if category not in categories[column]:
-                raise TableError(
-                    f"Table {spec.name!r} is the slice {column} = {category!r}, which no record "
-                    f"has; choose one of {categories[column]}."
-                )
+    check_slices(tables, categories)
     cube = link_tables(words, tables, categories, known_empty)
     release = _Release(cube, tables, categories, k)
     release.hide()
@@ -199,6 +199,10 @@ class _Release:
             not self.tabled[row] and gain <= -self.value[row] + _TOLERANCE
         )
 
+    def _first(self, row: int, witnesses: Iterable[int]) -> int | None:
+        """The first of some witnesses that serves a small count."""
+        return next((i for i in witnesses if self._serves(row, self.effects[i])), None)
+
     def _find(self, row: int, frozen: np.ndarray | None) -> np.ndarray | None:
         """A witness for a small count, the cheaper of the directions that would do."""
         gains = [float(self.k)] if self.tabled[row] else [float(self.k), -float(self.value[row])]
@@ -214,8 +218,7 @@ class _Release:
     def hide(self) -> None:
         """Give each small count a witness, and hide the cells that it alters."""
         for row in self.small.tolist():
-            known = (i for i, effect in enumerate(self.effects) if self._serves(row, effect))
-            which = next(known, None)
+            which = self._first(row, range(len(self.effects)))
             if which is None:
                 change = self._find(row, None)
                 if change is None:
@@ -239,8 +242,11 @@ class _Release:
             stays = [bool(np.abs(effect[frozen]).max() <= _TOLERANCE) for effect in self.effects]
             usable = [i for i, unchanged in enumerate(stays) if unchanged]
             plan: dict[int, int] = {}
-            for row in [row for row, i in self.witness_of.items() if not stays[i]]:
-                which = next((i for i in usable if self._serves(row, self.effects[i])), None)
+            affected = [row for row, i in self.witness_of.items() if not stays[i]]
+            if sum(self._first(row, usable) is None for row in affected) > _MOST_NEW_WITNESSES:
+                continue
+            for row in affected:
+                which = self._first(row, usable)
                 if which is None:
                     change = self._find(row, frozen)
                     if change is None:
@@ -282,23 +288,11 @@ class _Release:
 def _as_leaves(
     spec: TableSpec, release: _Release, categories: Mapping[str, Sequence[str]], k: int
 ) -> PublishedTable:
-    """One table with its hidden cells blank, or without cells where nothing but zeros is left."""
+    """One table with its hidden cells blank."""
     held = {column: categories[column].index(category) for column, category in spec.where}
     levels = {}
     for kept in spec.kept_dimensions():
         axes, rows = release.cube.rows(kept, held)
-        order = [axes.index(column) for column in kept]
-        rows = rows.transpose(order)
+        rows = rows.transpose([axes.index(column) for column in kept])
         levels[kept] = (release.value[rows], ~release.hidden[rows])
-    cells = cell_frame(spec, categories, levels)
-    n_hidden = cells["count"].null_count()
-    if not (cells["count"] > 0).any():
-        note = f"Not published: no count of {k} or more could be shown without giving away a smaller one."
-        return PublishedTable(spec, k, cells.clear(), note)
-    note = (
-        f"Counts of 1 to {k - 1}, and counts from which one could be worked out, are not shown: "
-        f"{n_hidden} of {cells.height} cells."
-        if n_hidden
-        else f"No count of 1 to {k - 1} occurs."
-    )
-    return PublishedTable(spec, k, cells, note)
+    return as_published(spec, k, cell_frame(spec, categories, levels))

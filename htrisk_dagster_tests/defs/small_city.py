@@ -93,7 +93,7 @@ class City:
 
     def stale_steps(self, runner: Runner, start: date, end: date) -> Iterator[Step]:
         """Steps of the plan, decided one by one."""
-        return Plan(self.workspace, self.area, start, end, runner.is_refused).steps()
+        return Plan(self.workspace, self.area, start, end, runner.refused).steps()
 
     def copy_to(self, folder: Path) -> City:
         """The same city elsewhere: its own files, run history and catalog, and no MLflow."""

@@ -13,7 +13,7 @@ import dagster as dg
 import polars as pl
 import pytest
 from htrisk_dagster.defs.featured import features_table
-from htrisk_dagster.schemas import grid, predictions, raw
+from htrisk_dagster.schemas import grid, hotspots, predictions, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import load_area
 from htrisk_dagster.warehouse.catalog import build_catalog
@@ -61,12 +61,42 @@ def features(change: Change) -> Fault:
     return [(FEATURES, NEWEST, change)]
 
 
+def hot(table: Table, change: Change) -> Fault:
+    return [(table, "all", change)]
+
+
 FAULTS: dict[tuple[str, str], list[Fault]] = {
     ("grid/incident_cells", "incidents_are_placed"): [
         [
             (grid.INCIDENT_CELLS, f"2024-0{n}-01", lambda f: f.with_columns(cell_id=NO_CELL))
             for n in (1, 2, 3)
         ],
+    ],
+    ("hotspots/cell_week_gi_star", "schema"): [
+        hot(hotspots.CELL_WEEK_GI_STAR, in_row(0, "spot", "warm")),
+        hot(hotspots.CELL_WEEK_GI_STAR, in_row(4, "p_value_prob", 1.5)),
+    ],
+    ("hotspots/cell_week_gi_star", "every_cell_once"): [
+        hot(hotspots.CELL_WEEK_GI_STAR, lambda f: f.head(-1)),
+        hot(hotspots.CELL_WEEK_GI_STAR, lambda f: pl.concat([f.head(-1), f.head(1)])),
+        hot(hotspots.CELL_WEEK_GI_STAR, in_row(9, "cell_id", 999_999)),
+    ],
+    ("hotspots/cell_week_gi_star", "z_is_finite_or_missing"): [
+        hot(hotspots.CELL_WEEK_GI_STAR, in_row(10, "gi_star_z", float("inf"))),
+        hot(hotspots.CELL_WEEK_GI_STAR, in_row(10, "gi_star_z", float("nan"))),
+        hot(hotspots.CELL_WEEK_GI_STAR, in_row(10, "gi_star_z", None)),
+    ],
+    ("hotspots/emerging_hot_spots", "schema"): [
+        hot(hotspots.EMERGING_HOT_SPOTS, in_row(0, "pattern", "growing hot spot")),
+    ],
+    ("hotspots/emerging_hot_spots", "every_cell_once"): [
+        hot(hotspots.EMERGING_HOT_SPOTS, lambda f: f.head(-1)),
+    ],
+    ("hotspots/period_change", "schema"): [
+        hot(hotspots.PERIOD_CHANGE, in_row(0, "change", "much more")),
+    ],
+    ("hotspots/period_change", "every_cell_once"): [
+        hot(hotspots.PERIOD_CHANGE, lambda f: pl.concat([f.head(-1), f.head(1)])),
     ],
     ("features/cell_day", "features_are_whole"): [
         features(lambda f: f.head(-1)),

@@ -176,4 +176,3 @@ def _request(definitions: dg.Definitions, name: str, at: datetime) -> dg.RunRequ
         data = repository.get_schedule_def(name).evaluate_tick(context)
     (request,) = data.run_requests
     return request
-

@@ -1,0 +1,107 @@
+"""Asset checks of density, clusters and spikes; all block.
+
+Belongs here: which rule watches which of these assets, and what it is given. Does not: the rules
+(`hotspots/place_findings.py`), checks of other layers (`asset_checks.py`).
+"""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas import hot_places
+from htrisk_dagster.schemas.finding import Finding
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.study_areas.area import StudyArea
+
+Rules = Callable[[Workspace, StudyArea], Iterator[tuple[str, Finding]]]
+
+
+def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
+    """Asset checks of one study area."""
+    return [
+        _checks(area, table, names, rules)
+        for table, names, rules in (
+            (
+                hot_places.DENSITY,
+                ("every_cell_has_a_density", "density_sums_to_incidents"),
+                _density,
+            ),
+            (hot_places.PLACE_CLUSTERS, ("no_cluster_is_small",), _clusters),
+            (hot_places.CLUSTER_QUALITY, ("quality_stands_with_station_houses",), _quality),
+            (
+                hot_places.SPIKE_ALERTS,
+                ("every_precinct_every_day", "alerts_keep_the_stated_rate"),
+                _spikes,
+            ),
+        )
+    ]
+
+
+def _checks(
+    area: StudyArea, table: Table, names: tuple[str, ...], rules: Rules
+) -> dg.AssetChecksDefinition:
+    key = [area.name, table.layer, table.name]
+
+    @dg.multi_asset_check(
+        name=f"{area.name}_{table.name}_checks",
+        specs=[dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names],
+    )
+    def checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
+        """The stored table is whole and means what it says."""
+        for name, finding in rules(workspace, area):
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=name,
+                passed=finding.holds,
+                description=finding.sentence,
+                metadata=finding.figures,
+            )
+
+    return checks
+
+
+def _density(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.defs.hot_places import read_target
+    from htrisk_dagster.hotspots import place_findings as rules
+
+    density = workspace.tables(area.name).read(hot_places.DENSITY)
+    target = read_target(workspace, area)
+    per_year = target.points.incidents.height / target.years
+    yield (
+        "every_cell_has_a_density",
+        rules.every_cell_has_a_density(density, target.grid.n_cells),
+    )
+    yield "density_sums_to_incidents", rules.density_sums_to_incidents(density, per_year)
+
+
+def _clusters(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.hotspots import place_findings as rules
+
+    clusters = workspace.tables(area.name).read(hot_places.PLACE_CLUSTERS)
+    yield "no_cluster_is_small", rules.no_cluster_is_small(clusters)
+
+
+def _quality(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.hotspots import place_findings as rules
+
+    quality = workspace.tables(area.name).read(hot_places.CLUSTER_QUALITY)
+    yield (
+        "quality_stands_with_station_houses",
+        rules.quality_stands_with_station_houses(quality),
+    )
+
+
+def _spikes(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.defs.hot_places import ALERT_DAYS
+    from htrisk_dagster.features.inputs import read_grid
+    from htrisk_dagster.hotspots import place_findings as rules
+
+    store = workspace.tables(area.name)
+    spikes = store.read(hot_places.SPIKE_ALERTS)
+    precincts = set(read_grid(store, area).cells["precinct"].to_list())
+    yield (
+        "every_precinct_every_day",
+        rules.every_precinct_every_day(spikes, precincts, ALERT_DAYS),
+    )
+    yield "alerts_keep_the_stated_rate", rules.alerts_keep_the_stated_rate(spikes)
