@@ -37,7 +37,7 @@ def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
     return [
         *(_intake_checks(area, table.name) for table in (*BY_MONTH, *WHOLE)),
         _incident_checks(area),
-        *(_gi_star_checks(area, table) for table in hotspots.GI_STAR_TABLES),
+        *(_gi_star_checks(area, table) for table in hotspots.TABLES),
         _feature_checks(area),
         _risk_checks(area),
     ]

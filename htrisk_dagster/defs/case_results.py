@@ -141,9 +141,8 @@ def store_logits(workspace: Workspace, tracking: MlflowTracking, run_id: str) ->
     coefficients, sentences = [], []
     for model in logit_models.FIVE_MODELS:
         counts = logit_models.count_outcomes(records, model.outcome)
-        fits: dict[str, logit.LogitFit] = {r: logit.fit_logit(counts, model, r) for r in _RECIPES}
-        effect = data_source_effect.compare_with_source(counts, model, "known_only")
-        fits["known_only, with source"] = effect.with_source
+        fits, found = _fits(counts, model)
+        sentences += found
         for recipe, fit in fits.items():
             named = fit.coefficients.with_columns(
                 pl.lit(model.name).alias("model"), pl.lit(recipe).alias("recipe")
@@ -156,7 +155,6 @@ def store_logits(workspace: Workspace, tracking: MlflowTracking, run_id: str) ->
                 {"model": model.name, "recipe": recipe, "made_from": made_from},
                 run_id,
             )
-        sentences += [f"**{model.name}**: {effect.sentence}", *fits["seed"].sentences]
     frame = pl.concat(coefficients, how="vertical_relaxed")
     store.write(tables.LOGIT_COEFFICIENTS, frame, made_from=made_from)
     return {
@@ -164,6 +162,25 @@ def store_logits(workspace: Workspace, tracking: MlflowTracking, run_id: str) ->
         "table": as_markdown(frame.select("model", "recipe", "term", *_SHOWN)),
         "findings": "\n\n".join(sentences),
     }
+
+
+def _fits(
+    counts: pl.DataFrame, model: logit_models.LogitModel
+) -> tuple[dict[str, logit.LogitFit], list[str]]:
+    """A model by both recipes, without the source and with it, and what came of it in words."""
+    fits: dict[str, logit.LogitFit] = {}
+    sentences = []
+    has_sources = counts["case_management"].drop_nulls().n_unique() == 2
+    for recipe in _RECIPES:
+        fits[recipe] = logit.fit_logit(counts, model, recipe)
+        sentences += [f"**{model.name}, {recipe}**: {s}" for s in fits[recipe].sentences]
+        if has_sources:
+            effect = data_source_effect.compare_with_source(counts, model, recipe)
+            fits[f"{recipe}, with source"] = effect.with_source
+            sentences.append(f"**{model.name}, {recipe}**: {effect.sentence}")
+    if not has_sources:
+        sentences.append(f"**{model.name}**: the file does not name the data source.")
+    return fits, sentences
 
 
 def extrapolations(workspace: Workspace) -> list[extrapolation.Extrapolation]:

@@ -1,6 +1,6 @@
 """What must hold of the tables of Gi* before anything is read off them, each rule as a finding.
 
-Belongs here: rules about `schemas.hotspots.GI_STAR_TABLES`. Does not: who runs them and what a failure
+Belongs here: rules about `schemas.hotspots.TABLES`. Does not: who runs them and what a failure
 stops (`defs/asset_checks.py`).
 """
 

@@ -1,6 +1,7 @@
 """Tables of the `hotspots` layer: where reported incidents concentrate, and how that changes.
 
-Belongs here: what `hotspots/` makes. Does not: forecasts (`predictions.py`).
+Belongs here: local statistics of cells and weeks. Does not: density, clusters and spikes
+(`hot_places.py`), forecasts (`predictions.py`).
 """
 
 from __future__ import annotations
@@ -192,5 +193,4 @@ PERIOD_CHANGE = Table(
     key=("series", "cell_id"),
     warnings=(_OF_PLACES, "Small counts: not for publication."),
 )
-GI_STAR_TABLES = (CELL_WEEK_GI_STAR, EMERGING_HOT_SPOTS, PERIOD_CHANGE)
-TABLES = (*GI_STAR_TABLES,)
+TABLES = (CELL_WEEK_GI_STAR, EMERGING_HOT_SPOTS, PERIOD_CHANGE)

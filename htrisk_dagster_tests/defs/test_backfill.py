@@ -156,6 +156,10 @@ def test_a_refused_day_goes_no_further_however_often_it_is_asked_for(city_copy: 
     assert not store.path(predictions.MODEL_FORECASTS, str(late)).exists()
 
     with city_copy.runner() as runner:
+        # In one run of everything, as the schedule's, the check stands in between.
+        with pytest.raises(StepFailedError, match=sentence):
+            score(runner, str(late))
+        assert not store.path(predictions.MODEL_FORECASTS, str(late)).exists()
         score(runner, str(soon))
     assert store.path(predictions.CELL_DAY_RISK, str(soon)).exists()
     # That another day has passed since says nothing of this one.

