@@ -80,16 +80,18 @@ def _run_range(start: date, end: date, **given: object) -> None:
     if end < start:
         raise HtriskError(f"--end {end} lies before --start {start}. Give a later --end.")
     settings = load_settings(**given)
+    from htrisk_dagster.defs.workspace import Workspace
+
+    workspace = Workspace(settings)
+    study_area = workspace.area(settings.area)
+    workspace.require_sources(study_area)
     prepare_workspace(settings.dagster_home)
     console = Console(highlight=False, soft_wrap=True)
     from htrisk_dagster.definitions import build_definitions
     from htrisk_dagster.defs.evaluated import report_path
     from htrisk_dagster.defs.forecast import map_path
     from htrisk_dagster.defs.runs import local_runner
-    from htrisk_dagster.defs.workspace import Workspace
 
-    workspace = Workspace(settings)
-    study_area = workspace.area(settings.area)
     began = time.monotonic()
     with local_runner(build_definitions(settings), study_area) as runner:
         count = runner.run_range(

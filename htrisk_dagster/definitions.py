@@ -1,6 +1,6 @@
 """`build_definitions(settings)` and `defs`: what Dagster loads.
 
-Belongs here: the assembly of every study area's assets, checks, jobs, schedules and the resources.
+Belongs here: the assembly of every study area's assets, checks, jobs, schedules, sensors and the resources.
 Does not: any of them (`defs/`). No heavy import: the location loads in under three seconds.
 """
 
@@ -15,7 +15,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from dagster_duckdb import DuckDBResource  # noqa: E402
 
-from htrisk_dagster.defs import asset_checks, hot_place_checks, jobs, schedules  # noqa: E402
+from htrisk_dagster.defs import asset_checks, hot_place_checks, jobs, schedules, sensors  # noqa: E402
 from htrisk_dagster.defs.assets import ASSET_GROUPS, victim_population  # noqa: E402
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking  # noqa: E402
 from htrisk_dagster.defs.runs import TERMINAL, terminal_logger  # noqa: E402
@@ -55,6 +55,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
         schedules=[
             schedule for area in areas for schedule in schedules.build(area, area_jobs[area.name])
         ],
+        sensors=[sensor for area in areas for sensor in sensors.build(area)],
         executor=dg.in_process_executor,
         loggers={"console": dg.colored_console_logger, TERMINAL: terminal_logger},
         resources={

@@ -68,6 +68,26 @@ class Settings(BaseSettings):
         None, description="Folder of the restricted verified-case file; data_dir if unset."
     )
 
+    alert_sink: Literal["file", "email", "webhook", "none"] = Field(
+        "file", description="Where spike alerts are sent: file, email, webhook or none."
+    )
+    alert_target: SecretStr | None = Field(
+        None,
+        description=(
+            "File, webhook's address or smtp://host:port/recipient of the alert sink; a file in the "
+            "workspace if unset."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _sinks_need_a_target(self) -> Settings:
+        if self.alert_sink in ("email", "webhook") and self.alert_target is None:
+            raise ValueError(
+                f"alert_sink={self.alert_sink} needs alert_target, its address: a webhook's https://... or "
+                "smtp://host:port/recipient"
+            )
+        return self
+
     @model_validator(mode="after")
     def _files_need_a_folder(self) -> Settings:
         if self.origin == "files" and self.data_dir is None:

@@ -60,7 +60,7 @@ def test_an_unknown_variable_is_named_with_those_that_are_known(monkeypatch, nam
     monkeypatch.setenv(name, "files")
     with pytest.raises(SettingError) as error:
         load_settings()
-    assert f"Unknown setting {name} in the environment. Known settings: HTRISK_AREA," in str(
+    assert f"Unknown setting {name} in the environment. Known settings: HTRISK_ALERT_SINK," in str(
         error.value
     )
     for field in Settings.model_fields:

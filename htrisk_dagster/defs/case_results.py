@@ -17,7 +17,7 @@ import polars as pl
 
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.errors import SettingError
+from htrisk_dagster.errors import SettingError, TableError
 from htrisk_dagster.schemas import victim_population as tables
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.victim_population import (
@@ -138,16 +138,21 @@ def store_logits(workspace: Workspace, tracking: MlflowTracking, run_id: str) ->
     """Fit the five models by both recipes and with the source; write, log, return figures."""
     store, records = case_store(workspace), records_of(workspace)
     made_from = store.made_from(tables.RECORDS)["all"]
-    coefficients, sentences = [], []
+    coefficients, sentences = [tables.LOGIT_COEFFICIENTS.empty()], []
     for model in logit_models.FIVE_MODELS:
-        counts = logit_models.count_outcomes(records, model.outcome)
+        try:
+            counts = logit_models.count_outcomes(records, model.outcome)
+        except TableError as error:
+            # Some releases do not tell majority at exploitation: said, and no reason to stop.
+            store.write(tables.LOGIT_COEFFICIENTS, coefficients[0], made_from=made_from)
+            return {"models": 0, "findings": str(error)}
         fits, found = _fits(counts, model)
         sentences += found
         for recipe, fit in fits.items():
             named = fit.coefficients.with_columns(
                 pl.lit(model.name).alias("model"), pl.lit(recipe).alias("recipe")
             )
-            coefficients.append(named)
+            coefficients.append(tables.LOGIT_COEFFICIENTS.conform(named))
             tracking.log_values(
                 f"{DATA_SET}/logit",
                 f"{model.name}, {recipe}",
@@ -155,7 +160,7 @@ def store_logits(workspace: Workspace, tracking: MlflowTracking, run_id: str) ->
                 {"model": model.name, "recipe": recipe, "made_from": made_from},
                 run_id,
             )
-    frame = pl.concat(coefficients, how="vertical_relaxed")
+    frame = pl.concat(coefficients)
     store.write(tables.LOGIT_COEFFICIENTS, frame, made_from=made_from)
     return {
         "models": len(logit_models.FIVE_MODELS),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas import ALL_TABLES, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.settings import Settings
@@ -97,6 +98,35 @@ class Workspace:
             say=_LOG.info,
             base_url=self.settings.open_data_url,
         )
+
+    def require_sources(self, area: StudyArea) -> None:
+        """Check, before anything is written, for what would stop a run in the middle.
+
+        Raises
+        ------
+        SettingError
+            Where the target is none of the area's.
+        SourceError
+            Where the folder of files is absent, a file in it lacks a column, or it holds no
+            boundaries or no file of the target.
+        """
+        from htrisk_dagster.sources import layouts
+
+        _, target = self.target(area)
+        if self.settings.origin != "files":
+            return
+        folder = _given(self.settings.data_dir)
+        needed = ((raw.BOROUGHS.name,), (raw.PRECINCTS.name,), target.sources)
+        missing = [
+            " or ".join(tables)
+            for tables in needed
+            if not any(layouts.find_files(folder, table) for table in tables)
+        ]
+        if missing:
+            raise SourceError(
+                f"{folder} holds no file of {', none of '.join(missing)}. Bring the publishers' "
+                "files there, or name another folder with --data."
+            )
 
     def source_fingerprint(self, area: StudyArea, table: Table, months: list[str]) -> str:
         """Digest of the files that `table` would be read from."""

@@ -88,7 +88,7 @@ def alerts_keep_the_stated_rate(spikes: pl.DataFrame) -> Finding:
         row = wrong.row(0, named=True)
         return Finding(
             False,
-            f"Precinct {row['precinct']} on {row['reported_on']}: is_alert is {row['is_alert']} at a p-value of "
-            f"{row['p_value_prob']:.2g}, against the stated rate {row['false_alarm_rate']:g}.",
+            f"Precinct {row['precinct']} on {row['reported_on']}: is_alert is {row['is_alert']} at a "
+            f"p-value of {row['p_value_prob']:.2g}, against the stated rate {row['false_alarm_rate']:g}.",
         )
     return Finding(True, f"{alerts} alerts at the stated rate.", {"alerts": float(alerts)})

@@ -50,5 +50,6 @@ def trusted_points(located: pl.DataFrame) -> TrustedPoints:
     pointed = located.filter(pl.col("location_quality").is_in(["exact", "station_house"]))
     flagged = pl.col("location_quality") == "station_house"
     stays = ~pointed.select(flagged.any().over(address)).to_series()
-    share = 100 * (1 - stays.sum() / len(stays)) if len(stays) else 0.0
+    removed = pointed.height - int(stays.sum())
+    share = 100 * removed / pointed.height if pointed.height else 0.0
     return TrustedPoints(pointed.filter(stays), share)

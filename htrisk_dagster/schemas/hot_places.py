@@ -59,7 +59,7 @@ PLACE_CLUSTERS = Table(
         Column(
             "incidents_count",
             pl.Int64,
-            "Reported incidents in the cluster.",
+            "Reported incidents in the cluster, of those clustered.",
             unit="incidents",
             lower=_LEAST_INCIDENTS,
         ),
@@ -76,7 +76,11 @@ PLACE_CLUSTERS = Table(
         ),
     ),
     key=("method", "cluster"),
-    warnings=(_PLACES_ONLY, "KMeans puts every incident into a cluster, near it or not."),
+    warnings=(
+        _PLACES_ONLY,
+        "Of more than 10,000 incidents a seeded sample of 10,000 is clustered: counts are of the sample.",
+        "KMeans puts every incident into a cluster, near it or not.",
+    ),
 )
 
 

@@ -65,6 +65,21 @@ INDICATORS = (
     "recruiterRelationOther",
     "recruiterRelationUnknown",
 )
+# Later releases: one column for several indicators. "No" is a no to each, "yes" does not say which.
+GROUPED = {
+    "meansDebtBondageEarnings": ("meansOfControlDebtBondage", "meansOfControlTakesEarnings"),
+    "meansAbusePsyPhySex": (
+        "meansOfControlPsychologicalAbuse",
+        "meansOfControlPhysicalAbuse",
+        "meansOfControlSexualAbuse",
+    ),
+    "meansDenyBasicNeeds": (
+        "meansOfControlRestrictsFinancialAccess",
+        "meansOfControlRestrictsMovement",
+        "meansOfControlRestrictsMedicalCare",
+        "meansOfControlWithholdsNecessities",
+    ),
+}
 
 
 def snake_case(name: str) -> str:
@@ -175,6 +190,16 @@ RECORDS = Table(
             )
             for name in INDICATORS
         ),
+        *(
+            Column(
+                snake_case(group),
+                pl.Boolean,
+                f"Yes to any of {', '.join(parts)}, no to all of them, or missing where unknown.",
+                nullable=True,
+                source_name=group,
+            )
+            for group, parts in GROUPED.items()
+        ),
     ),
     warnings=(
         "Identified victims only: not a sample of all victims.",
@@ -186,8 +211,13 @@ RECORDS = Table(
 
 # How a value became ours. "value": read; "unknown": the publisher says so, or left it blank;
 # "unresolved": no ISO country; "part_unknown": yes to a group of indicators, so to an unknown part
-# of it; "not_in_file": the release has no such column.
-RECODE_RULES = ("value", "unknown", "unresolved", "part_unknown", "not_in_file")
+# of it; "from_parts": a group of indicators, by what its parts say; "not_in_file": the release has
+# no such column.
+RECODE_RULES = ("value", "unknown", "unresolved", "part_unknown", "from_parts", "not_in_file")
+TOLD_AS_ONE = (
+    "Later synthetic releases tell some means of control only as a group, which is named more often "
+    "than one of its parts would be."
+)
 SMALL_COUNTS = "Holds counts below 11: not for publication before disclosure control."
 INDEPENDENT = "Intervals take records as independent; records of one case or office are not."
 ALL_SOURCES = "all"
@@ -229,8 +259,18 @@ RECODE_COUNTS = Table(
     "Every value as published beside what it became; the counts of a column add up to all records.",
     (
         Column("column", pl.String, "Column of `records`."),
-        Column("source_column", pl.String, "Column of the file it was read from.", nullable=True),
-        Column("value_before", pl.String, "As published; missing where blank.", nullable=True),
+        Column(
+            "source_column",
+            pl.String,
+            "Column or columns of the file it was read from.",
+            nullable=True,
+        ),
+        Column(
+            "value_before",
+            pl.String,
+            "As published, or what the parts of a group say; missing where blank.",
+            nullable=True,
+        ),
         Column("value_after", pl.String, "As text; missing where unknown.", nullable=True),
         Column("rule", pl.String, "How the value became ours.", allowed=RECODE_RULES),
         _RECORDS,
@@ -263,6 +303,7 @@ YEARLY_COUNTS = Table(
     warnings=(
         "Years are of registration: partners joined and left, so a rise is not a rise in crime.",
         "Means of control: known where a record names at least one; one record may name several.",
+        TOLD_AS_ONE,
         INDEPENDENT,
         SMALL_COUNTS,
     ),
@@ -350,6 +391,7 @@ TACTICS = Table(
     key=("data_source", "tactic"),
     warnings=(
         "A means that is not named may still have been used.",
+        TOLD_AS_ONE,
         "The change over all sources together mixes hotline and case management: read it by source.",
         INDEPENDENT,
         SMALL_COUNTS,

@@ -23,7 +23,7 @@ import polars as pl
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas.table import Column
-from htrisk_dagster.schemas.victim_population import INDICATORS, RECORDS
+from htrisk_dagster.schemas.victim_population import GROUPED, INDICATORS, RECORDS
 
 Layout = Literal["k_anonymised", "synthetic"]
 SUFFIXES = (".csv", ".csv.gz")
@@ -47,21 +47,6 @@ RENAMED = {
         for name in INDICATORS
         if name.startswith(("typeOfLabour", "typeOfSex"))
     },
-}
-# Later releases: one column for several indicators. "No" is a no to each, "yes" does not say which.
-GROUPED = {
-    "meansDebtBondageEarnings": ("meansOfControlDebtBondage", "meansOfControlTakesEarnings"),
-    "meansAbusePsyPhySex": (
-        "meansOfControlPsychologicalAbuse",
-        "meansOfControlPhysicalAbuse",
-        "meansOfControlSexualAbuse",
-    ),
-    "meansDenyBasicNeeds": (
-        "meansOfControlRestrictsFinancialAccess",
-        "meansOfControlRestrictsMovement",
-        "meansOfControlRestrictsMedicalCare",
-        "meansOfControlWithholdsNecessities",
-    ),
 }
 _CUT_AFTER = 32  # characters a name keeps in the first synthetic release
 
@@ -95,6 +80,12 @@ class CtdcFile:
         """Columns of the file that no column of `RECORDS` is made from."""
         used = {*self.columns.values(), *self.groups.values()}
         return [name for name in self.rows.columns if name not in used]
+
+    def parts_of(self, group: str) -> list[str]:
+        """The file's columns that tell the parts of a group: none where it has the group's own."""
+        if group in self.columns:
+            return []
+        return [self.columns[part] for part in GROUPED.get(group, ()) if part in self.columns]
 
 
 @dataclass(frozen=True)
@@ -180,7 +171,7 @@ def read_file(path: Path) -> CtdcFile:
         path,
         "k_anonymised" if "Datasource" in named else "synthetic",
         rows,
-        {name: column for name, column in named.items() if name not in GROUPED},
+        named,
         {part: column for part, column in groups.items() if part not in named},
     )
 
@@ -192,7 +183,7 @@ def published_name(column: Column) -> str:
 
 def _published_names(path: Path, header: list[str]) -> dict[str, str]:
     """Publisher's name of a column, in its full and first spelling, to the file's own."""
-    full = [*(published_name(column) for column in RECORDS.columns), *GROUPED]
+    full = [published_name(column) for column in RECORDS.columns]
     known = {name[:_CUT_AFTER].lower(): name for name in full}
     known |= {name.lower(): name for name in full}
     known |= {name.lower(): full_name for name, full_name in RENAMED.items()}

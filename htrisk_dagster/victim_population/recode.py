@@ -15,6 +15,9 @@ value, so what it answered can be listed beside how many records it was answered
 * **countries**: ISO 3166-1 alpha-2 by pycountry, from codes of two or three letters and from names.
   Codes that the standard does not assign (ZZ, XK, EN) are null, and counted as unresolved. "NA" is
   Namibia among two-letter codes and missing among any others;
+* **a group of means** has a column of its own in the later releases: its "no" is a no to each part,
+  its "yes" a yes to the group and to no part that could be named. Where a release tells the parts
+  instead, the group is yes where any part is, no where all are no, and else unknown;
 * anything that no rule knows is an error, for a silent null would be a guess.
 """
 
@@ -28,8 +31,8 @@ import polars as pl
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas.table import Column
-from htrisk_dagster.schemas.victim_population import INDICATORS, RECODE_COUNTS, RECORDS
-from htrisk_dagster.victim_population import countries
+from htrisk_dagster.schemas.victim_population import GROUPED, INDICATORS, RECODE_COUNTS, RECORDS
+from htrisk_dagster.victim_population import countries, grouped_means
 from htrisk_dagster.victim_population.ctdc_files import CtdcFile, published_name
 
 Value = str | int | float | bool | None
@@ -60,7 +63,7 @@ _ANSWERS = {"1": True, "1.0": True, "yes": True, "true": True,
 # Where this one is yes, a "no" to an indicator of the family is not known.
 _TAKEN_BACK = " = 1)"  # ends the text of such a "no" in the table of recodes
 _UNSPECIFIED = {
-    "meansOfControl": "meansOfControlNotSpecified",
+    "means": "meansOfControlNotSpecified",
     "typeOfLabour": "typeOfLabourNotSpecified",
     "recruiterRelation": "recruiterRelationUnknown",
 }
@@ -95,9 +98,13 @@ def clean(file: CtdcFile) -> Cleaned:
     TableError
         Where a value lies outside the bounds of its column, such as a year 1018.
     """
-    columns, recodes = {}, []
-    for column in RECORDS.columns:
-        before = _published_values(file, column)
+    columns: dict[str, pl.Series] = {}
+    recodes = []
+    for column in RECORDS.columns:  # the groups come after their parts
+        if file.parts_of(column.source_name):
+            before = grouped_means.said_by_parts(columns, column.name).alias("value_before")
+        else:
+            before = _published_values(file, column)
         counts = before.value_counts(name="records_count").sort(before.name, nulls_last=True)
         outcomes = _outcomes(file, column, counts.to_series(0))
         columns[column.name] = _recoded(before, counts.to_series(0), outcomes, column)
@@ -110,7 +117,8 @@ def clean(file: CtdcFile) -> Cleaned:
 
 def _file_column(file: CtdcFile, column: Column) -> str | None:
     name = published_name(column)
-    return file.columns.get(name) or file.groups.get(name)
+    direct = file.columns.get(name) or file.groups.get(name)
+    return direct or ", ".join(file.parts_of(column.source_name)) or None
 
 
 def _published_values(file: CtdcFile, column: Column) -> pl.Series:
@@ -162,7 +170,9 @@ def _outcomes(file: CtdcFile, column: Column, values: pl.Series) -> list[Outcome
 def _rule(file: CtdcFile, column: Column) -> Rule:
     if column.source_name in file.groups:
         return _group_answer
-    if column.source_name in INDICATORS:
+    if file.parts_of(column.source_name):
+        return lambda said: (grouped_means.ANSWER_OF_PARTS[said], "from_parts")
+    if column.source_name in (*INDICATORS, *GROUPED):
         return _answer
     if column.name in _COUNTRIES:
         return _country
@@ -279,7 +289,7 @@ def _notes(file: CtdcFile, recodes: pl.DataFrame) -> tuple[str, ...]:
     )
     notes += [
         f"{file.path.name}, {column}: {records} records say yes to a group of means without saying "
-        f"to which of them; each of the group is unknown there."
+        f"to which of them: yes for the group, and each of its parts is unknown there."
         for column, records in parts.select("source_column", "records_count").iter_rows()
     ]
     absent = recodes.filter(pl.col("rule") == "not_in_file")["column"].to_list()

@@ -13,17 +13,25 @@ import polars as pl
 
 from htrisk_dagster.schemas.victim_population import ALL_SOURCES, TACTICS
 from htrisk_dagster.victim_population.intervals import LEVEL, with_share
-from htrisk_dagster.victim_population.trends import MEANS_OF_CONTROL, by_source, names_a_means
+from htrisk_dagster.victim_population.trends import by_source, names_a_means, told_means
 
 _PREFIX = "means_of_control_"
+_GROUP_WORDS = {
+    "means_debt_bondage_earnings": "debt bondage or taken earnings",
+    "means_abuse_psy_phy_sex": "psychological, physical or sexual abuse",
+    "means_deny_basic_needs": "denial of basic needs",
+}
 
 
 def rank_tactics(records: pl.DataFrame) -> pl.DataFrame:
     """Rank the means of control of each data source and compare the halves of its years.
 
-    A share is of the records that name at least one means; one record may name several. The halves
-    are of the calendar between the source's first and last year, the first taking the odd year. The
-    change's interval is Newcombe's for a difference of two independent proportions.
+    A share is of the records that name at least one means; one record may name several. Single
+    means are ranked where the release tells them. Where it only tells a group (later synthetic
+    releases), the group is ranked in place of its parts, never beside them, so that no act counts
+    twice (`trends.told_means`). The halves are of the calendar between the source's first and last
+    year, the first taking the odd year. The change's interval is Newcombe's for a difference of two
+    independent proportions.
 
     Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions.
     Statistics in Medicine 17.
@@ -40,7 +48,8 @@ def rank_tactics(records: pl.DataFrame) -> pl.DataFrame:
     """
     named = by_source(records).with_columns(names_a_means().alias("is_known"))
     parts = [
-        _rank_one_source(part) for part in named.partition_by("data_source", maintain_order=True)
+        _rank_one_source(part, told_means(records))
+        for part in named.partition_by("data_source", maintain_order=True)
     ]
     return TACTICS.conform(pl.concat(parts).sort("data_source", "rank"))
 
@@ -61,7 +70,7 @@ def most_used_tactic(tactics: pl.DataFrame) -> str:
     return " ".join(_sentence(row) for row in first.iter_rows(named=True))
 
 
-def _rank_one_source(part: pl.DataFrame) -> pl.DataFrame:
+def _rank_one_source(part: pl.DataFrame, means: tuple[str, ...]) -> pl.DataFrame:
     first, last = part.select(
         pl.col("year_of_registration").min().fill_null(0).alias("first"),
         pl.col("year_of_registration").max().fill_null(0).alias("last"),
@@ -78,7 +87,7 @@ def _rank_one_source(part: pl.DataFrame) -> pl.DataFrame:
             *_count("second_", name, is_second),
             (pl.len() - pl.col("is_known").sum()).cast(pl.Int64).alias("unknown_count"),
         )
-        for name in MEANS_OF_CONTROL
+        for name in means
     )
     ranked = with_share(counts).sort(["records_count", "tactic"], descending=[True, False])
     return _with_change(ranked).with_columns(
@@ -141,6 +150,8 @@ def _sentence(row: dict[str, Any]) -> str:
     if not row["known_count"]:
         return f"In {source} no means of control is named."
     tactic = row["tactic"].removeprefix(_PREFIX).replace("_", " ")
+    if row["tactic"] in _GROUP_WORDS:
+        tactic = f"{_GROUP_WORDS[row['tactic']]} (which the release tells only as one)"
     said = (
         f"In {source} the means of control named most is {tactic}: {row['records_count']:,} of the "
         f"{row['known_count']:,} records that name one ({row['share']:.1%}, 95% interval "

@@ -20,6 +20,7 @@ from htrisk_dagster.schemas.victim_population import (
     YEARLY_COUNTS,
     snake_case,
 )
+from htrisk_dagster.victim_population.grouped_means import GROUPED_MEANS
 from htrisk_dagster.victim_population.intervals import with_count_interval, with_share
 
 EXPLOITATION = (
@@ -47,8 +48,36 @@ def by_source(records: pl.DataFrame) -> pl.DataFrame:
 
 
 def names_a_means() -> pl.Expr:
-    """Whether a record names at least one means of control."""
-    return pl.any_horizontal(pl.col(name).fill_null(False) for name in MEANS_OF_CONTROL)
+    """Whether a record names at least one means of control, by itself or in a group."""
+    names = (*MEANS_OF_CONTROL, *GROUPED_MEANS)
+    return pl.any_horizontal(pl.col(name).fill_null(False) for name in names)
+
+
+def told_means(records: pl.DataFrame) -> tuple[str, ...]:
+    """Means of control that the release tells apart, each act once.
+
+    A group stands in place of its parts where some record says yes to it and none to any of its
+    parts: the release only tells the group. Otherwise the parts stand and the group is left out, for
+    it is made from them. So a record's yes is never counted both for a part and for its group.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As `RECORDS`, of one release.
+
+    Returns
+    -------
+    tuple of str
+        Columns of `RECORDS`.
+    """
+    is_named = records.select(pl.col(*MEANS_OF_CONTROL, *GROUPED_MEANS).any()).row(0, named=True)
+    groups = {
+        group: parts
+        for group, parts in GROUPED_MEANS.items()
+        if is_named[group] and not any(is_named[part] for part in parts)
+    }
+    in_groups = {part for parts in groups.values() for part in parts}
+    return (*(name for name in MEANS_OF_CONTROL if name not in in_groups), *groups)
 
 
 def yearly_counts(records: pl.DataFrame) -> pl.DataFrame:
@@ -63,12 +92,12 @@ def yearly_counts(records: pl.DataFrame) -> pl.DataFrame:
     -------
     DataFrame
         As `YEARLY_COUNTS`. Every category that occurs anywhere has a row in every source and year
-        with a record, zeros included.
+        with a record, zeros included. Means of control are those of `told_means`.
     """
     sourced = by_source(records)
     parts = [
         _by_indicator(sourced, "exploitation", EXPLOITATION, None),
-        _by_indicator(sourced, "means_of_control", MEANS_OF_CONTROL, names_a_means()),
+        _by_indicator(sourced, "means_of_control", told_means(records), names_a_means()),
         _by_value(sourced.with_columns(pl.lit("all").alias("all_records")), "all_records"),
         _by_value(sourced, "gender"),
         _by_value(sourced, "age_band"),

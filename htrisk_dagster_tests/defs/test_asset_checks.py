@@ -13,7 +13,7 @@ import dagster as dg
 import polars as pl
 import pytest
 from htrisk_dagster.defs.featured import features_table
-from htrisk_dagster.schemas import grid, hotspots, predictions, raw
+from htrisk_dagster.schemas import grid, hot_places, hotspots, predictions, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import load_area
 from htrisk_dagster.warehouse.catalog import build_catalog
@@ -135,6 +135,36 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
     ("predictions/cell_day_risk", "sum_near_recent_totals"): [
         risk(lambda f: f.with_columns(pl.col("expected_count") * 10)),
         risk(lambda f: f.with_columns(pl.col("expected_count") / 10)),
+    ],
+    ("hotspots/density", "every_cell_has_a_density"): [
+        hot(hot_places.DENSITY, lambda f: f.head(-1)),
+        hot(hot_places.DENSITY, lambda f: pl.concat([f.head(-1), f.head(1)])),
+        hot(hot_places.DENSITY, in_row(3, "density_per_km2", 0.0)),
+    ],
+    ("hotspots/density", "density_sums_to_incidents"): [
+        hot(hot_places.DENSITY, in_row(3, "incidents_per_year", 25.0)),
+    ],
+    ("hotspots/place_clusters", "no_cluster_is_small"): [
+        hot(hot_places.PLACE_CLUSTERS, in_row(0, "incidents_count", 10)),
+        hot(hot_places.PLACE_CLUSTERS, in_row(0, "x_m", 590_012.5)),
+    ],
+    ("hotspots/cluster_quality", "quality_stands_with_station_houses"): [
+        hot(hot_places.CLUSTER_QUALITY, in_row(1, "station_house_pct", None)),
+        hot(hot_places.CLUSTER_QUALITY, in_row(1, "station_house_pct", 99.0)),
+        hot(hot_places.CLUSTER_QUALITY, in_row(1, "silhouette", 1.5)),
+        hot(hot_places.CLUSTER_QUALITY, lambda f: f.head(-1)),
+    ],
+    ("hotspots/spike_alerts", "every_precinct_every_day"): [
+        hot(hot_places.SPIKE_ALERTS, lambda f: f.head(-1)),
+        hot(hot_places.SPIKE_ALERTS, lambda f: pl.concat([f.head(-1), f.head(1)])),
+        hot(hot_places.SPIKE_ALERTS, in_row(5, "precinct", 999)),
+    ],
+    ("hotspots/spike_alerts", "alerts_keep_the_stated_rate"): [
+        hot(
+            hot_places.SPIKE_ALERTS,
+            lambda f: f.with_columns(p_value_prob=pl.lit(0.001), is_alert=pl.lit(True)),
+        ),
+        hot(hot_places.SPIKE_ALERTS, in_row(5, "p_value_prob", 1e-6)),
     ],
     # The catalog is no partition: see `test_an_old_catalog_is_noticed`.
     ("predictions/cell_day_risk", "catalog_shows_every_row"): [],

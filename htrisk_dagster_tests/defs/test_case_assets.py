@@ -14,6 +14,12 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import victim_population as tables
 from htrisk_dagster.settings import load_settings
 from htrisk_dagster.victim_population import standard_tables, suppression
+from htrisk_dagster_tests.victim_population.ctdc_layouts import (
+    FIRST_SYNTHETIC,
+    LATER_SYNTHETIC,
+    synthetic_rows,
+    write_csv,
+)
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "ctdc"
 pytestmark = [
@@ -125,3 +131,26 @@ def test_without_a_folder_the_error_is_a_sentence(tmp_path: Path):
         runner = Runner(build_definitions(bare.settings), instance, bare.area("nyc"))
         with pytest.raises(StepFailedError, match="run `htrisk cases --data FOLDER`"):
             runner.materialise_group("victim_population")
+
+
+@pytest.mark.parametrize("header", [FIRST_SYNTHETIC, LATER_SYNTHETIC], ids=["first", "later"])
+def test_synthetic_layouts_go_through_the_group(header: list[str], tmp_path: Path):
+    """No data source, and in later releases no majority at exploitation: said, not failed on."""
+    data = tmp_path / "data"
+    data.mkdir()
+    write_csv(data / "ctdc_synthetic.csv", header, synthetic_rows(3_000, 7, header))
+    here = Workspace(load_settings(origin="files", data_dir=data, home=tmp_path / "home"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        runner = Runner(build_definitions(here.settings), instance, here.area("nyc"))
+        runner.materialise_group("victim_population")
+        key = dg.AssetKey(["ctdc", "victim_population", "logit_coefficients"])
+        event = instance.get_latest_materialization_event(key)
+    findings = event.asset_materialization.metadata["findings"].value
+    stored = case_results.case_store(here).read(tables.LOGIT_COEFFICIENTS, ["all"])
+    if "majorityStatusAtExploit" in header:
+        assert "the file does not name the data source" in findings
+        assert set(stored["recipe"]) == {"seed", "known_only"}
+    else:
+        assert "majority status at exploitation" in findings
+        assert stored.is_empty()
+    assert case_results.case_store(here).read(tables.RECORDS, ["all"]).height == 3_000

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from htrisk_dagster.defs.featured import read_days
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
+from htrisk_dagster.evaluation.effort import EFFORTS
 from htrisk_dagster.models.count_model import MODEL_NAMES
 from htrisk_dagster.schemas import predictions
 from htrisk_dagster_tests.defs.small_city import City
@@ -72,7 +73,12 @@ def test_metrics_are_those_of_the_folds(city: City, client, runs) -> None:
 
 
 def test_learning_curves_are_whole(client, runs) -> None:
-    by_model = {"lightgbm": 10, "xgboost": 10, "lstm": 1}
+    options = EFFORTS["smoke"].options
+    by_model = {
+        "lightgbm": options["lightgbm"]["n_estimators"],
+        "xgboost": options["xgboost"]["n_estimators"],
+        "lstm": options["lstm"]["epochs"],
+    }
     for (model, _), run in runs.items():
         curves = [
             len(client.get_metric_history(run.info.run_id, name))

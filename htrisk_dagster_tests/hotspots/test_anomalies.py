@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import betaln, gammaln
-from sklearn.metrics import roc_auc_score
-
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.hotspots.anomalies import (
     FALSE_ALARM_RATE,
@@ -15,6 +12,8 @@ from htrisk_dagster.hotspots.anomalies import (
     same_weekdays_before,
     spike_p_values,
 )
+from scipy.special import betaln, gammaln
+from sklearn.metrics import roc_auc_score
 
 PLACES = 77
 # Rates of the places as in a city: log-normal, from one in a month to several a day.
@@ -62,7 +61,9 @@ def test_planted_spikes_are_found_and_stand_out() -> None:
     day, place = rng.integers(372, 400, 40), rng.integers(0, PLACES, 40)
     planted = np.zeros(counts.shape, dtype=bool)
     planted[day, place] = True
-    counts[planted] += 8 + np.ceil(4 * np.sqrt(np.broadcast_to(RATES, counts.shape)[planted])).astype(int)
+    counts[planted] += 8 + np.ceil(
+        4 * np.sqrt(np.broadcast_to(RATES, counts.shape)[planted])
+    ).astype(int)
 
     found = find_anomalies(counts, 28, seed=1)
 

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import silhouette_samples
-
 from htrisk_dagster.hotspots import cluster_quality as quality
 from htrisk_dagster.hotspots.density_clusters import NOISE, hdbscan, kmeans, methods
 from htrisk_dagster_tests.hotspots.test_density_clusters import three_groups
+from sklearn.metrics import silhouette_samples
 
 
 def test_silhouette_in_a_worked_example() -> None:
@@ -32,7 +31,7 @@ def test_silhouette_of_a_sample_is_near_that_of_all() -> None:
 
 
 def test_measures_need_two_clusters() -> None:
-    points, truth = three_groups()
+    points, _ = three_groups()
 
     for labels in (np.zeros(len(points), dtype=np.int32), np.full(len(points), NOISE)):
         assert quality.silhouette(points, labels, seed=0) is None
@@ -86,7 +85,7 @@ def test_best_match_jaccard_by_sets() -> None:
 
 
 def test_stability_is_one_for_groups_and_low_for_a_cut_of_nothing() -> None:
-    points, truth = three_groups()
+    points, _ = three_groups()
     even = np.random.default_rng(2).uniform(0, 1_000, (400, 2))
 
     sure, sure_ari = quality.stability(points, hdbscan(points), hdbscan, seed=1)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-
 from htrisk_dagster.hotspots.density_clusters import (
     NOISE,
     dbscan,
@@ -115,7 +114,7 @@ def test_the_three_methods_by_name() -> None:
 def test_a_cluster_is_told_by_size_centre_and_extent() -> None:
     ring = 430 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
     middle = np.zeros((8, 2))
-    points = np.concatenate([middle, ring]) + [1_010, 2_030]
+    points = np.concatenate([middle, ring]) + np.array([1_010, 2_030])
     small = np.tile([[9_000.0, 9_000.0]], (10, 1))
     stray = np.array([[50_000.0, 0.0]])
     labels = np.repeat([1, 0, NOISE], [12, 10, 1]).astype(np.int32)

@@ -5,11 +5,10 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import gaussian_kde
-
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.hotspots.kde import choose_bandwidth, density, kernel_density
+from scipy.stats import gaussian_kde
 
 SIZE = 500
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-
 from htrisk_dagster.grid.location_quality import station_house_rows
 from htrisk_dagster.hotspots.cluster_quality import silhouette
 from htrisk_dagster.hotspots.density_clusters import hdbscan
@@ -21,14 +20,17 @@ COMPLAINTS = Path(__file__).parents[2].parent / "shared" / "data" / "nyc" / "com
 PRECINCTS = 77
 COLUMNS = 11  # of precincts, 3.3 km wide each, in 7 rows
 WIDTH_M = 3_300.0
-OFFENCES = 3_000
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 # Degrees of longitude and latitude a metre, near enough for the guard, which only compares points.
 DEGREE = 1e-5
 SEX_CRIMES = [104, 116, 233]
+YEAR_2025 = "nypd_complaint_ytd2025_36col_quoted_lugisz.csv"
+TWO_DAYS = "nypd_complaint_historic_24col_2days2015_cunyauthor.csv"
+THIN = ["nypd_complaint_historic_35col_random2000_samado.csv", "soda_qgea-i56i_1000rows.json"]
+EXPORTS = [YEAR_2025, TWO_DAYS, *THIN]
 
 
-def city(share: float, seed: int) -> pl.DataFrame:
+def city(share: float, seed: int, offences: int = 3_000) -> pl.DataFrame:
     """Two years of one offence, a share of it put at the station house, and of everything else.
 
     A fifth of the offences happen anywhere, the others in 200 places of 1 km; other offences stand at
@@ -42,13 +44,13 @@ def city(share: float, seed: int) -> pl.DataFrame:
 
     centres = rng.uniform(0, 1, (200, 2)) * size
     weight = rng.lognormal(0, 1, 200)
-    points = centres[rng.choice(200, OFFENCES, p=weight / weight.sum())]
-    points = points + rng.normal(0, 1_000, (OFFENCES, 2))
-    even = rng.random(OFFENCES) < 0.2
+    points = centres[rng.choice(200, offences, p=weight / weight.sum())]
+    points = points + rng.normal(0, 1_000, (offences, 2))
+    even = rng.random(offences) < 0.2
     points[even] = rng.uniform(0, 1, (even.sum(), 2)) * size
     points = points % size  # what leaves the city comes in on the other side
     precinct = precinct_of(points)
-    at_station = rng.random(OFFENCES) < share
+    at_station = rng.random(offences) < share
     points[at_station] = stations[precinct[at_station]]
 
     n_corners = 150 * PRECINCTS
@@ -58,7 +60,7 @@ def city(share: float, seed: int) -> pl.DataFrame:
     xy = np.concatenate([points, others])
     return pl.DataFrame(
         {
-            "offence_group": ["sex_crimes"] * OFFENCES + ["assault"] * 30_000,
+            "offence_group": ["sex_crimes"] * offences + ["assault"] * 30_000,
             "reported_on": [
                 date(2024, 1, 1) + timedelta(days=int(d)) for d in rng.integers(0, 730, len(xy))
             ],
@@ -104,28 +106,28 @@ def test_silhouette_climbs_with_the_share_of_station_house_points(cities) -> Non
     assert list(found.values()) == sorted(found.values())
 
 
-@pytest.mark.parametrize("share", [0.5, 0.75, 0.9, 1.0])
-def test_the_guard_finds_every_planted_station_house_and_little_else(cities, share) -> None:
-    for rows in cities[share]:
-        flagged = rows.filter(pl.col("location_quality") == "station_house")
-        # A house can be told once it holds five before a month with another row.
-        planted = rows.filter("is_planted").with_columns(pl.col("reported_on").dt.truncate("1mo"))
-        before_last = planted.filter(
-            pl.col("reported_on") < pl.col("reported_on").max().over("precinct")
-        )
-        houses = before_last.group_by("precinct").len().filter(pl.col("len") >= 5)["precinct"]
-        assert len(houses) >= 70
-        assert set(flagged.filter("is_planted")["precinct"]) == set(houses)
-        innocent = rows.filter(~pl.col("is_planted"))
-        false_alarms = innocent.filter(pl.col("location_quality") == "station_house").height
-        assert false_alarms < 0.01 * innocent.height
+@pytest.fixture(scope="module")
+def real_size() -> dict[float, pl.DataFrame]:
+    """130 offences a precinct in two years: the real city has 170 and more."""
+    return {share: guarded(city(share, 4, offences=10_000)) for share in (0.0, 0.5, 0.9, 1.0)}
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 1.0])
+def test_the_guard_finds_every_planted_station_house_and_little_else(real_size, share) -> None:
+    rows = real_size[share]
+    flagged = rows.filter(pl.col("location_quality") == "station_house")
+
+    assert flagged.filter("is_planted")["precinct"].n_unique() == PRECINCTS
+    innocent = rows.filter(~pl.col("is_planted"))
+    false_alarms = innocent.filter(pl.col("location_quality") == "station_house").height
+    assert false_alarms < 0.01 * innocent.height
 
 
 def test_a_house_with_a_quarter_of_its_offence_is_found_every_second_time(cities) -> None:
     """The rule asks for a quarter: where a house holds about that much, chance decides."""
     for rows in cities[0.25]:
         found = rows.filter("is_planted", pl.col("location_quality") == "station_house")
-        assert 30 <= found["precinct"].n_unique() <= 60
+        assert 0.4 * PRECINCTS <= found["precinct"].n_unique() <= 0.75 * PRECINCTS
 
 
 def test_without_a_station_house_no_offence_loses_a_point(cities) -> None:
@@ -134,15 +136,20 @@ def test_without_a_station_house_no_offence_loses_a_point(cities) -> None:
         assert trusted_points(sex).station_house_pct == 0.0
 
 
-@pytest.mark.parametrize("share", [0.5, 0.75, 0.9])
-def test_after_the_guard_the_silhouette_is_that_of_places(cities, share) -> None:
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_after_the_guard_the_silhouette_is_that_of_places(real_size, share) -> None:
     sex = pl.col("offence_group") == "sex_crimes"
-    for rows in cities[share]:
-        points = trusted_points(rows.filter(sex))
-        assert points.station_house_pct == pytest.approx(100 * share, abs=2.5)
-        # Left are the houses of precincts with a handful; the first rows at the others go as well.
-        assert points.incidents["is_planted"].sum() <= 0.01 * rows["is_planted"].sum()
-        assert silhouette_of(points.incidents) < 0.65
+    rows = real_size[share].filter(sex)
+
+    points = trusted_points(rows)
+
+    assert points.station_house_pct == pytest.approx(100 * share, abs=1.5)
+    assert not points.incidents["is_planted"].any(), "the first rows at a house go as well"
+    # What is left is near the city without station houses, and far from what it was.
+    without = silhouette_of(real_size[0.0].filter(sex).sample(points.incidents.height, seed=1))
+    after, before = silhouette_of(points.incidents), silhouette_of(rows)
+    assert abs(after - without) < 0.12
+    assert before > after + 0.2
 
 
 def test_hindsight_removes_the_group_at_the_address_and_nothing_else() -> None:
@@ -208,9 +215,12 @@ def with_a_point(rows: pl.DataFrame) -> pl.DataFrame:
 
 @pytest.mark.real_data
 def test_real_sex_offences_of_2025_are_a_map_of_station_houses() -> None:
-    """All 425 stand at one point of each of 75 precincts; the guard knows it after five."""
-    rows = guarded(with_a_point(exported("nypd_complaint_ytd2025_36col_quoted_lugisz.csv")))
-    sex = rows.filter("is_sex_crime")
+    """All 425 stand at one point of each of 75 precincts; the guard knows it after five.
+
+    A sample's few other offences are little to compare with, so the four exports are pooled.
+    """
+    rows = guarded(with_a_point(pl.concat([exported(name) for name in EXPORTS])))
+    sex = rows.filter("is_sex_crime", pl.col("reported_on") >= date(2025, 1, 1))
 
     places = sex.group_by("precinct").agg(pl.struct("lon", "lat").n_unique().alias("places"))
     assert (sex.height, places.height) == (425, 75)
@@ -231,21 +241,18 @@ def test_real_sex_offences_of_2025_are_a_map_of_station_houses() -> None:
     assert (judged["location_quality"] == "station_house").sum() == 121
     assert (sex["location_quality"] == "station_house").sum() == 121
     # In hindsight every row at those houses goes.
-    assert trusted_points(sex).station_house_pct == pytest.approx(62.8, abs=0.1)
+    assert trusted_points(sex).station_house_pct == pytest.approx(64.2, abs=0.1)
 
     others = rows.filter(~pl.col("is_sex_crime"))
     false_alarms = (others["location_quality"] == "station_house").sum()
-    assert (false_alarms, others.height) == (0, 1430)
+    assert others.height > 6_000
+    assert false_alarms <= 0.0005 * others.height
 
 
 @pytest.mark.real_data
 def test_real_samples_of_other_years_are_too_thin_to_tell() -> None:
     """38 sex offences in 14 years: none is flagged, yet most stand at a station house of 2025."""
-    thin = [
-        "nypd_complaint_historic_35col_random2000_samado.csv",
-        "soda_qgea-i56i_1000rows.json",
-    ]
-    rows = guarded(with_a_point(pl.concat([exported(name) for name in thin])))
+    rows = guarded(with_a_point(pl.concat([exported(name) for name in THIN])))
     sex = rows.filter("is_sex_crime")
 
     assert sex.height == 38
@@ -255,10 +262,12 @@ def test_real_samples_of_other_years_are_too_thin_to_tell() -> None:
     assert repeated == pytest.approx(0.39, abs=0.01)
 
     # Publishers moved the points by some metres between the years, so the distance decides.
-    houses = with_a_point(exported("nypd_complaint_ytd2025_36col_quoted_lugisz.csv"))
+    houses = with_a_point(exported(YEAR_2025))
     houses = houses.filter("is_sex_crime")
     near = {
-        is_sex: np.mean(metres_to_nearest(rows.filter(pl.col("is_sex_crime") == is_sex), houses) < 60)
+        is_sex: np.mean(
+            metres_to_nearest(rows.filter(pl.col("is_sex_crime") == is_sex), houses) < 60
+        )
         for is_sex in (True, False)
     }
     assert near[True] == pytest.approx(0.71, abs=0.01)
@@ -267,7 +276,7 @@ def test_real_samples_of_other_years_are_too_thin_to_tell() -> None:
 
 @pytest.mark.real_data
 def test_real_sex_offences_of_the_24_column_export_have_no_point() -> None:
-    rows = exported("nypd_complaint_historic_24col_2days2015_cunyauthor.csv")
+    rows = exported(TWO_DAYS)
 
     assert rows.filter("is_sex_crime")["lon"].is_null().all()
     assert rows.filter("is_sex_crime").height == 82

@@ -40,6 +40,12 @@ def test_names_cut_after_32_characters_are_the_same_columns(tmp_path):
     )
     assert file.columns["meansOfControlRestrictsMedicalCare"] == "meansOfControlRestrictsMedicalCa"
     assert file.unread == ["typeOfSexOther"]
+    # This release tells three of the four parts of denied needs, and finances not at all.
+    assert file.parts_of("meansDenyBasicNeeds") == [
+        "meansOfControlRestrictsMovement",
+        "meansOfControlRestrictsMedicalCa",
+        "meansOfControlWithholdsNecessiti",
+    ]
 
 
 def test_later_releases_say_eight_means_under_other_names_and_in_groups(tmp_path):
@@ -48,6 +54,8 @@ def test_later_releases_say_eight_means_under_other_names_and_in_groups(tmp_path
     assert file.columns["meansOfControlPsychoactiveSubstances"] == "meansDrugsAlcohol"
     assert file.groups["meansOfControlSexualAbuse"] == "meansAbusePsyPhySex"
     assert len(file.groups) == 2 + 3 + 4
+    assert file.columns["meansAbusePsyPhySex"] == "meansAbusePsyPhySex"
+    assert file.parts_of("meansAbusePsyPhySex") == []
     assert file.unread == []
 
 

@@ -26,6 +26,10 @@ def clean_rows(tmp_path: Path, header: list[str], rows: list[dict[str, str]]) ->
     return recode.clean(ctdc_files.read_file(write_csv(tmp_path / "a.csv", header, rows)))
 
 
+def recodes_of(cleaned: recode.Cleaned, column: str) -> set[tuple]:
+    return set(cleaned.recodes.filter(pl.col("column") == column).drop("column").iter_rows())
+
+
 @pytest.mark.parametrize(
     ("column", "published", "ours", "expected"),
     [
@@ -86,6 +90,49 @@ def test_yes_to_a_group_of_means_says_of_none_which_and_no_says_no_to_each(tmp_p
     for part in ("psychological_abuse", "physical_abuse", "sexual_abuse"):
         assert cleaned.records[f"means_of_control_{part}"].to_list() == [None, False, None]
     assert any("meansAbusePsyPhySex: 1 records say yes to a group" in n for n in cleaned.notes)
+    assert cleaned.records["means_abuse_psy_phy_sex"].to_list() == [True, False, None]
+    assert cleaned.records["means_deny_basic_needs"].to_list() == [None, None, None]
+    assert recodes_of(cleaned, "means_abuse_psy_phy_sex") == {
+        ("meansAbusePsyPhySex", "1", "yes", "value", 1),
+        ("meansAbusePsyPhySex", "0", "no", "value", 1),
+        ("meansAbusePsyPhySex", "-99", None, "unknown", 1),
+    }
+
+
+def test_a_group_is_yes_by_any_part_no_by_all_and_else_unknown(tmp_path):
+    said = ["1", "0", "-99"]
+    rows = [
+        {"meansOfControlDebtBondage": debt, "meansOfControlTakesEarnings": earnings}
+        for debt in said
+        for earnings in said
+    ]
+    cleaned = clean_rows(tmp_path, K_ANONYMISED, rows)
+    yes, no, unknown = True, False, None
+    assert cleaned.records["means_debt_bondage_earnings"].to_list() == [
+        yes, yes, yes,
+        yes, no, unknown,
+        yes, unknown, unknown,
+    ]  # fmt: skip
+    parts = "meansOfControlDebtBondage, meansOfControlTakesEarnings"
+    assert recodes_of(cleaned, "means_debt_bondage_earnings") == {
+        (parts, "a part is yes", "yes", "from_parts", 5),
+        (parts, "all parts are no", "no", "from_parts", 1),
+        (parts, "no part is yes, not all are no", None, "from_parts", 3),
+    }
+
+
+def test_a_no_to_the_parts_that_a_release_has_is_no_no_to_the_one_it_lacks(tmp_path):
+    told = ("RestrictsMovement", "RestrictsMedicalCa", "WithholdsNecessiti")
+    rows = [{f"meansOfControl{part}": answer for part in told} for answer in ("0", "1")]
+    cleaned = clean_rows(tmp_path, FIRST_SYNTHETIC, rows)
+    assert cleaned.records["means_deny_basic_needs"].to_list() == [None, True]
+
+
+def test_a_release_with_neither_a_group_nor_its_parts_says_so(tmp_path):
+    header = [name for name in LATER_SYNTHETIC if name != "meansDenyBasicNeeds"]
+    cleaned = clean_rows(tmp_path, header, synthetic_rows(5, 1, header))
+    assert recodes_of(cleaned, "means_deny_basic_needs") == {(None, None, None, "not_in_file", 5)}
+    assert any("means_deny_basic_needs" in n for n in cleaned.notes if "has no column for" in n)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +220,30 @@ def test_yes_no_and_unknown_of_every_indicator_are_those_that_sql_counts():
     for name, yes, no in zip(INDICATORS, counts[::2], counts[1::2], strict=True):
         ours = cleaned.records[snake_case(name)]
         assert (ours.sum(), (~ours).sum(), ours.null_count()) == (yes, no, 47_102 - yes - no), name
+
+
+@pytest.mark.real_data
+def test_groups_of_means_in_the_real_release_are_those_that_sql_makes_of_the_parts():
+    cleaned = clean_release()
+    groups = {
+        "means_debt_bondage_earnings": ["DebtBondage", "TakesEarnings"],
+        "means_abuse_psy_phy_sex": ["PsychologicalAbuse", "PhysicalAbuse", "SexualAbuse"],
+        "means_deny_basic_needs": [
+            "RestrictsFinancialAccess", "RestrictsMovement", "RestrictsMedicalCare",
+            "WithholdsNecessities",
+        ],
+    }  # fmt: skip
+    for group, parts in groups.items():
+        yes = " or ".join(f"meansOfControl{part} = '1'" for part in parts)
+        no = " and ".join(f"meansOfControl{part} = '0'" for part in parts)
+        specified = "coalesce(meansOfControlNotSpecified, '0') <> '1'"
+        ((n_yes, n_no),) = ask(
+            f"select count(*) filter ({yes}), count(*) filter ({no} and {specified}) from release"
+        )
+        ours = cleaned.records[group]
+        assert n_yes > 0
+        assert (ours.sum(), (~ours).sum()) == (n_yes, n_no), group
+        assert ours.null_count() == 47_102 - n_yes - n_no
 
 
 @pytest.mark.real_data

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import polars as pl
 import pytest
-from htrisk_dagster.victim_population import tactics
+from htrisk_dagster.victim_population import ctdc_files, recode, tactics
+from htrisk_dagster_tests.victim_population.ctdc_layouts import (
+    FIRST_SYNTHETIC,
+    LATER_SYNTHETIC,
+    write_csv,
+)
 from htrisk_dagster_tests.victim_population.real_release import ask, clean_release, frame_of
 from htrisk_dagster_tests.victim_population.test_trends import wilson
 
@@ -67,6 +73,56 @@ def test_records_that_name_nothing_are_said_to():
     assert tactics.most_used_tactic(nothing) == "In hotline records no means of control is named."
 
 
+def clean_rows(tmp_path: Path, header: list[str], rows: list[dict[str, str]]) -> pl.DataFrame:
+    return recode.clean(ctdc_files.read_file(write_csv(tmp_path / "a.csv", header, rows))).records
+
+
+def test_a_later_release_ranks_the_group_that_it_tells_beside_single_means(tmp_path):
+    answers = [  # abuse, false promises; 4 of 5 records that name a means name abuse, 3 promises
+        ("2010", "1", "1"), ("2011", "1", "0"), ("2012", "1", "1"), ("2013", "1", "-99"),
+        ("2013", "0", "1"), ("2013", "0", "0"), ("2013", "-99", "-99"),
+    ]  # fmt: skip
+    names = ("yearOfRegistration", "meansAbusePsyPhySex", "meansFalsePromises")
+    rows = [dict(zip(names, answer, strict=True)) for answer in answers]
+    ranked = tactics.rank_tactics(clean_rows(tmp_path, LATER_SYNTHETIC, rows))
+    ranked = ranked.filter(pl.col("data_source") == "unknown")
+    asked = ["tactic", "records_count", "known_count", "unknown_count"]
+    assert ranked.select(asked).head(2).rows() == [
+        ("means_abuse_psy_phy_sex", 4, 5, 2),
+        ("means_of_control_false_promises", 3, 5, 2),
+    ]
+    assert "means_of_control_sexual_abuse" not in ranked["tactic"].to_list()
+    assert (
+        "named most is psychological, physical or sexual abuse (which the release tells only as "
+        "one): 4 of the 5 records that name one (80.0%," in tactics.most_used_tactic(ranked)
+    )
+
+
+def test_a_release_that_tells_the_parts_counts_no_act_in_a_group_besides(tmp_path):
+    rows = [
+        {"yearOfRegistration": "2010", f"meansOfControl{part}Abuse": "1"}
+        for part in ("Psychological", "Physical", "Sexual")
+    ] + [{"yearOfRegistration": "2010", "meansOfControlThreats": "1"}] * 2
+    ranked = tactics.rank_tactics(clean_rows(tmp_path, FIRST_SYNTHETIC, rows))
+    ranked = ranked.filter(pl.col("data_source") == "all")
+    assert ranked.height == 17
+    assert ranked["records_count"].sum() == 5
+    assert ranked["tactic"][0] == "means_of_control_threats"
+    assert ranked["known_count"].unique().to_list() == [5]
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("meansDebtBondageEarnings", "debt bondage or taken earnings"),
+        ("meansDenyBasicNeeds", "denial of basic needs"),
+    ],
+)
+def test_each_group_is_said_in_words(tmp_path, column, words):
+    records = clean_rows(tmp_path, LATER_SYNTHETIC, [{"yearOfRegistration": "2010", column: "1"}])
+    assert f"named most is {words} (" in tactics.most_used_tactic(tactics.rank_tactics(records))
+
+
 @pytest.mark.real_data
 def test_the_real_ranking_is_that_of_sql_and_differs_by_source():
     ranked = tactics.rank_tactics(clean_release().records)
@@ -83,6 +139,7 @@ def test_the_real_ranking_is_that_of_sql_and_differs_by_source():
     # 218 + 2,426 and 5,566 records name a means, counted in SQL over its 17 columns.
     assert first["case_management"]["known_count"] == 2_644
     assert first["hotline"]["known_count"] == 5_566
+    assert set(ranked.group_by("data_source").len()["len"]) == {17}
 
 
 @pytest.mark.real_data
@@ -95,5 +152,8 @@ def test_the_real_answer_in_words():
     )
     assert "2002-2009 to 2010-2017" in case_management
     assert "a change of -18.4 points" in case_management
-    assert hotline.startswith("the means of control named most is psychological abuse: 1,930 of")
+    assert hotline.startswith(
+        "the means of control named most is psychological abuse: 1,930 of the 5,566 records that "
+        "name one (34.7%,"
+    )
     assert hotline.endswith("which may be none.")

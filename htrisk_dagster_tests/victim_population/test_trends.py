@@ -61,6 +61,42 @@ def test_a_means_is_known_where_the_record_names_one():
     assert tally(row(counts, "hotline", 2016, "means_of_control_other")) == (1, 1, 0)
 
 
+def told_by_group() -> pl.DataFrame:
+    return frame_of(
+        {
+            "year_of_registration": [2015, 2015, 2015, 2015],
+            "data_source": [None] * 4,
+            "means_of_control_threats": [True, None, None, None],
+            "means_abuse_psy_phy_sex": [True, True, False, None],
+            "means_of_control_sexual_abuse": [None, None, False, None],
+        }
+    )
+
+
+def test_a_group_stands_for_its_parts_where_only_the_group_is_told():
+    counts = trends.yearly_counts(told_by_group())
+    assert tally(row(counts, "all", 2015, "means_abuse_psy_phy_sex")) == (2, 2, 2)
+    assert tally(row(counts, "all", 2015, "means_of_control_threats")) == (1, 2, 2)
+    named = counts.filter(pl.col("dimension") == "means_of_control")["category"].unique()
+    assert not {f"means_of_control_{p}_abuse" for p in ("psychological", "physical", "sexual")} & {
+        *named
+    }
+    # The other two groups are not told here: their parts stand.
+    assert "means_of_control_debt_bondage" in named
+    assert len(named) == 17 - 3 + 1
+
+
+def test_the_parts_stand_and_their_group_does_not_where_they_are_told():
+    told = told_by_group().with_columns(
+        pl.Series("means_of_control_physical_abuse", [True, True, False, None]),
+        pl.Series("means_of_control_sexual_abuse", [True, None, False, None]),
+    )
+    assert trends.told_means(told) == trends.MEANS_OF_CONTROL
+    counts = trends.yearly_counts(told)
+    assert tally(row(counts, "all", 2015, "means_of_control_physical_abuse")) == (2, 2, 2)
+    assert "means_abuse_psy_phy_sex" not in counts["category"].to_list()
+
+
 def test_a_category_absent_in_a_year_is_a_zero_and_an_unknown_year_or_source_a_row():
     counts = trends.yearly_counts(small())
     assert tally(row(counts, "hotline", 2015, "male")) == (0, 2, 1)

@@ -82,7 +82,8 @@ def case_logits(
     from htrisk_dagster.defs.case_results import extrapolations, store_logits
 
     figures = store_logits(workspace, tracking, context.run.run_id)
-    figures["extrapolation"] = " ".join(e.sentence for e in extrapolations(workspace))
+    if figures["models"]:
+        figures["extrapolation"] = " ".join(e.sentence for e in extrapolations(workspace))
     return dg.MaterializeResult(metadata=_shown(figures))
 
 

@@ -1,0 +1,153 @@
+"""`htrisk ui`: both servers answer, on loopback only, and end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+HTRISK = Path(sys.executable).parent / "htrisk"
+_LISTEN = "0A"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's /proc"),
+]
+
+
+def free_ports(n: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(n)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def wait_for(what: str, seconds: float, is_so: object) -> None:
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until, f"{what}: not within {seconds} s"
+        time.sleep(0.3)
+
+
+def status(url: str) -> int | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+def processes_of(group: int) -> dict[int, str]:
+    """Live processes of a session, by id, with their command lines."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if folder.name.isdigit() and int(fields[3]) == group and fields[0] != "Z":
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found[int(folder.name)] = command
+    return found
+
+
+def listening(pids: set[int]) -> set[tuple[str, int]]:
+    """Address in hexadecimal and port of every TCP socket that processes listen on."""
+    inodes = set()
+    for pid in pids:
+        with suppress(OSError):
+            inodes |= {os.readlink(f) for f in Path(f"/proc/{pid}/fd").iterdir()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        path = Path("/proc/net") / table
+        for line in path.read_text().splitlines()[1:] if path.exists() else []:
+            fields = line.split()
+            if fields[3] == _LISTEN and f"socket:[{fields[9]}]" in inodes:
+                address, port = fields[1].split(":")
+                found.add((address, int(port, 16)))
+    return found
+
+
+@pytest.fixture
+def ui(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """The command in a session of its own, with its two ports."""
+    dagster, mlflow = free_ports(2)
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("HTRISK_", "DAGSTER_"))},
+        "HOME": str(tmp_path),
+        "HTRISK_HOME": str(tmp_path / "workspaces"),
+        "HTRISK_PRESET": "tiny",
+    }
+    with (tmp_path / "ui.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(HTRISK), "ui", "--port", str(dagster), "--mlflow-port", str(mlflow)],
+            env=environment, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    yield process, dagster, mlflow
+    for pid in processes_of(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait(timeout=30)
+
+
+def test_both_servers_answer_on_loopback_and_end_together(
+    ui: tuple[subprocess.Popen[bytes], int, int], tmp_path: Path
+) -> None:
+    process, dagster, mlflow = ui
+
+    def answer() -> bool:
+        assert process.poll() is None, (tmp_path / "ui.log").read_text()
+        return (
+            status(f"http://127.0.0.1:{dagster}/server_info") == 200
+            and status(f"http://127.0.0.1:{mlflow}/health") == 200
+        )
+
+    wait_for("both servers answer", 90, answer)
+    said = (tmp_path / "ui.log").read_text()
+    assert f"http://127.0.0.1:{dagster}\n" in said
+    assert f"http://127.0.0.1:{mlflow}\n" in said
+
+    running = processes_of(process.pid)
+    heard = listening(set(running))
+    assert {dagster, mlflow} <= {port for _, port in heard}
+    # 127.0.0.1 in the kernel's byte order; an address of another form would be open to others.
+    assert {address for address, _ in heard} == {"0100007F"}
+    assert any("daemon" in command for command in running.values())
+
+    process.terminate()
+    process.wait(timeout=60)
+    wait_for("every child ends", 30, lambda: not processes_of(process.pid))
+
+
+def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (mlflow,) = free_ports(1)
+        process = subprocess.Popen(
+            [str(HTRISK), "ui", "--port", str(port), "--mlflow-port", str(mlflow)],
+            env={**os.environ, "HOME": str(tmp_path), "HTRISK_HOME": str(tmp_path / "workspaces")},
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        try:
+            _, said = process.communicate(timeout=120)
+            assert process.returncode == 1
+            assert b"dagster ended with code" in said
+            assert b"give --port or --mlflow-port" in said
+            wait_for("every child ends", 30, lambda: not processes_of(process.pid))
+        finally:
+            for pid in processes_of(process.pid):
+                os.kill(pid, signal.SIGKILL)
