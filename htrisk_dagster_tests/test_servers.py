@@ -10,18 +10,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from htrisk_dagster.cli import app
+from typer.testing import CliRunner
 
 HTRISK = Path(sys.executable).parent / "htrisk"
 _LISTEN = "0A"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's /proc"),
-]
 
 
 def free_ports(n: int) -> list[int]:
@@ -34,7 +32,7 @@ def free_ports(n: int) -> list[int]:
     return ports
 
 
-def wait_for(what: str, seconds: float, is_so: object) -> None:
+def wait_for(what: str, seconds: float, is_so: Callable[[], bool]) -> None:
     until = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < until, f"{what}: not within {seconds} s"
@@ -68,7 +66,7 @@ def listening(pids: set[int]) -> set[tuple[str, int]]:
     inodes = set()
     for pid in pids:
         with suppress(OSError):
-            inodes |= {os.readlink(f) for f in Path(f"/proc/{pid}/fd").iterdir()}
+            inodes |= {str(f.readlink()) for f in Path(f"/proc/{pid}/fd").iterdir()}
     found = set()
     for table in ("tcp", "tcp6"):
         path = Path("/proc/net") / table
@@ -102,6 +100,8 @@ def ui(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     process.wait(timeout=30)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's /proc")
 def test_both_servers_answer_on_loopback_and_end_together(
     ui: tuple[subprocess.Popen[bytes], int, int], tmp_path: Path
 ) -> None:
@@ -131,23 +131,20 @@ def test_both_servers_answer_on_loopback_and_end_together(
     wait_for("every child ends", 30, lambda: not processes_of(process.pid))
 
 
-def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--port", "--mlflow-port"])
+def test_a_taken_port_is_told_and_nothing_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    ports = dict(zip(("--port", "--mlflow-port"), map(str, free_ports(2)), strict=True))
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("127.0.0.1", int(ports[option])))
         taken.listen()
-        port = taken.getsockname()[1]
-        (mlflow,) = free_ports(1)
-        process = subprocess.Popen(
-            [str(HTRISK), "ui", "--port", str(port), "--mlflow-port", str(mlflow)],
-            env={**os.environ, "HOME": str(tmp_path), "HTRISK_HOME": str(tmp_path / "workspaces")},
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        try:
-            _, said = process.communicate(timeout=120)
-            assert process.returncode == 1
-            assert b"dagster ended with code" in said
-            assert b"give --port or --mlflow-port" in said
-            wait_for("every child ends", 30, lambda: not processes_of(process.pid))
-        finally:
-            for pid in processes_of(process.pid):
-                os.kill(pid, signal.SIGKILL)
+        arguments = [part for pair in ports.items() for part in pair]
+        result = CliRunner().invoke(app, ["ui", *arguments])
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"htrisk: Port {ports[option]} of 127.0.0.1 is taken (")
+    assert f"give another with {option}." in result.stderr
+    assert result.stdout == ""

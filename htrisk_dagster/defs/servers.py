@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -60,12 +61,16 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
     Raises
     ------
     HtriskError
-        Where a process ends by itself; the message names it.
+        Where a port is taken, or a process ends by itself; the message names it.
     """
+    starting = commands(settings, port, mlflow_port)
+    _require_free(port, "--port")
+    if "mlflow" in starting:
+        _require_free(mlflow_port, "--mlflow-port")
     MlflowTracking(settings.tracking_uri, settings.mlflow_store).prepare()
     running = {
         name: subprocess.Popen(command, cwd=_ROOT, env=environment(settings))
-        for name, command in commands(settings, port, mlflow_port).items()
+        for name, command in starting.items()
     }
     say(f"Dagster: http://127.0.0.1:{port}")
     mlflow = settings.tracking_uri if "mlflow" not in running else f"http://127.0.0.1:{mlflow_port}"
@@ -82,11 +87,23 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
             time.sleep(0.5)
         ended = next(name for name, process in running.items() if process.poll() is not None)
         raise HtriskError(
-            f"{ended} ended with code {running[ended].returncode}. Its own lines above say why; "
-            "a port in use is the usual cause: give --port or --mlflow-port."
+            f"{ended} ended with code {running[ended].returncode}. Its own lines above say why."
         )
     finally:
         for process in running.values():
             process.terminate()
         for process in running.values():
             process.wait(timeout=30)
+
+
+def _require_free(port: int, option: str) -> None:
+    # `dagster dev` stays up without its webserver where the port is taken: ask before.
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise HtriskError(
+                f"Port {port} of 127.0.0.1 is taken ({error.strerror}). End what uses it, or give "
+                f"another with {option}."
+            ) from error
