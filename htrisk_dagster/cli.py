@@ -129,7 +129,7 @@ def cases(
         prepare_workspace(settings.dagster_home)
         workspace = Workspace(settings)
         with local_runner(build_definitions(settings), workspace.area(settings.area)) as runner:
-            runner.materialise_group("victim_population")
+            runner.materialise_group("ctdc_victim_population")
         typer.echo(f"Tables that may leave: {published_folder(workspace)}")
 
 

@@ -51,7 +51,10 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             ),
             *victim_population.CHECKS,
         ],
-        jobs=[job for each in area_jobs.values() for job in each.all()],
+        jobs=[
+            *(job for each in area_jobs.values() for job in each.all()),
+            victim_population.JOB,
+        ],
         schedules=[
             schedule for area in areas for schedule in schedules.build(area, area_jobs[area.name])
         ],

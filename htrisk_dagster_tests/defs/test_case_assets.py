@@ -40,7 +40,7 @@ def runner(workspace: Workspace) -> Runner:
     definitions = build_definitions(workspace.settings)
     with dg.DagsterInstance.ephemeral() as instance:
         made = Runner(definitions, instance, workspace.area("nyc"))
-        made.materialise_group("victim_population")
+        made.materialise_group("ctdc_victim_population")
         yield made
 
 
@@ -130,7 +130,7 @@ def test_without_a_folder_the_error_is_a_sentence(tmp_path: Path):
     with dg.DagsterInstance.ephemeral() as instance:
         runner = Runner(build_definitions(bare.settings), instance, bare.area("nyc"))
         with pytest.raises(StepFailedError, match="run `htrisk cases --data FOLDER`"):
-            runner.materialise_group("victim_population")
+            runner.materialise_group("ctdc_victim_population")
 
 
 @pytest.mark.parametrize("header", [FIRST_SYNTHETIC, LATER_SYNTHETIC], ids=["first", "later"])
@@ -142,7 +142,7 @@ def test_synthetic_layouts_go_through_the_group(header: list[str], tmp_path: Pat
     here = Workspace(load_settings(origin="files", data_dir=data, home=tmp_path / "home"))
     with dg.DagsterInstance.ephemeral() as instance:
         runner = Runner(build_definitions(here.settings), instance, here.area("nyc"))
-        runner.materialise_group("victim_population")
+        runner.materialise_group("ctdc_victim_population")
         key = dg.AssetKey(["ctdc", "victim_population", "logit_coefficients"])
         event = instance.get_latest_materialization_event(key)
     findings = event.asset_materialization.metadata["findings"].value

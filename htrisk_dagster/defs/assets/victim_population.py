@@ -15,7 +15,7 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import victim_population as tables
 from htrisk_dagster.schemas.table import Table
 
-GROUP = "victim_population"
+GROUP = "ctdc_victim_population"
 PREFIX = ["ctdc", tables.LAYER]
 _RECORDS = (tables.RECORDS, tables.RECODE_COUNTS)
 _TRENDS = (
@@ -151,5 +151,11 @@ def attack_recovers_nothing(workspace: dg.ResourceParam[Workspace]) -> dg.AssetC
     )
 
 
+JOB = dg.define_asset_job(
+    "ctdc_analyse",
+    selection=dg.AssetSelection.groups(GROUP),
+    executor_def=dg.in_process_executor,
+    description="Clean a CTDC release, analyse it, and write the tables that may leave.",
+)
 ASSETS = [case_records, case_trends, case_logits, case_clusters, published_tables]
 CHECKS = [every_recode_is_counted, attack_recovers_nothing]
