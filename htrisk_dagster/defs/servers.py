@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from htrisk_dagster.defs.mlflow_tracking import ENVIRONMENT, MlflowTracking
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.settings import PREFIX, Settings
@@ -24,10 +26,13 @@ _BIN = Path(sys.executable).parent
 
 def environment(settings: Settings) -> dict[str, str]:
     """Environment that gives a Dagster process the settings of this one."""
+    # Secrets come with our own environment or `.env`, where they were read; dumped, they are stars.
+    secrets = {n for n, v in dict(settings).items() if isinstance(v, SecretStr)}
     given = {
         f"{PREFIX}{name.upper()}": str(value)
-        for name, value in settings.model_dump(mode="json", exclude_none=True).items()
-        if name != "socrata_app_token"
+        for name, value in settings.model_dump(
+            mode="json", exclude_none=True, exclude=secrets
+        ).items()
     }
     return {
         **os.environ,
