@@ -105,7 +105,9 @@ def _run_range(start: date, end: date, **given: object) -> None:
         f"{seconds:7.1f} s  {'Nothing had changed.' if not count else f'{count} steps done.'}"
     )
     console.print(f"\nRisk map:          {map_path(workspace, study_area, str(end))}")
-    console.print(f"Comparison table:  {report_path(workspace, study_area)}")
+    report = report_path(workspace, study_area)
+    compared = report if report.is_file() else "none yet: no report reaches the days forecast"
+    console.print(f"Comparison table:  {compared}")
     console.print(f"Catalog:           {settings.warehouse / 'warehouse.duckdb'}")
     console.print(
         f"Open the UI:       {_ui_command(settings.origin, settings.data_dir, settings.target)}"

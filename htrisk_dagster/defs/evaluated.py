@@ -77,10 +77,11 @@ def evaluated_days(workspace: Workspace, area: StudyArea) -> tuple[list[str], Fe
     MissingPartitionError
         Where no forecast day has its truth yet.
     """
-    keys = workspace.tables(area.name).keys(MODEL_FORECASTS)
+    target, _ = workspace.target(area)
+    keys = forecast_days(workspace, area)
     if not keys:
         raise MissingPartitionError(
-            f"No day has been forecast in area '{area.name}'. "
+            f"No day of the target '{target}' has been forecast in area '{area.name}'. "
             f"Materialise {area.name}/predictions/model_forecasts for some days first."
         )
     inputs = inputs_until(workspace, area, date.fromisoformat(keys[-1]))
@@ -96,6 +97,21 @@ def evaluated_days(workspace: Workspace, area: StudyArea) -> tuple[list[str], Fe
     while (first - timedelta(days=1)).isoformat() in have:
         first -= timedelta(days=1)
     return days_of(first, last), inputs
+
+
+def forecast_days(workspace: Workspace, area: StudyArea) -> list[str]:
+    """Days that have been forecast for the target in force; another target's are left aside."""
+    store = workspace.tables(area.name)
+    target, _ = workspace.target(area)
+    made = store.read(MODEL_FORECASTS).filter(pl.col("target") == target)
+    return [str(day) for day in made["risk_on"].unique().sort()]
+
+
+def has_truth(workspace: Workspace, area: StudyArea) -> bool:
+    """Whether reports reach any day that has been forecast."""
+    days = forecast_days(workspace, area)
+    newest = newest_report(inputs_until(workspace, area, date.fromisoformat(days[-1])))
+    return newest is not None and days[0] <= newest.isoformat()
 
 
 def read_forecasts(

@@ -153,7 +153,8 @@ class MadeFrom:
     def comparison(self) -> str:
         """Of the comparison: every forecast, and every report that may be truth."""
         parts = map(self._contents, (predictions.MODEL_FORECASTS, grid.INCIDENT_CELLS))
-        return fingerprint_of(code_of("evaluation"), self.workspace.settings.seed, *parts)
+        target, _ = self.workspace.target(self.area)
+        return fingerprint_of(code_of("evaluation"), target, self.workspace.settings.seed, *parts)
 
     def _reports_before(self, cutoff: date) -> str:
         known = {

@@ -32,6 +32,7 @@ def store_forecasts(workspace: Workspace, area: StudyArea, days: Sequence[str]) 
     """Forecast consecutive days with every model and write a partition a day."""
     store = workspace.tables(area.name)
     made = MadeFrom(workspace, area)
+    target, _ = workspace.target(area)
     digest = hashlib.sha256()
     by_month = {d: months_for(workspace, area, date.fromisoformat(d), MODEL_NAMES) for d in days}
     for months, group in groupby(days, key=lambda d: by_month[d]):
@@ -46,6 +47,7 @@ def store_forecasts(workspace: Workspace, area: StudyArea, days: Sequence[str]) 
                 pl.DataFrame({"expected_count": forecast[index]}).select(
                     pl.lit(date.fromisoformat(day)).alias("risk_on"),
                     pl.int_range(pl.len(), dtype=pl.Int32).alias("cell_id"),
+                    pl.lit(target).alias("target"),
                     pl.lit(name).alias("model"),
                     "expected_count",
                 )

@@ -16,6 +16,7 @@ from datetime import date
 
 from htrisk_dagster.defs.assets.models import DESCRIPTIONS as MODELS
 from htrisk_dagster.defs.assets.raw import BY_MONTH, DECLARED, WHOLE
+from htrisk_dagster.defs.evaluated import has_truth
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.partitions import days_of, months_of
@@ -78,7 +79,11 @@ class Plan:
         yield from self._features()
         yield from self._models()
         yield from self._scored()
-        if self._is_stale(predictions.MODEL_COMPARISON, {ALL: self._made.comparison()}):
+        wanted = {ALL: self._made.comparison()}
+        # A map of tomorrow has no truth yet: nothing to compare, and nothing wrong.
+        if self._is_stale(predictions.MODEL_COMPARISON, wanted) and has_truth(
+            self.workspace, self.area
+        ):
             yield Step("Compare the models", _names(predictions.EVALUATION_TABLES))
 
     @property
@@ -188,7 +193,7 @@ class Plan:
         made = self._made
         maps = [day for day in days if not self._map_shows(day, made.risk_map(day))]
         for run in unbroken_runs(maps):
-            yield Step(f"Maps of {len(run)} days", ("publishing/risk_map",), run)
+            yield Step(f"Maps of {_days(run)}", ("publishing/risk_map",), run)
 
     def _map_shows(self, day: str, digest: str) -> bool:
         path = map_path(self.workspace, self.area, day)
@@ -202,7 +207,7 @@ class Plan:
             day for day, digest in wanted.items() if day in refused or stored.get(day) != digest
         ]
         for run in unbroken_runs(stale):
-            yield Step(f"{title} of {len(run)} days", (asset,), run)
+            yield Step(f"{title} of {_days(run)}", (asset,), run)
 
     def _is_stale(self, table: Table, wanted: Mapping[str, str]) -> bool:
         stored = self._store.made_from(table)
@@ -212,6 +217,10 @@ class Plan:
 
 def _names(tables: Iterable[Table]) -> tuple[str, ...]:
     return tuple(f"{t.layer}/{t.name}" for t in tables)
+
+
+def _days(run: tuple[str, ...]) -> str:
+    return run[0] if len(run) == 1 else f"{len(run)} days"
 
 
 def unbroken_runs(days: Iterable[str]) -> list[tuple[str, ...]]:

@@ -23,6 +23,7 @@ MODEL_FORECASTS = Table(
     "Expected counts of every model, written before the truth of the day is read.",
     (
         *_CELL_DAY,
+        Column("target", pl.String, "What is forecast, a target of the study area's file."),
         Column("model", pl.String, "Name of the model."),
         Column(
             "expected_count", pl.Float64, "Expected reported incidents.", unit="incidents", lower=0
