@@ -41,9 +41,9 @@ EFFORTS = {
         n_folds=2,
         test_days=28,
         options={
-            "lightgbm": {"n_estimators": 150, "zero_keep_share": 0.1},
-            "xgboost": {"n_estimators": 150, "zero_keep_share": 0.1},
-            "lstm": {"epochs": 4},
+            "lightgbm": {"n_estimators": 100, "zero_keep_share": 0.1},
+            "xgboost": {"n_estimators": 80, "zero_keep_share": 0.05},
+            "lstm": {"epochs": 3},
         },
     ),
     # Kept zeros weigh more in return, so that the expected likelihood is that of all rows: on
