@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 _LOADER = "htrisk_dagster.defs.mlflow_model"
 _INDEX_COLUMNS = ("risk_on", "cell_id", "precinct_index", "borough_index")
 
-# Opens on training runs; without it MLflow's page opens on traces of language models.
-_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 ENVIRONMENT = {
     # No telemetry; no job workers in the server: 541 MB in two processes instead of 2.6 GB in ten.
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -161,7 +159,7 @@ class MlflowTracking:
         found = mlflow.get_experiment_by_name(experiment)
         if found is None:
             local = None if self.uri.startswith("http") else (self.store / "artifacts").as_uri()
-            experiment_id = mlflow.create_experiment(experiment, local, tags=_EXPERIMENT_TAGS)
+            experiment_id = mlflow.create_experiment(experiment, local)
         else:
             experiment_id = found.experiment_id
         with mlflow.start_run(experiment_id=experiment_id, run_name=name) as run:
