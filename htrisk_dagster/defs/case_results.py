@@ -97,6 +97,7 @@ def store_records(workspace: Workspace) -> dict[str, Any]:
         "layout": release.file.layout,
         "records": cleaned.records.height,
         "notes": " ".join(cleaned.notes) or "none",
+        "table": as_markdown(cleaned.recodes.sort("records_count", descending=True)),
         "made_from": made_from,
     }
 
