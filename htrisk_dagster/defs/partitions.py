@@ -20,8 +20,6 @@ from htrisk_dagster.study_areas.area import StudyArea
 DAYS_SEEN = "days"
 """Metadata of a check's result: the days it looked at, as `<first> to <last>`."""
 
-_SINGLE_RUN = dg.BackfillPolicy.single_run()
-
 
 def risk_days(area: StudyArea) -> dg.DailyPartitionsDefinition:
     """Day the map is for. Tomorrow and the day after are there, so that they can be forecast."""
@@ -46,7 +44,7 @@ def training_months(area: StudyArea) -> dg.MonthlyPartitionsDefinition:
 
 def single_run() -> dg.BackfillPolicy:
     """One run for a whole range: 14 ms a partition instead of seconds."""
-    return _SINGLE_RUN
+    return dg.BackfillPolicy.single_run()
 
 
 def months_of(start: date, end: date) -> list[str]:
@@ -59,8 +57,3 @@ def months_of(start: date, end: date) -> list[str]:
 def days_of(start: date, end: date) -> list[str]:
     """Keys of the days `start` to `end`, both included."""
     return [(start + timedelta(days=i)).isoformat() for i in range((end - start).days + 1)]
-
-
-def key_dates(keys: list[str]) -> tuple[date, date]:
-    """First and last day named by partition keys that form a range."""
-    return date.fromisoformat(keys[0]), date.fromisoformat(keys[-1])

@@ -31,9 +31,8 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     """Raw assets of one study area."""
     return [
         *(_by_month(area, table, day) for table, day in BY_MONTH.items()),
-        *(_whole(area, table) for table in WHOLE),
+        *(_whole(area, table) for table in (*WHOLE, raw.VERIFIED_CASES)),
         *(_declared(area, table) for table in DECLARED),
-        _verified_cases(area),
     ]
 
 
@@ -61,13 +60,16 @@ def _by_month(area: StudyArea, table: Table, day_column: str) -> dg.AssetsDefini
 
 
 def _whole(area: StudyArea, table: Table) -> dg.AssetsDefinition:
+    # A restricted table has a layer, and so a key, a group and a store, of its own.
+    access = {} if table.layer == raw.LAYER else {"access": table.layer}
+
     @dg.asset(
-        key=[area.name, raw.LAYER, table.name],
-        group_name=f"{area.name}_raw",
+        key=[area.name, table.layer, table.name],
+        group_name=f"{area.name}_{table.layer}",
         description=table.description,
         metadata=table_metadata(table),
         kinds={"python", "parquet"},
-        tags={"study_area": area.name},
+        tags={"study_area": area.name, **access},
     )
     def whole(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
@@ -95,25 +97,3 @@ def _declared(area: StudyArea, table: Table) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata=store_area_table(workspace, area, table, made_from))
 
     return declared
-
-
-def _verified_cases(area: StudyArea) -> dg.AssetsDefinition:
-    table = raw.VERIFIED_CASES
-
-    @dg.asset(
-        key=[area.name, table.layer, table.name],
-        group_name=f"{area.name}_restricted",
-        description=table.description,
-        metadata=table_metadata(table),
-        kinds={"python", "parquet"},
-        tags={"study_area": area.name, "access": "restricted"},
-    )
-    def verified_cases(
-        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
-    ) -> dg.MaterializeResult[None]:
-        """Read the restricted file into the restricted store; no row of it is shown anywhere."""
-        return dg.MaterializeResult(
-            metadata=store_source(workspace, area, table, [], None, context.log.info)
-        )
-
-    return verified_cases
