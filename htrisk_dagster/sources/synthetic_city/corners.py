@@ -36,6 +36,8 @@ class Corners:
         Corners and station houses in metres.
     precinct : ndarray of int64, shape (n,)
         Index of the precinct a point lies in.
+    cell : ndarray of int64, shape (n,)
+        Index of the cell a corner lies in, -1 for a station house.
     first, count : ndarray of int64, shape (C,)
         Index of a cell's first corner, and how many it has.
     station : ndarray of int64, shape (P,)
@@ -45,6 +47,7 @@ class Corners:
     x_m: NDArray[np.float64]
     y_m: NDArray[np.float64]
     precinct: NDArray[np.int64]
+    cell: NDArray[np.int64]
     first: NDArray[np.int64]
     count: NDArray[np.int64]
     station: NDArray[np.int64]
@@ -89,6 +92,7 @@ def place_corners(land: Land, precincts: Precincts, rng: np.random.Generator) ->
         precinct=np.concatenate(
             [precincts.locate(x, y, borough), np.arange(len(precincts.number))]
         ),
+        cell=np.concatenate([cell, np.full(len(precincts.number), -1)]),
         first=np.cumsum(count) - count,
         count=count,
         station=len(x) + np.arange(len(precincts.number)),

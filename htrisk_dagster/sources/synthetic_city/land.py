@@ -24,7 +24,6 @@ CELL_M = 500
 SIMPLIFY_M = 20.0
 
 BOROUGHS = ("MANHATTAN", "BRONX", "BROOKLYN", "QUEENS", "STATEN ISLAND")
-BOROUGH_SHARES = (0.24, 0.22, 0.29, 0.20, 0.05)
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,10 @@ class Land:
     def y_m(self) -> NDArray[np.float64]:
         """Northing of the cells' centres in metres, shape (C,)."""
         return np.asarray((self.row + 0.5) * CELL_M, dtype=np.float64)
+
+    def kept(self, is_kept: NDArray[np.bool_], outlines: tuple[Geometry, ...]) -> Land:
+        """Return some of the cells, with the outlines of what they cover, one a borough."""
+        return Land(outlines, self.col[is_kept], self.row[is_kept], self.borough[is_kept])
 
 
 def read_land() -> Land:

@@ -27,14 +27,20 @@ class Family:
         Correlation of its log field with the field that all families share.
     event_effect : float
         Relative rise per unit of a permitted event's attraction.
+    reported : float
+        Share of its incidents that is reported where people have no reserve.
     at_station_house : bool
         Whether the publisher places its complaints at the station house (NYPD footnote 10).
+    kappa : float
+        Mean number of incidents that each incident triggers.
     """
 
     name: str
     correlation: float
     event_effect: float = 0.3
+    reported: float = 0.5
     at_station_house: bool = False
+    kappa: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,15 @@ class Offence:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("larceny", 0.85, 0.5),
-    Family("burglary", 0.80, 0.1),
-    Family("robbery", 0.90),
-    Family("violence", 0.95),
-    Family("damage", 0.85),
-    Family("drugs", 0.80),
-    Family("sexual", 0.90, at_station_house=True),
-    Family("other", 0.90),
-    Family(TARGET, 0.80, 0.6),
+    Family("larceny", 0.85, 0.5, reported=0.35),
+    Family("burglary", 0.80, 0.1, reported=0.45, kappa=0.2),
+    Family("robbery", 0.90, reported=0.64),
+    Family("violence", 0.95, reported=0.45),
+    Family("damage", 0.85, reported=0.35),
+    Family("drugs", 0.80, reported=0.50),
+    Family("sexual", 0.90, reported=0.38, at_station_house=True),
+    Family("other", 0.90, reported=0.60),
+    Family(TARGET, 0.80, 2.0, reported=0.38, kappa=0.3),
 )
 
 _F, _M, _V = "FELONY", "MISDEMEANOR", "VIOLATION"
