@@ -1,4 +1,4 @@
-"""The `htrisk` command: run, fetch, doctor, dictionary and ui.
+"""The `htrisk` command: run, cases, evaluate, fetch, doctor, dictionary and ui.
 
 Belongs here: arguments, progress on the terminal, exit codes. Does not: work; each command is a
 few calls into `defs` or the science, imported when it is asked for.
@@ -133,6 +133,31 @@ def cases(
         with local_runner(build_definitions(settings), workspace.area(settings.area)) as runner:
             runner.materialise_group("ctdc_victim_population")
         typer.echo(f"Tables that may leave: {published_folder(workspace)}")
+
+
+@app.command()
+def evaluate(
+    out: Annotated[Path, typer.Option(help="Folder of results and tables; a second call goes on.")],
+    suite: Annotated[str, typer.Option(help="What is evaluated: skill.")] = "skill",
+    data: Annotated[Path, typer.Option(help="Folder of the real data.")] = Path("../shared/data"),
+    seeds: Annotated[int, typer.Option(min=1, help="Synthetic cities at each rate.")] = 20,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="portland, tensors, felonies, shootings or cities; all if not given."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 2,
+) -> None:
+    """Forecast known worlds and real files blind, and say which figures reach their targets.
+
+    Only what is missing or was made from other code or files is made again.
+    """
+    with _sentences():
+        if suite != "skill":
+            raise HtriskError(f"There is no suite '{suite}'. Choose skill.")
+        from htrisk_dagster.evaluation.skill.suite import PARTS, run_suite
+
+        table = run_suite(data, out, parts=part or PARTS, n_seeds=seeds, jobs=jobs, say=typer.echo)
+        typer.echo(f"\n{table.read_text().split('## ')[0].strip()}\n\nAll tables: {table}")
 
 
 def _ui_command(origin: str, data: Path | None, target: str | None) -> str:

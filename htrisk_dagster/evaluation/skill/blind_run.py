@@ -38,7 +38,7 @@ from htrisk_dagster.evaluation.pairs import checked_pair
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.feature_matrix import FeatureInputs, build_block
 from htrisk_dagster.features.inputs import target_counts
-from htrisk_dagster.models.count_model import MODEL_NAMES, load_model, make_model
+from htrisk_dagster.models.count_model import MODEL_NAMES, load_model, make_model, training_counts
 
 EFFORT = EFFORTS["full"]
 N_RESAMPLES = 1000
@@ -152,7 +152,7 @@ def run_blind(
     return BlindRun(
         test,
         counts,
-        known.between(known.days[0], np.datetime64(train_stop)).counts,
+        training_counts(known.between(known.days[0], np.datetime64(train_stop))),
         forecasts,
         seals,
         choice.champion,

@@ -22,6 +22,7 @@ from htrisk_dagster.evaluation.skill.real_city import (
     read_incidents,
     target_series,
 )
+from htrisk_dagster.evaluation.skill.units_of_work import COST
 
 FILE = "nyc/complaints/nypd_felonies_2014_2015_STHSL.csv.gz"
 # Training has 638 days, 2014-01-01 to 2015-09-30, of which the last is not yet known.
@@ -48,8 +49,9 @@ def forecast_felonies(data: str, series: str, cell_size_m: int, seed: int) -> di
     Returns
     -------
     dict
-        `cells`, `days`, `incidents`; `models` with `score_models`; `champion`, `reason`; and
-        `champion_less`, its difference in deviance to the historical mean and to KDE+EWMA.
+        `series`, `cell_size_m`, `cells`, `days`, `incidents`; `models` with `score_models`;
+        `champion`, `reason`; and `champion_less`, its difference in deviance to the historical
+        mean and to KDE+EWMA.
     """
     felonies = read_incidents(Path(data) / "nyc" / "complaints", FELONIES)
     inputs = city_inputs(
@@ -61,12 +63,15 @@ def forecast_felonies(data: str, series: str, cell_size_m: int, seed: int) -> di
     run = run_blind(inputs, TEST_START, TEST_STOP, seed=seed)
     rivals = [name for name in (REFERENCE, SIMPLE_RIVAL) if name in run.forecasts]
     return {
+        "series": series,
+        "cell_size_m": cell_size_m,
         "cells": run.counts.shape[1],
         "days": run.counts.shape[0],
         "incidents": int(run.counts.sum()),
         "models": score_models(run),
         "champion": run.champion,
         "reason": run.reason,
+        COST: dict(run.cpu_seconds),
         "champion_less": {
             rival: deviance_difference(run, run.champion, rival, seed=seed) for rival in rivals
         },

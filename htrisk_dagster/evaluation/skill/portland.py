@@ -88,7 +88,8 @@ class Squares:
         """Incidents by square before `stop`, each weighing half as much every half-life."""
         known = slice(0, int(np.searchsorted(self.day, stop)))
         weight = 0.5 ** ((stop - self.day[known]) / half_life_days)
-        return np.bincount(self.square[known], weight, minlength=self.shape[0] * self.shape[1])
+        summed = np.bincount(self.square[known], weight, minlength=self.shape[0] * self.shape[1])
+        return np.asarray(summed, dtype=np.float64)
 
     def smoothed(self, counts: Array, bandwidth_ft: float) -> Array:
         """Counts spread by a Gaussian kernel; what leaves the lattice comes back at its edge."""
@@ -137,26 +138,30 @@ def _empirical_bayes(squares: Squares, stop: int, *, bandwidth_ft: float) -> Arr
     """The density, times the gamma-Poisson ratio of each square to it."""
     observed = squares.counts(0, stop)
     expected = _mixed(squares.smoothed(observed, bandwidth_ft)) * observed.sum()
-    return expected * shrunk_ratio(observed, expected)[0]
+    return np.asarray(expected * shrunk_ratio(observed, expected)[0])
 
 
 def _candidates() -> dict[str, list[tuple[dict[str, float], Map]]]:
     """Maps to choose from by model, with their options."""
-    kernels = [{"bandwidth_ft": b} for b in BANDWIDTHS_FT]
-    recent = [
-        {"bandwidth_ft": b, "half_life_days": h} for b, h in product(BANDWIDTHS_FT, HALF_LIVES_DAYS)
-    ]
     return {
         "historical_mean": [({}, _historical_mean)],
-        "kde": [(options, partial(_kde, **options)) for options in kernels],
-        "kde with recency": [(options, partial(_recent_kde, **options)) for options in recent],
-        "empirical_bayes": [(options, partial(_empirical_bayes, **options)) for options in kernels],
+        "kde": [({"bandwidth_ft": b}, partial(_kde, bandwidth_ft=b)) for b in BANDWIDTHS_FT],
+        "kde with recency": [
+            (
+                {"bandwidth_ft": b, "half_life_days": h},
+                partial(_recent_kde, bandwidth_ft=b, half_life_days=h),
+            )
+            for b, h in product(BANDWIDTHS_FT, HALF_LIVES_DAYS)
+        ],
+        "empirical_bayes": [
+            ({"bandwidth_ft": b}, partial(_empirical_bayes, bandwidth_ft=b)) for b in BANDWIDTHS_FT
+        ],
     }
 
 
 def _mixed(risk: Array) -> Array:
     """Risk as a distribution over squares, a hundredth of it even."""
-    return (1 - _UNIFORM_SHARE) * risk / risk.sum() + _UNIFORM_SHARE / risk.size
+    return np.asarray((1 - _UNIFORM_SHARE) * risk / risk.sum() + _UNIFORM_SHARE / risk.size)
 
 
 @dataclass(frozen=True)
@@ -171,12 +176,24 @@ class Outcome:
     @property
     def pai(self) -> float:
         """Predictive accuracy index."""
-        return self.hits / self.incidents / self.share
+        return self.pai_at(self.hits)
+
+    def pai_at(self, hits: float) -> float:
+        """PAI had there been so many hits."""
+        return hits / self.incidents / self.share
 
     @property
     def pei(self) -> float:
         """Prediction efficiency index: PAI over that of the best choice of as many squares."""
         return self.hits / self.best_hits
+
+
+def poisson_interval(hits: float) -> tuple[float, float]:
+    """Exact 95% interval of the mean of a Poisson count (Garwood 1936, doi 10.2307/2333958)."""
+    from scipy.stats import chi2
+
+    low = chi2.ppf(0.025, 2 * hits) / 2 if hits else 0.0
+    return float(low), float(chi2.ppf(0.975, 2 * (hits + 1)) / 2)
 
 
 def outcome(risk: Array, counts: Array, *, side_ft: float, area_square_miles: float) -> Outcome:
@@ -223,7 +240,7 @@ def forecast_portland(data: str) -> dict[str, Any]:
     -------
     dict
         `windows` by name, each with `incidents` and `models`; of each model the options, side and
-        area chosen, `pai` and `pei` of the window, and `choice_pai` on the year before.
+        area chosen, `pai` with its interval and `pei` of the window, and `choice_pai` on the year before.
     """
     incidents = read_burglaries(Path(data) / FILE)
     return {
@@ -255,7 +272,7 @@ def _window(incidents: Burglaries, window: int) -> dict[str, Any]:
 
 def _score(
     by_side: Mapping[int, Squares], risk_map: Map, origins: list[int], first: int, window: int
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Choose side and area on the origins, then point at squares of the window itself."""
 
     def at(side: int, area: float, day: int, risk: Array) -> Outcome:
@@ -276,5 +293,6 @@ def _score(
         "choice_pai": tried[side, area].pai,
         "hits": reached.hits,
         "pai": reached.pai,
+        "pai_95": [reached.pai_at(hits) for hits in poisson_interval(reached.hits)],
         "pei": reached.pei,
     }

@@ -25,6 +25,7 @@ from htrisk_dagster.evaluation.skill.real_city import (
     read_incidents,
     target_series,
 )
+from htrisk_dagster.evaluation.skill.units_of_work import COST
 
 SHOOTINGS = "shootings"
 FILES = (FELONIES_FILE, "nyc/complaints/nypd_shooting_incident_2014_2015.csv")
@@ -61,6 +62,7 @@ def forecast_shootings(data: str, seed: int) -> dict[str, Any]:
         "models": score_models(run),
         "champion": run.champion,
         "reason": run.reason,
+        COST: dict(run.cpu_seconds),
         "champion_less": differences(run.champion),
         "models_less": {name: differences(name) for name in run.forecasts},
     }

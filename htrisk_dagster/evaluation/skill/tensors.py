@@ -24,7 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.evaluation.count_scores import poisson_deviance
-from htrisk_dagster.evaluation.skill.blind_run import REFERENCE, run_blind
+from htrisk_dagster.evaluation.skill.blind_run import run_blind
+from htrisk_dagster.evaluation.skill.units_of_work import COST
 from htrisk_dagster.features.catalogue import ALL_INCIDENTS, TARGET
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
 from htrisk_dagster.grid.cells import Grid
@@ -160,7 +161,7 @@ def forecast_tensor(data: str, category: str, seed: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        `cell_days`, `zero_share`, `champion`, `reason`, and `models` with `errors` of each model
+        `category`, `cell_days`, `zero_share`, `champion`, `reason`, and `models` with `errors` of each model
         and of the constants 0 and 1.
     """
     tensor = read_tensor(Path(data) / FILE)
@@ -173,12 +174,13 @@ def forecast_tensor(data: str, category: str, seed: int) -> dict[str, Any]:
         for value in (0, 1)
     }
     return {
+        "category": category,
         "cell_days": run.counts.size,
         "zero_share": float((run.counts == 0).mean()),
         "incidents": int(run.counts.sum()),
         "champion": run.champion,
         "reason": run.reason,
-        "reference": REFERENCE,
+        COST: dict(run.cpu_seconds),
         "sealed": dict(run.seals),
         "models": {**constants, **scored},
     }

@@ -38,6 +38,7 @@ from htrisk_dagster.warehouse.partitions import (
     write_bytes_whole,
 )
 
+COST = "cpu_seconds"
 Value = str | int | float | bool
 Say = Callable[[str], None]
 
@@ -66,6 +67,7 @@ class Unit:
         Name of the result's file.
     function : str
         `module:function` of the package; it takes `arguments` by name and returns what JSON holds.
+        What it gives under `cpu_seconds`, by model, is kept with the unit's own seconds.
     arguments : dict
     files : tuple of Path
         Files it reads: their bytes are in its fingerprint.
@@ -134,10 +136,12 @@ def read_result(unit: Unit, folder: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(path.read_bytes())["result"])
 
 
-def read_seconds(unit: Unit, folder: Path) -> float:
-    """CPU seconds that the unit's result took; NaN where they were not kept."""
+def read_seconds(unit: Unit, folder: Path) -> dict[str, float]:
+    """CPU seconds of the unit as `cpu_seconds`, and of each model in it by name, where kept."""
     path = unit.seconds_path(folder)
-    return float(json.loads(path.read_bytes())["cpu_seconds"]) if path.is_file() else math.nan
+    if not path.is_file():
+        return {COST: math.nan}
+    return cast("dict[str, float]", json.loads(path.read_bytes()))
 
 
 def stale_units(units: Iterable[Unit], folder: Path) -> list[Unit]:
@@ -157,10 +161,12 @@ def make_unit(unit: Unit, folder: Path) -> float:
     made_from = unit.fingerprint()
     began = time.process_time()
     module, name = unit.function.split(":")
-    result = getattr(import_module(f"htrisk_dagster.{module}"), name)(**unit.arguments)
+    result = dict(getattr(import_module(f"htrisk_dagster.{module}"), name)(**unit.arguments))
     seconds = time.process_time() - began
+    cost = {COST: seconds, **result.pop(COST, {})}
     content = {"made_from": made_from, "part": unit.part, "unit": unit.name, "result": result}
-    write_bytes_whole(unit.seconds_path(folder), result_bytes({"cpu_seconds": round(seconds, 2)}))
+    rounded = {name: round(value, 2) for name, value in cost.items()}
+    write_bytes_whole(unit.seconds_path(folder), result_bytes(rounded))
     write_bytes_whole(unit.result_path(folder), result_bytes(content))
     return seconds
 
