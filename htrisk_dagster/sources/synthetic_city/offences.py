@@ -33,6 +33,8 @@ class Family:
         Whether the publisher places its complaints at the station house (NYPD footnote 10).
     kappa : float
         Mean number of incidents that each incident triggers.
+    hub_factor : float
+        How many times more there is at a hub, such as a cluster of hotels.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Family:
     reported: float = 0.5
     at_station_house: bool = False
     kappa: float = 0.0
+    hub_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,15 @@ class Offence:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("larceny", 0.85, 0.5, reported=0.35),
+    Family("larceny", 0.85, 0.5, reported=0.35, hub_factor=1.6),
     Family("burglary", 0.80, 0.1, reported=0.45, kappa=0.2),
     Family("robbery", 0.90, reported=0.64),
     Family("violence", 0.95, reported=0.45),
     Family("damage", 0.85, reported=0.35),
     Family("drugs", 0.80, reported=0.50),
     Family("sexual", 0.90, reported=0.38, at_station_house=True),
-    Family("other", 0.90, reported=0.60),
-    Family(TARGET, 0.80, 2.0, reported=0.38, kappa=0.3),
+    Family("other", 0.90, reported=0.60, hub_factor=1.6),
+    Family(TARGET, 0.80, 2.0, reported=0.38, kappa=0.3, hub_factor=9.0),
 )
 
 _F, _M, _V = "FELONY", "MISDEMEANOR", "VIOLATION"
