@@ -73,7 +73,7 @@ def lay_ground(preset: Preset, seed: int) -> Ground:
     return Ground(
         land=land,
         precincts=precincts,
-        corners=place_corners(land, precincts, stream(seed, "corners")),
+        corners=place_corners(land, precincts, precinct, stream(seed, "corners")),
         precinct=precinct,
         in_corridor=in_corridor,
         place=place,

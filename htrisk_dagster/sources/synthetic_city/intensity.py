@@ -7,8 +7,9 @@ not: factors of time alone (`calendar_factors`), fields in space and time (`spac
 For family f, day d and cell c in precinct p::
 
     lambda_f(d, c) = rate_f * calendar_f(d) * place_f(c) * exposure_f(d, c) * field_f(d, c)
-    log place_f(c) = precinct term + 2.1 h - 0.5 h^2 + place terms
-    h = rho_f g(c) + sqrt(1 - rho_f^2) g_f(c), at most 2.1, where the parabola turns
+    log place_f(c) = precinct term + slope_f h - bend_f h^2 + log hub_f [c is a hub]
+                     + 0.5 [c in the airport's corridor]
+    h = rho_f g(c) + sqrt(1 - rho_f^2) g_f(c), held where the parabola turns
     exposure_f(d, c) = (1 + effect_f attraction(d, p)) * exp(0.15 passengers(d) [c in corridor])
 
 with g smooth Gaussian fields of length scale 1 km and variance 1, `attraction` from the event
@@ -31,15 +32,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.sources.synthetic_city.land import CRS, Land, project
-from htrisk_dagster.sources.synthetic_city.offences import FAMILIES, TARGET
+from htrisk_dagster.sources.synthetic_city.offences import FAMILIES, TARGET, yearly_by_family
 from htrisk_dagster.sources.synthetic_city.space_time import LENGTH_SCALE_CELLS
 
-FIELD_SLOPE, FIELD_BEND, FIELD_TOP = 2.1, 0.5, 2.1
 AIRPORT_EFFECT = 0.15
 _AIRPORT_CORRIDOR = ((-73.807, 40.672), (-73.794, 40.660), (-73.780, 40.645))
 _TARGET_STRIP = ((-73.896, 40.747), (-73.879, 40.748), (-73.862, 40.749))
 _CORRIDOR_M, _STRIP_M = 1_500.0, 600.0
-_CORRIDOR_LOG, _STRIP_LOG = 0.5, 1.5
+_CORRIDOR_LOG = 0.5
+# Hubs, such as clusters of hotels, are one in ten of the fifth of cells that is busiest.
+_BUSY_SHARE, _HUB_IN = 0.2, 10
+# Share of the city at which a cell of an even family is held back by half.
+_CROWDED = 0.0045
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +58,14 @@ class Places:
         How busy a cell is, from the shared field alone.
     in_corridor : ndarray of bool, shape (C,)
         Whether a cell lies in the airport's hotel corridor.
-    on_strip : ndarray of bool, shape (C,)
-        Whether a cell lies on the strip that the target has for itself.
+    is_hub : ndarray of bool, shape (C,)
+        Whether a cell draws some families above what its surroundings say.
     """
 
     within: dict[str, NDArray[np.float64]]
     business: NDArray[np.float64]
     in_corridor: NDArray[np.bool_]
-    on_strip: NDArray[np.bool_]
+    is_hub: NDArray[np.bool_]
 
 
 def place_terms(land: Land, rng: np.random.Generator) -> Places:
@@ -72,11 +76,14 @@ def place_terms(land: Land, rng: np.random.Generator) -> Places:
     for family in FAMILIES:
         rho = family.correlation
         mixed = rho * shared + math.sqrt(1 - rho**2) * _smooth_field(land, rng)
-        height = np.minimum(mixed, FIELD_TOP)
-        log_place = FIELD_SLOPE * height - FIELD_BEND * height**2 + _CORRIDOR_LOG * in_corridor
+        height = np.minimum(mixed, family.slope / (2 * family.bend))
+        log_place = family.slope * height - family.bend * height**2 + _CORRIDOR_LOG * in_corridor
         within[family.name] = np.round(np.exp(log_place), 6)
     business = np.asarray(np.round(np.exp(shared * 0.7), 6), dtype=np.float64)
-    return Places(within, business, in_corridor, _near_line(land, _TARGET_STRIP, _STRIP_M))
+    is_busy = shared >= np.quantile(shared, 1 - _BUSY_SHARE)
+    is_hub = is_busy & (rng.integers(0, _HUB_IN, len(shared)) == 0)
+    is_hub |= _near_line(land, _TARGET_STRIP, _STRIP_M)
+    return Places(within, business, in_corridor, is_hub)
 
 
 def place_shares(
@@ -96,16 +103,32 @@ def place_shares(
     Returns
     -------
     dict of str to ndarray of float64, shape (C,)
-        Sums to 1 over the city, rounded to 1e-12. The target's strip comes on top of its
-        precinct's share.
+        Sums to 1 over the city, rounded to 1e-12. The target's hubs come on top of their
+        precincts' shares.
     """
+    yearly = yearly_by_family()
+    cells = np.bincount(precinct, minlength=len(share))
+    held = share / share.sum()
+    uneven, rest = held * sum(yearly.values()), sum(yearly.values())
+    even = {}
+    for family in (f for f in FAMILIES if f.evenness):
+        term = held ** (1 - family.evenness) * cells**family.evenness
+        even[family.name] = term / term.sum()
+        uneven = uneven - yearly[family.name] * even[family.name]
+        rest -= yearly[family.name]
+    # The other families make up for it, so that all together keep the precincts' shares.
+    uneven = np.maximum(uneven / rest, held / 2)
     shares = {}
-    for name, within in places.within.items():
-        held = np.bincount(precinct, within, minlength=len(share))
-        place = within * share[precinct] / held[precinct]
-        if name == TARGET:
-            place *= np.where(places.on_strip, np.round(np.exp(_STRIP_LOG), 6), 1.0)
-        shares[name] = np.round(place / place.sum(), 12)
+    for family in FAMILIES:
+        within = places.within[family.name]
+        place = within * np.where(places.is_hub, family.hub_factor, 1.0)
+        counted = within if family.name == TARGET else place
+        term = even.get(family.name, uneven)
+        place = place * (term / np.bincount(precinct, counted, minlength=len(share)))[precinct]
+        if family.evenness:
+            place = place / (place + _CROWDED * place.sum())
+            place *= (term / np.bincount(precinct, place, minlength=len(share)))[precinct]
+        shares[family.name] = np.round(place / place.sum(), 12)
     return shares
 
 

@@ -3,9 +3,11 @@
 Belongs here: Gaussian fields in space and their autoregression in time. Does not: what does not
 change (`intensity`), nor what a family makes of a field (`world`).
 
-A field is log-normal with mean 1 and a standard deviation of its logarithm of `LOG_SD`. In space
-its correlation falls over about a kilometre, from day to day it is `DAILY_CORRELATION`. Nobody can
-observe it: a forecaster sees it only through the incidents of the last weeks.
+A field is log-normal with mean 1. In space its correlation falls over about a kilometre, from day
+to day it is `DAILY_CORRELATION`. Nobody can observe it: a forecaster sees it only through the
+incidents of the last weeks. The target's varies the more: with a standard deviation of its
+logarithm of 0.7, with self-excitation and hubs, the historical mean reaches the share of the
+omniscient forecast's skill that it should (0.89, 0.75 and 0.40 at 50, 5 and 0.5 a day).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.sources.synthetic_city.land import Land
 
-LOG_SD = 0.5
+COMMON_LOG_SD, TARGET_LOG_SD = 0.5, 0.7
 DAILY_CORRELATION = 0.9
 LENGTH_SCALE_CELLS = 2.0
 # Log fields of the target and of the common offences.
@@ -42,13 +44,15 @@ def daily_noise(land: Land, n_days: int, rng: np.random.Generator) -> NDArray[np
     return noise
 
 
-def log_normal_field(noise: NDArray[np.float32]) -> NDArray[np.float32]:
+def log_normal_field(noise: NDArray[np.float32], log_sd: float) -> NDArray[np.float32]:
     """Run daily noise through the autoregression and exponentiate.
 
     Parameters
     ----------
     noise : ndarray of float32, shape (D, C)
         Independent from day to day, mean 0, variance 1.
+    log_sd : float
+        Standard deviation of the field's logarithm.
 
     Returns
     -------
@@ -61,8 +65,8 @@ def log_normal_field(noise: NDArray[np.float32]) -> NDArray[np.float32]:
     scaled = noise * np.float32(innovation)
     scaled[0] = noise[0]
     field = lfilter([1.0], [1.0, -DAILY_CORRELATION], scaled, axis=0)
-    field *= LOG_SD
-    field -= LOG_SD**2 / 2
+    field *= log_sd
+    field -= log_sd**2 / 2
     return np.round(np.exp(field, out=field), 4, out=field).astype(np.float32)
 
 
