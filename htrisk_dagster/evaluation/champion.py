@@ -21,7 +21,7 @@ from htrisk_dagster.evaluation.bootstrap import (
 from htrisk_dagster.evaluation.count_scores import deviance_terms
 from htrisk_dagster.evaluation.pairs import checked_pair
 
-BASELINES = ("historical_mean", "empirical_bayes")
+BASELINES = ("historical_mean", "kde", "ewma", "kde_ewma", "empirical_bayes")
 
 
 @dataclass(frozen=True)
