@@ -159,3 +159,20 @@ def reliability_table(
             (pl.col("observed_count") / pl.col("expected_count")).alias("observed_over_expected")
         )
     )
+
+
+def expected_calibration_error(
+    counts: ArrayLike, expected: ArrayLike, *, bins_per_decade: int = 4
+) -> float:
+    """Mean |observed - expected| over log-spaced bins of the forecast, in incidents per cell-day.
+
+    Each bin weighs by its cell-days. Bins end at 10^(i / `bins_per_decade`) and hold their lower
+    end, so that rare risks, which even bins would pile into one, are told apart. Chance alone
+    keeps it above 0: about sqrt(2 x expected / pi) a bin. NaN without cell-days.
+    """
+    observed, forecast = checked_pair(counts, expected)
+    code = np.floor(np.log10(forecast) * bins_per_decade + 1e-9).astype(np.int64).ravel()
+    if not code.size:
+        return math.nan
+    gap = np.bincount(code - code.min(), weights=(observed - forecast).ravel())
+    return ratio(float(np.abs(gap).sum()), observed.size)

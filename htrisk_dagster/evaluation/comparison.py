@@ -16,9 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 from htrisk_dagster.evaluation import week_replicates
 from htrisk_dagster.evaluation.bootstrap import draw_weeks, percentile_interval, week_of_day
 from htrisk_dagster.evaluation.calibration import calibration_slope, expected_over_observed
-from htrisk_dagster.evaluation.count_scores import information_gain, mae, poisson_deviance, rmse
+from htrisk_dagster.evaluation.count_scores import (
+    information_gain,
+    mae,
+    poisson_deviance,
+    poisson_log_score,
+    rmse,
+)
 from htrisk_dagster.evaluation.discrimination import average_precision, prevalence, roc_auc
 from htrisk_dagster.evaluation.hotspot_accuracy import hit_rate, pai, pei_star
+from htrisk_dagster.evaluation.occurrence_scores import brier, log_loss
 from htrisk_dagster.evaluation.pairs import checked_pair
 from htrisk_dagster.schemas.predictions import MODEL_COMPARISON
 
@@ -28,12 +35,15 @@ INFORMATION_GAIN = "information_gain_bits"
 
 METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
     "poisson_deviance": poisson_deviance,
+    "poisson_log_score": poisson_log_score,
     **{f"pai_{label}": partial(pai, share=share) for label, share in SHARES.items()},
     **{f"hit_rate_{label}": partial(hit_rate, share=share) for label, share in SHARES.items()},
     f"pei_star_{PEI_SHARE}": partial(pei_star, share=SHARES[PEI_SHARE]),
     "average_precision": average_precision,
     "prevalence": prevalence,
     "auc": roc_auc,
+    "brier": brier,
+    "log_loss": log_loss,
     "calibration_slope": calibration_slope,
     "expected_over_observed": expected_over_observed,
     "mae": mae,

@@ -38,16 +38,22 @@ def poisson_deviance(counts: ArrayLike, expected: ArrayLike) -> float:
     return ratio(float(deviance_terms(observed, forecast).sum()), observed.size)
 
 
+def log_score_terms(
+    counts: NDArray[np.float64], expected: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give -log p(count) of each cell-day under a Poisson, in nats."""
+    from scipy.special import gammaln
+
+    return np.asarray(expected - counts * np.log(expected) + gammaln(counts + 1.0))
+
+
 def poisson_log_score(counts: ArrayLike, expected: ArrayLike) -> float:
     """Mean of -log p(count) under a Poisson, in nats per cell-day; lower is better.
 
     Gneiting and Raftery 2007, doi 10.1198/016214506000001437. NaN without cell-days.
     """
-    from scipy.special import gammaln
-
     observed, forecast = checked_pair(counts, expected)
-    terms = forecast - observed * np.log(forecast) + gammaln(observed + 1.0)
-    return ratio(float(terms.sum()), observed.size)
+    return ratio(float(log_score_terms(observed, forecast).sum()), observed.size)
 
 
 def information_terms(

@@ -1,7 +1,8 @@
 """How many reported incidents fell in the small area that was pointed at.
 
-Belongs here: indices at a share of the area, chosen anew each day. Does not: indices over all
-thresholds at once (`discrimination`), which reward order among cells nobody will visit.
+Belongs here: indices at a share of the area, chosen anew each day, or of all cell-days together.
+Does not: indices over all thresholds at once (`discrimination`), which reward order among cells
+nobody will visit.
 
 Each day the ceil(share x C) cells with the highest expected count are taken; among equal
 expectations the lower cell index comes first. The area share of an index is the realised one,
@@ -38,6 +39,39 @@ def hit_rate(counts: ArrayLike, expected: ArrayLike, *, share: float) -> float:
     taken = cells_in_budget(observed.shape[1], share)
     hits = counts_in_forecast_order(observed, forecast)[:, :taken].sum()
     return ratio(float(hits), float(observed.sum()))
+
+
+def top_k_hit_rate(counts: ArrayLike, expected: ArrayLike, *, k: int) -> float:
+    """Share of all incidents that fell in the `k` cells of the day with the highest expectation.
+
+    The budget of a team that can visit k places a day. NaN without an incident.
+
+    Raises
+    ------
+    ValueError
+        Where k is not from 1 to the number of cells.
+    """
+    n_cells = int(np.shape(counts)[1])
+    if not 1 <= k <= n_cells:
+        raise ValueError(f"{k} of {n_cells} cells cannot be taken a day; use 1 to {n_cells}.")
+    return hit_rate(counts, expected, share=k / n_cells)
+
+
+def global_hit_rate(counts: ArrayLike, expected: ArrayLike, *, share: float) -> float:
+    """Share of all incidents in the top `share` of all cell-days, 0 to 1.
+
+    Days of high risk may take more cells than others, so this also rewards knowing *when*; a
+    budget that must be spent evenly is scored by `hit_rate`. Ties go to the earlier day, then to
+    the lower cell. NaN without an incident.
+    """
+    observed, forecast = checked_pair(counts, expected)
+    return hit_rate(observed.reshape(1, -1), forecast.reshape(1, -1), share=share)
+
+
+def global_pai(counts: ArrayLike, expected: ArrayLike, *, share: float) -> float:
+    """Give `global_hit_rate` over the share of cell-days taken. NaN without an incident."""
+    observed, forecast = checked_pair(counts, expected)
+    return pai(observed.reshape(1, -1), forecast.reshape(1, -1), share=share)
 
 
 def pai(counts: ArrayLike, expected: ArrayLike, *, share: float) -> float:

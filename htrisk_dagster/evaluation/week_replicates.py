@@ -23,11 +23,16 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.evaluation.bootstrap import ratio_replicates, sum_by_week, week_of_day
 from htrisk_dagster.evaluation.calibration import solve_slope
-from htrisk_dagster.evaluation.count_scores import deviance_terms, information_terms
+from htrisk_dagster.evaluation.count_scores import (
+    deviance_terms,
+    information_terms,
+    log_score_terms,
+)
 from htrisk_dagster.evaluation.hotspot_accuracy import (
     counts_in_best_order,
     counts_in_forecast_order,
 )
+from htrisk_dagster.evaluation.occurrence_scores import brier_terms, log_loss_terms
 from htrisk_dagster.evaluation.pairs import cells_in_budget
 
 Array = NDArray[np.float64]
@@ -52,6 +57,11 @@ def sum_replicates(
         "poisson_deviance": ratio_replicates(
             draws, weekly(deviance_terms(counts, expected)), cell_days
         ),
+        "poisson_log_score": ratio_replicates(
+            draws, weekly(log_score_terms(counts, expected)), cell_days
+        ),
+        "brier": ratio_replicates(draws, weekly(brier_terms(counts, expected)), cell_days),
+        "log_loss": ratio_replicates(draws, weekly(log_loss_terms(counts, expected)), cell_days),
         "information_gain_bits": ratio_replicates(
             draws, weekly(information_terms(counts, expected, reference)), events
         ),

@@ -8,6 +8,7 @@ from htrisk_dagster.evaluation.calibration import (
     calibration_intercept,
     calibration_line,
     calibration_slope,
+    expected_calibration_error,
     expected_over_observed,
     reliability_table,
     risk_groups,
@@ -105,3 +106,22 @@ def test_reliability_by_hand():
     assert table["observed_count"].to_list() == [1, 3]
     assert table["expected_count"].to_list() == pytest.approx([0.4, 2.0])
     assert table["observed_over_expected"].to_list() == pytest.approx([2.5, 1.5])
+
+
+def test_calibration_error_by_hand():
+    # Bins of a power of ten: .02 and .05 stand together, .2 alone; 1 and 0 observed.
+    expected, counts = [[0.02, 0.05, 0.2]], [[1, 0, 0]]
+    error = expected_calibration_error(counts, expected, bins_per_decade=1)
+    assert error == pytest.approx((0.93 + 0.2) / 3)
+    # Four bins a decade split .02 from .05.
+    finer = expected_calibration_error(counts, expected)
+    assert finer == pytest.approx((0.98 + 0.05 + 0.2) / 3)
+    assert math.isnan(expected_calibration_error(np.empty((0, 2)), np.empty((0, 2))))
+
+
+def test_calibration_error_of_the_truth_is_small_and_of_double_the_truth_its_mean():
+    rng = np.random.default_rng(6)
+    truth = rng.lognormal(-3, 1, (500, 200))
+    counts = rng.poisson(truth)
+    assert expected_calibration_error(counts, truth) < 0.03 * truth.mean()
+    assert expected_calibration_error(counts, 2 * truth) == pytest.approx(truth.mean(), rel=0.02)

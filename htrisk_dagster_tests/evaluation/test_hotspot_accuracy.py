@@ -5,11 +5,14 @@ import math
 import numpy as np
 import pytest
 from htrisk_dagster.evaluation.hotspot_accuracy import (
+    global_hit_rate,
+    global_pai,
     hit_rate,
     oracle_pai,
     pai,
     pai_over_oracle,
     pei_star,
+    top_k_hit_rate,
 )
 
 # Two days, ten cells; 20% of the area is two cells.
@@ -69,3 +72,20 @@ def test_the_true_intensity_reaches_its_ceiling_within_chance():
     assert reached == pytest.approx(1.0, abs=0.03)
     shuffled = rng.permuted(intensity, axis=1)
     assert pai_over_oracle(counts, shuffled, share=0.05, intensity=intensity) < 0.4
+
+
+def test_a_budget_in_cells_is_a_share_of_area():
+    assert top_k_hit_rate(COUNTS, EXPECTED, k=2) == 5 / 8
+    assert top_k_hit_rate(COUNTS, EXPECTED, k=10) == 1.0
+    with pytest.raises(ValueError, match="0 of 10 cells"):
+        top_k_hit_rate(COUNTS, EXPECTED, k=0)
+
+
+def test_a_global_budget_may_be_spent_on_one_day():
+    # Ten percent of 20 cell-days are two: the 9s, cell 1 of day 1 and cell 2 of day 2.
+    assert global_hit_rate(COUNTS, EXPECTED, share=0.1) == 5 / 8
+    assert global_pai(COUNTS, EXPECTED, share=0.1) == pytest.approx(50 / 8)
+    # Where only day 2 is thought risky, both go there, and day 1's incidents are missed.
+    second = EXPECTED * np.array([[0.01], [1.0]])
+    assert global_hit_rate(COUNTS, second, share=0.1) == 3 / 8
+    assert hit_rate(COUNTS, second, share=0.1) == 5 / 8
