@@ -30,11 +30,13 @@ from htrisk_dagster.evaluation.bootstrap import (
     ratio_replicates,
     sum_by_week,
 )
-from htrisk_dagster.evaluation.champion import ScoredFold, choose_champion
 from htrisk_dagster.evaluation.comparison import point_values
+from htrisk_dagster.evaluation.count_intervals import CountIntervals
 from htrisk_dagster.evaluation.count_scores import deviance_terms, information_gain
 from htrisk_dagster.evaluation.effort import EFFORTS, Effort
+from htrisk_dagster.evaluation.ensemble import assemble
 from htrisk_dagster.evaluation.pairs import checked_pair
+from htrisk_dagster.evaluation.scored_fold import ScoredFold
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.feature_matrix import FeatureInputs, build_block
 from htrisk_dagster.features.inputs import target_counts
@@ -58,13 +60,13 @@ class BlindRun:
     training_counts : float32, shape (T, C)
         Labels that the models were fitted on.
     forecasts : dict of str to float64, shape (D, C)
-        Expected counts by model.
+        Expected counts by model, `stack` and `champion` among them.
     seals : dict of str to str
         SHA-256 of each forecast; see `backtest.seal`.
-    champion, reason : str
-        Choice on the folds, and why.
-    dispersion : dict of str to float
-        Size of the negative binomial by model, from the folds.
+    chosen, reason : str
+        Model that was chosen on the folds, and why; its forecast, recalibrated, is `champion`.
+    intervals : CountIntervals
+        Scatter of counts around the champion's forecasts, from the folds.
     cpu_seconds : dict of str to float
         Folds, fit and forecast by model.
     """
@@ -74,9 +76,9 @@ class BlindRun:
     training_counts: NDArray[np.float32]
     forecasts: Mapping[str, NDArray[np.float64]]
     seals: Mapping[str, str]
-    champion: str
+    chosen: str
     reason: str
-    dispersion: Mapping[str, float]
+    intervals: CountIntervals
     cpu_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -145,7 +147,14 @@ def run_blind(
         )
         for i, fold in enumerate(folds)
     ]
-    choice = choose_champion(scored, n_resamples=N_RESAMPLES, seed=seed)
+    ensemble = assemble(
+        scored,
+        test.borough_index,
+        gap_days=inputs.lag_days + wait,
+        n_resamples=N_RESAMPLES,
+        seed=seed,
+    )
+    forecasts = ensemble.extend(forecasts, test.borough_index)
     seals = {name: seal(as_fold, forecast) for name, forecast in forecasts.items()}
     # From here on the truth may be read.
     counts = target_counts(inputs, [str(day) for day in test.days])
@@ -155,9 +164,9 @@ def run_blind(
         training_counts(known.between(known.days[0], np.datetime64(train_stop))),
         forecasts,
         seals,
-        choice.champion,
-        choice.reason,
-        {name: trained[name].dispersion for name in models},
+        ensemble.choice.champion,
+        ensemble.choice.reason,
+        ensemble.champion.intervals,
         seconds,
     )
 

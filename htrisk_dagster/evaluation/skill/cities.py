@@ -18,15 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from htrisk_dagster.evaluation.calibration import calibration_slope, expected_over_observed
-from htrisk_dagster.evaluation.ceilings import auc_ceiling
-from htrisk_dagster.evaluation.discrimination import roc_auc
-from htrisk_dagster.evaluation.intervals import (
-    randomised_coverage,
-    randomised_coverage_by_group,
-    randomised_coverage_by_risk,
+from htrisk_dagster.evaluation.calibration import (
+    calibration_slope,
+    expected_over_observed,
+    risk_groups,
 )
+from htrisk_dagster.evaluation.discrimination import roc_auc
+from htrisk_dagster.evaluation.ensemble import CHAMPION
+from htrisk_dagster.evaluation.predictive_distribution import pit_bounds, pit_mass
 from htrisk_dagster.evaluation.skill.blind_run import REFERENCE, BlindRun, run_blind
+from htrisk_dagster.evaluation.skill.city_ceilings import city_ceilings
 from htrisk_dagster.evaluation.skill.expected_scores import (
     expected_auc,
     expected_information,
@@ -45,6 +46,7 @@ RATES_PER_DAY = (50.0, 5.0, 0.5)
 TEST_SHARE = 0.25
 SOURCE = "complaints"
 TARGET_NAME = "trafficking_related"
+_LEVEL = 0.95
 
 Array = NDArray[np.float64]
 
@@ -85,8 +87,8 @@ def score_city(rate: float, seed: int, preset: str = PRESET) -> dict[str, Any]:
     Returns
     -------
     dict
-        `rate`, `seed`, `cells`, `test_days`, incidents, ceilings, `champion`, `reason`, and
-        `models`: of each the figures of `score_against`.
+        `rate`, `seed`, `cells`, `test_days`, incidents, `chosen`, `reason`,
+        `models` with the figures of `score_against`, and the champion's `coverage`.
     """
     return score_world(replace(preset_named(preset), target_per_day=rate), seed)
 
@@ -99,9 +101,8 @@ def score_world(preset: Preset, seed: int) -> dict[str, Any]:
     stop: date = world.days[-1].astype(object) + timedelta(days=1)
     run = run_blind(inputs, stop - timedelta(days=n_test), stop, seed=seed)
     # All forecasts are sealed: from here on the truth of the world may be read.
-    truth = world.target
-    intensity = truth.intensity[-n_test:].astype(np.float64) * _located_share(world, run)
-    city_rate = float(run.training_counts.mean())
+    ceilings = city_ceilings(world, located_share=_located_share(inputs), lag_days=inputs.lag_days)
+    intensity, filtering = ceilings.omniscient[-n_test:], ceilings.filtering[-n_test:]
     return {
         "rate": preset.target_per_day,
         "seed": seed,
@@ -110,64 +111,85 @@ def score_world(preset: Preset, seed: int) -> dict[str, Any]:
         "training_incidents": int(run.training_counts.sum()),
         "test_incidents": int(run.counts.sum()),
         "expected_test_incidents": float(intensity.sum()),
-        "champion": run.champion,
+        "chosen": run.chosen,
         "reason": run.reason,
         COST: dict(run.cpu_seconds),
-        "omniscient": {"auc": auc_ceiling(intensity)},
         "sealed": dict(run.seals),
-        "models": score_against(run, intensity, city_rate),
+        "models": score_against(run, intensity, filtering),
+        "coverage": coverage(run),
     }
 
 
-def _located_share(world: World, run: BlindRun) -> float:
+def _located_share(inputs: FeatureInputs) -> float:
     """Share of reported target incidents that come with a usable point, as is known beforehand."""
-    placed = world.incident_cells()
-    groups = load_area("nyc").targets[TARGET_NAME].offence_groups
-    cells = placed.filter(placed["offence_group"].is_in(groups))["cell_id"]
+    cells = inputs.target.select(inputs.incidents)["cell_id"]
     return 1 - cells.null_count() / max(len(cells), 1)
 
 
-def score_against(run: BlindRun, intensity: Array, city_rate: float) -> dict[str, dict[str, Any]]:
-    """Figures of every model against the true intensity of what is reported, shape (D, C).
+def score_against(run: BlindRun, intensity: Array, filtering: Array) -> dict[str, dict[str, Any]]:
+    """Figures of every model, and of the two ceilings, against the true intensity.
+
+    Parameters
+    ----------
+    run : BlindRun
+    intensity, filtering : float64, shape (D, C)
+        See `city_ceilings.CityCeilings`.
 
     Returns
     -------
     dict
-        By model: `auc`, `auc_efficiency`, `information_efficiency` over the constant `city_rate`,
-        `information_efficiency_over_mean` over the historical mean, `slope`, all in expectation;
-        `observed_auc` and `observed_slope` on the counts; and `coverage`, see `coverage`.
+        By model: `auc`, `auc_efficiency` of the omniscient and `of_filtering` of the filtering
+        ceiling, `information_efficiency` over the city's constant training rate,
+        `information_efficiency_over_mean` over the historical mean, `slope` and
+        `expected_over_observed`, all in expectation; `counts_auc` and `counts_slope` on the counts.
     """
-    best = auc_ceiling(intensity)
-    constant = np.full(intensity.shape, city_rate)
+    constant = np.full(intensity.shape, float(run.training_counts.mean()))
     mean = run.forecasts[REFERENCE]
-    most = expected_information(intensity, intensity, constant)
-    most_over_mean = expected_information(intensity, intensity, mean)
-    scores: dict[str, dict[str, Any]] = {}
-    for name, forecast in run.forecasts.items():
+    best, best_filtered = (expected_auc(intensity, c) for c in (intensity, filtering))
+    most, most_over_mean = (
+        expected_information(intensity, intensity, base) for base in (constant, mean)
+    )
+    rows = {**run.forecasts, "filtering ceiling": filtering, "omniscient ceiling": intensity}
+    scores = {}
+    for name, forecast in rows.items():
         auc = expected_auc(intensity, forecast)
-        over_mean = expected_information(intensity, forecast, mean)
+        over_constant, over_mean = (
+            expected_information(intensity, forecast, base) for base in (constant, mean)
+        )
         scores[name] = {
             "auc": auc,
             "auc_efficiency": (auc - 0.5) / (best - 0.5),
-            "information_efficiency": expected_information(intensity, forecast, constant) / most,
+            "of_filtering": (auc - 0.5) / (best_filtered - 0.5),
+            "information_efficiency": over_constant / most,
             "information_efficiency_over_mean": over_mean / most_over_mean,
             "slope": expected_slope(intensity, forecast),
-            "observed_auc": roc_auc(run.counts, forecast),
-            "observed_slope": calibration_slope(run.counts, forecast),
             "expected_over_observed": expected_over_observed(intensity, forecast),
-            "coverage": coverage(run, name),
+            "counts_auc": roc_auc(run.counts, forecast),
+            "counts_slope": calibration_slope(run.counts, forecast),
         }
     return scores
 
 
-def coverage(run: BlindRun, name: str) -> dict[str, Any]:
-    """Randomised coverage of a model's 95% intervals: overall, by borough and by risk decile."""
-    expected, size = run.forecasts[name], run.dispersion[name]
-    borough = run.block.borough_index
-    by_borough = randomised_coverage_by_group(run.counts, expected, group=borough, size=size)
-    by_risk = randomised_coverage_by_risk(run.counts, expected, size=size)
+def coverage(run: BlindRun) -> dict[str, Any]:
+    """How often the champion's 95% intervals hold the count: overall, by borough, by risk decile.
+
+    Of the randomised interval, in expectation over the draw (see `predictive_distribution`): an
+    interval of whole counts holds a rare count nearly always, whatever its level.
+    """
+    expected = run.forecasts[CHAMPION]
+    observed = run.counts.astype(np.float64)
+    below, upto = pit_bounds(observed, expected, run.intervals.size_at(expected))
+    low, high = run.intervals.tails[_LEVEL]
+    inside = pit_mass(below, upto, high) - pit_mass(below, upto, low)
+    boroughs = np.broadcast_to(run.block.borough_index, inside.shape)
     return {
-        "overall": randomised_coverage(run.counts, expected, size=size),
-        "boroughs": by_borough["coverage"].to_list(),
-        "deciles": by_risk["coverage"].to_list(),
+        "overall": inside.mean(),
+        "boroughs": _mean_by(boroughs, inside),
+        "deciles": _mean_by(risk_groups(expected, n_groups=10), inside),
     }
+
+
+def _mean_by(group: NDArray[np.integer], values: Array) -> list[float]:
+    code = np.unique(group, return_inverse=True)[1].ravel()
+    means: list[float] = (np.bincount(code, values.ravel()) / np.bincount(code)).tolist()
+    return means

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.skill.blind_run import (
     REFERENCE,
     deviance_difference,
@@ -50,7 +51,7 @@ def forecast_felonies(data: str, series: str, cell_size_m: int, seed: int) -> di
     -------
     dict
         `series`, `cell_size_m`, `cells`, `days`, `incidents`; `models` with `score_models`;
-        `champion`, `reason`; and `champion_less`, its difference in deviance to the historical
+        `chosen`, `reason`; and `champion_less`, its difference in deviance to the historical
         mean and to KDE+EWMA.
     """
     felonies = read_incidents(Path(data) / "nyc" / "complaints", FELONIES)
@@ -69,10 +70,10 @@ def forecast_felonies(data: str, series: str, cell_size_m: int, seed: int) -> di
         "days": run.counts.shape[0],
         "incidents": int(run.counts.sum()),
         "models": score_models(run),
-        "champion": run.champion,
+        "chosen": run.chosen,
         "reason": run.reason,
         COST: dict(run.cpu_seconds),
         "champion_less": {
-            rival: deviance_difference(run, run.champion, rival, seed=seed) for rival in rivals
+            rival: deviance_difference(run, CHAMPION, rival, seed=seed) for rival in rivals
         },
     }

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.skill.blind_run import (
     REFERENCE,
     deviance_difference,
@@ -60,9 +61,9 @@ def forecast_shootings(data: str, seed: int) -> dict[str, Any]:
         "days": run.counts.shape[0],
         "incidents": int(run.counts.sum()),
         "models": score_models(run),
-        "champion": run.champion,
+        "chosen": run.chosen,
         "reason": run.reason,
         COST: dict(run.cpu_seconds),
-        "champion_less": differences(run.champion),
+        "champion_less": differences(CHAMPION),
         "models_less": {name: differences(name) for name in run.forecasts},
     }

@@ -25,7 +25,7 @@ from htrisk_dagster.warehouse.partitions import write_bytes_whole, write_text_wh
 
 N_SEEDS = 20
 SEED = 20261125
-_PACKAGE = "evaluation.skill"
+_PACKAGE = "htrisk_dagster.evaluation.skill"
 
 
 def part_units(part: str, data: Path, *, n_seeds: int = N_SEEDS) -> list[Unit]:

@@ -98,10 +98,10 @@ def _cities(results: Results) -> str:
     ]
     for rate, cities in by_rate(results).items():
         texts += [f"### {rate:g} target incidents a day in the full city", _city_table(cities)]
-        champions = sorted({str(c["champion"]) for c in cities})
+        champions = sorted({str(c["chosen"]) for c in cities})
         shares = [f"{n} {sum(c['champion'] == n for c in cities)}" for n in champions]
-        ceiling = over_units(cities, "omniscient", "auc").mean()
-        filtering = over_units(cities, "filtering", "auc").mean()
+        ceiling = over_units(cities, "models", "omniscient ceiling", "auc").mean()
+        filtering = over_units(cities, "models", "filtering ceiling", "auc").mean()
         test, training = (
             over_units(cities, n).mean() for n in ("test_incidents", "training_incidents")
         )
@@ -116,7 +116,7 @@ def _cities(results: Results) -> str:
 def _city_table(cities: Sequence[Mapping[str, Any]]) -> str:
     headings = (
         "model", "AUC efficiency", "of filtering", "information efficiency",
-        "over the historical mean", "calibration slope", "coverage of 95%",
+        "over the historical mean", "calibration slope", "expected / observed",
     )  # fmt: skip
     # Champion first, then by information.
     names = sorted(
@@ -130,7 +130,7 @@ def _city_table(cities: Sequence[Mapping[str, Any]]) -> str:
     for name in names:
         paths = (
             ("auc_efficiency",), ("of_filtering",), ("information_efficiency",),
-            ("information_efficiency_over_mean",), ("slope",), ("coverage", "overall"),
+            ("information_efficiency_over_mean",), ("slope",), ("expected_over_observed",),
         )  # fmt: skip
         cells = [_spread(over_units(cities, "models", name, *path)) for path in paths]
         rows.append((name, *cells))
@@ -164,7 +164,7 @@ def _felonies(results: Results) -> str:
     ]
     for result in daily:
         texts += [
-            f"### {result['series']}, {result['cell_size_m']} m: champion {result['champion']}",
+            f"### {result['series']}, {result['cell_size_m']} m: champion {result['chosen']}",
             str(result["reason"]),
             _model_table(result),
         ]
@@ -222,7 +222,7 @@ def _shootings(results: Results) -> str:
 
 
 def _fall_back(result: Mapping[str, Any]) -> str:
-    champion = str(result["champion"])
+    champion = str(result["chosen"])
     lines = []
     for rival, less in result["champion_less"].items():
         if rival == champion:
@@ -264,7 +264,7 @@ def _tensors(results: Results) -> str:
             "model", "MAE", "RMSE", "Poisson deviance", f"masked MAE [{mae}]", f"masked MAPE [{mape}]",
         )  # fmt: skip
         texts += [
-            f"### {category}: champion {result['champion']}",
+            f"### {category}: champion {result['chosen']}",
             f"{100 * result['zero_share']:.1f}% of {result['cell_days']:,} cell-days have no incident.",
             markdown_table(headings, rows),
         ]

@@ -126,7 +126,7 @@ def judge_cities(results: Results) -> Iterator[Judgement]:
             f"{share:g} ± {SHARE_TOLERANCE:g}", bool(abs(reached - share) <= SHARE_TOLERANCE),
         )  # fmt: skip
         yield _within("cities", at + "calibration slope", mean(CHAMPION, "slope"), SLOPE)
-        overall = mean(CHAMPION, "coverage", "overall")
+        overall = float(over_units(cities, "coverage", "overall").mean())
         yield _within("cities", at + "coverage of 95% intervals", overall, COVERAGE)
         yield _group_coverage(cities, at)
 
@@ -145,7 +145,7 @@ def _never_below(cities: Sequence[Mapping[str, Any]], at: str) -> Iterator[Judge
 def _group_coverage(cities: Sequence[Mapping[str, Any]], at: str) -> Judgement:
     ends: list[float] = []
     for kind in ("boroughs", "deciles"):
-        lists = [c["models"].get(CHAMPION, {}).get("coverage", {}).get(kind, []) for c in cities]
+        lists = [c["coverage"][kind] for c in cities]
         longest = max(map(len, lists))
         # Equal forecasts stay in one decile, so a city may have fewer than ten.
         padded = [[*values, *[math.nan] * (longest - len(values))] for values in lists]
@@ -197,7 +197,7 @@ def _judge_rivals(
             1000 * figures(less, name) for name in ("difference", "lower_95", "upper_95")
         )
         yield Judgement(
-            part, f"{at}champion's ({result['champion']}) deviance less that of {rival}, per 1,000",
+            part, f"{at}champion's ({result['chosen']}) deviance less that of {rival}, per 1,000",
             f"{value:.3f} [{low:.3f}, {high:.3f}]", "interval below 0", bool(high < 0),
         )  # fmt: skip
 
@@ -233,10 +233,10 @@ def judge_tensors(results: Results) -> Iterator[Judgement]:
             f"{found[0]:.4f} / {found[1]:.4f}", f"{wanted[0]:.4f} / {wanted[1]:.4f}",
             found == wanted,
         )  # fmt: skip
-        champion = str(result["champion"])
-        own, mean = (figures(models, m, "poisson_deviance") for m in (champion, REFERENCE))
+        chosen = str(result["chosen"])
+        own, mean = (figures(models, m, "poisson_deviance") for m in (CHAMPION, REFERENCE))
         yield Judgement(
-            "tensors", f"{category}: deviance of the champion ({champion}), every cell-day",
+            "tensors", f"{category}: deviance of the champion ({chosen}), every cell-day",
             f"{own:.4f}", f"≤ {mean:.4f}, the historical mean's", bool(own <= mean),
         )  # fmt: skip
 

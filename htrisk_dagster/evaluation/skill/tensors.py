@@ -161,7 +161,7 @@ def forecast_tensor(data: str, category: str, seed: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        `category`, `cell_days`, `zero_share`, `champion`, `reason`, and `models` with `errors` of each model
+        `category`, `cell_days`, `zero_share`, `chosen`, `reason`, and `models` with `errors` of each model
         and of the constants 0 and 1.
     """
     tensor = read_tensor(Path(data) / FILE)
@@ -178,7 +178,7 @@ def forecast_tensor(data: str, category: str, seed: int) -> dict[str, Any]:
         "cell_days": run.counts.size,
         "zero_share": float((run.counts == 0).mean()),
         "incidents": int(run.counts.sum()),
-        "champion": run.champion,
+        "chosen": run.chosen,
         "reason": run.reason,
         COST: dict(run.cpu_seconds),
         "sealed": dict(run.seals),

@@ -66,7 +66,7 @@ class Unit:
     name : str
         Name of the result's file.
     function : str
-        `module:function` of the package; it takes `arguments` by name and returns what JSON holds.
+        `module:function`; it takes `arguments` by name and returns what JSON holds.
         What it gives under `cpu_seconds`, by model, is kept with the unit's own seconds.
     arguments : dict
     files : tuple of Path
@@ -161,7 +161,7 @@ def make_unit(unit: Unit, folder: Path) -> float:
     made_from = unit.fingerprint()
     began = time.process_time()
     module, name = unit.function.split(":")
-    result = dict(getattr(import_module(f"htrisk_dagster.{module}"), name)(**unit.arguments))
+    result = dict(getattr(import_module(module), name)(**unit.arguments))
     seconds = time.process_time() - began
     cost = {COST: seconds, **result.pop(COST, {})}
     content = {"made_from": made_from, "part": unit.part, "unit": unit.name, "result": result}
