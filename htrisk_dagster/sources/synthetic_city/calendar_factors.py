@@ -53,7 +53,7 @@ SHARED_SHOCK_VARIANCE = 0.0027
 OWN_SHOCK_VARIANCE: dict[str, float] = {
     "all": 0.0033,
     "larceny": 0.0020,
-    "burglary": 0.0200,
+    "burglary": 0.0280,
     "robbery": 0.0059,
     "violence": 0.0064,
 }

@@ -20,7 +20,8 @@ from htrisk_dagster.sources.synthetic_city.presets import Preset, every_day
 _PASSENGERS = 2_600_000
 _MONTH_FACTOR = (0.88, 0.78, 0.99, 1.01, 1.06, 1.06, 1.17, 1.19, 1.03, 1.03, 0.92, 0.97)
 
-# Name in the program's tables, name, what is counted, level on a weekday, share of it on Saturday and Sunday, level before 2020.
+# Name in the program's tables, title, what is counted, level on a weekday, share of it on Saturday
+# and Sunday, level before 2020.
 _SERVICES = (
     ("subway", "Subways", "Total Estimated Ridership", 3_600_000, 0.62, 5_400_000),
     ("bus", "Buses", "Total Estimated Ridership", 1_350_000, 0.60, 2_150_000),
@@ -28,7 +29,14 @@ _SERVICES = (
     ("metro_north", "Metro-North", "Total Estimated Ridership", 185_000, 0.45, 265_000),
     ("access_a_ride", "Access-A-Ride", "Total Scheduled Trips", 27_000, 0.65, 29_000),
     ("bridges_and_tunnels", "Bridges and Tunnels", "Total Traffic", 935_000, 0.93, 920_000),
-    ("staten_island_railway", "Staten Island Railway", "Total Estimated Ridership", 7_200, 0.30, 15_800),
+    (
+        "staten_island_railway",
+        "Staten Island Railway",
+        "Total Estimated Ridership",
+        7_200,
+        0.30,
+        15_800,
+    ),
 )
 # Column of a service's riders by its name in the program's tables.
 SERVICE_COLUMNS = {name: f"{title}: {counted}" for name, title, counted, *_ in _SERVICES}

@@ -47,9 +47,7 @@ def precinct_reserve(
     mean = np.bincount(precinct, np.log(business)) / np.bincount(precinct)
     score = (mean - mean.mean()) / mean.std()
     drawn = rng.standard_normal(len(mean)) * np.sqrt(1 - _BUSINESS_WEIGHT**2)
-    return np.round(
-        np.clip(_BUSINESS_WEIGHT * score + drawn, -_RESERVE_LIMIT, _RESERVE_LIMIT), 3
-    )
+    return np.round(np.clip(_BUSINESS_WEIGHT * score + drawn, -_RESERVE_LIMIT, _RESERVE_LIMIT), 3)
 
 
 def reported_share(mean: float, reserve: NDArray[np.float64]) -> NDArray[np.float64]:

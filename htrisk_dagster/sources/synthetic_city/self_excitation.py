@@ -77,7 +77,8 @@ class Spread:
         steps = np.searchsorted(
             np.cumsum(_STEP_PERCENT), rng.integers(0, 100, (2, len(cell))), side="right"
         )
-        return self.target[steps[0] * 3 + steps[1], cell]
+        reached: NDArray[np.int64] = self.target[steps[0] * 3 + steps[1], cell]
+        return reached
 
 
 def with_offspring(
@@ -153,16 +154,14 @@ def excitation(
     n_days, n_cells = shape
     stay = 1 - 1 / MEAN_LAG_DAYS
     counts = known + 1 < n_days
-    occurred, known, cell, weight = (a[counts] for a in (occurred, known, cell, weight))
+    occurred, known, cell = occurred[counts], known[counts], cell[counts]
     # On the first day that knows it, day known + 1, an incident is known + 1 - occurred days old.
-    first = weight * kappa / MEAN_LAG_DAYS * stay ** (known - occurred)
+    first = weight[counts] * kappa / MEAN_LAG_DAYS * stay ** (known - occurred)
     flat = (known + 1) * n_cells + spread.target[:, cell]
     began = np.bincount(
         flat.ravel(), np.outer(spread.shares, first).ravel(), minlength=n_days * n_cells
     )
-    left: NDArray[np.float64] = lfilter(
-        [1.0], [1.0, -stay], began.reshape(n_days, n_cells), axis=0
-    )
+    left: NDArray[np.float64] = lfilter([1.0], [1.0, -stay], began.reshape(n_days, n_cells), axis=0)
     return left.astype(np.float32)
 
 

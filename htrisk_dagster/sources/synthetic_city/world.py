@@ -234,12 +234,15 @@ def _noise(
     return shared, own
 
 
-def _within_city(
-    field: NDArray[np.float32], place: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Let the field move incidents within the city only: what moves the whole city is the shock."""
-    mean = field @ (place / place.sum())
-    moved: NDArray[np.float32] = field / np.round(mean, 6).astype(np.float32)[:, None]
+def _within_city(field: NDArray[np.float32], place: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Let the field move incidents from day to day and within the city only.
+
+    What moves the whole city is the day's shock, and what lasts is in the place: a cell keeps its
+    share over the whole span, so that precincts have their real totals.
+    """
+    moved = field / np.round(field.mean(axis=0, dtype=np.float64), 6).astype(np.float32)
+    mean = np.round(moved @ (place / place.sum()), 6)
+    moved /= mean.astype(np.float32)[:, None]
     return moved
 
 

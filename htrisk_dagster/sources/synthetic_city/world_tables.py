@@ -18,8 +18,8 @@ from htrisk_dagster.sources.holiday_calendar import holidays_between
 from htrisk_dagster.sources.synthetic_city.ground import Ground
 from htrisk_dagster.sources.synthetic_city.incidents import Incidents
 from htrisk_dagster.sources.synthetic_city.land import BOROUGHS, CELL_M, CRS, project
-from htrisk_dagster.sources.synthetic_city.offences import FAMILIES, OFFENCES
 from htrisk_dagster.sources.synthetic_city.mobility import SERVICE_COLUMNS
+from htrisk_dagster.sources.synthetic_city.offences import FAMILIES, OFFENCES
 from htrisk_dagster.sources.synthetic_city.permits import Permits, kind_names
 from htrisk_dagster.sources.synthetic_city.presets import Preset
 from htrisk_dagster.study_areas.area import load_area
