@@ -21,7 +21,10 @@ from htrisk_dagster.evaluation.bootstrap import (
 from htrisk_dagster.evaluation.count_scores import deviance_terms
 from htrisk_dagster.evaluation.pairs import checked_pair
 
-BASELINES = ("historical_mean", "kde", "ewma", "kde_ewma", "empirical_bayes")
+BASELINES = (
+    "historical_mean", "kde", "ewma", "kde_ewma", "prospective_hotspot", "etas", "risk_terrain",
+    "empirical_bayes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
