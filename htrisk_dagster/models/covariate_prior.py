@@ -6,7 +6,7 @@ not: the regression (`poisson_regression`), shrinkage, how the features are made
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,18 +50,40 @@ def covariate_matrix(
     values : float64, shape (C, K)
         Mean 0 and standard deviation 1 over cells.
     """
+    return standardised(_logged_levels(block, lattice), block.n_cells)
+
+
+def standardised(
+    covariates: Iterable[tuple[str, Array]], n_cells: int
+) -> tuple[tuple[str, ...], Array]:
+    """Covariates with mean 0 and standard deviation 1 over cells, those that tell something.
+
+    Parameters
+    ----------
+    covariates : iterable of str and float64, shape (C,)
+        Name and values, NaN where a cell lacks one.
+    n_cells : int
+        C.
+
+    Returns
+    -------
+    names : tuple of str, length K
+    values : float64, shape (C, K)
+        0 where a cell lacks one; a covariate that most cells lack, or that is the same everywhere,
+        is left out.
+    """
     names: list[str] = []
     columns: list[Array] = []
-    for name, logged in _logged_levels(block, lattice):
-        found = np.isfinite(logged)
+    for name, values in covariates:
+        found = np.isfinite(values)
         if found.mean() < 0.5:
             continue
-        spread = float(logged[found].std())
+        spread = float(values[found].std())
         if spread > 1e-9:
             names.append(name)
-            columns.append(np.where(found, (logged - logged[found].mean()) / spread, 0))
-    values = np.column_stack(columns) if columns else np.empty((block.n_cells, 0))
-    return tuple(names), values
+            columns.append(np.where(found, (values - values[found].mean()) / spread, 0))
+    matrix = np.column_stack(columns) if columns else np.empty((n_cells, 0))
+    return tuple(names), matrix
 
 
 def day_mean(block: CellDayBlock, name: str) -> Array:
@@ -100,6 +122,11 @@ def log_level(per_day: Array) -> Array:
     return np.asarray(np.log(np.maximum(per_day, 0) * _DAYS + 0.5))
 
 
+def log_land(block: CellDayBlock) -> Array:
+    """Log of each cell's share of land, shape (C,); a hundredth at least."""
+    return np.asarray(np.log(np.maximum(day_mean(block, "land_share"), _SMALLEST_LAND_SHARE)))
+
+
 def _logged_levels(block: CellDayBlock, lattice: CellLattice | None) -> Iterator[tuple[str, Array]]:
     for name, level in series_levels(block).items():
         yield name, log_level(level)
@@ -111,7 +138,7 @@ def _logged_levels(block: CellDayBlock, lattice: CellLattice | None) -> Iterator
                 around = np.where(number > 1e-6, total / number, np.nan)
             yield f"around_{name}", log_level(around)
     if "land_share" in block.names:
-        yield "land_share", np.log(np.maximum(day_mean(block, "land_share"), _SMALLEST_LAND_SHARE))
+        yield "land_share", log_land(block)
 
 
 def expected_totals(totals: Array, covariates: Array) -> tuple[Array, float]:

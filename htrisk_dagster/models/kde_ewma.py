@@ -6,9 +6,8 @@ a block's columns (`recent_history`), the kernel (`kde`, `cell_lattice`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from htrisk_dagster.models.artifacts import json_bytes, json_state, npz_arrays, 
 from htrisk_dagster.models.cell_lattice import CellLattice
 from htrisk_dagster.models.count_model import FitResult, Progress, require_cells, training_counts
 from htrisk_dagster.models.ewma import HALF_LIVES_DAYS
+from htrisk_dagster.models.grid_search import climb_pair
 from htrisk_dagster.models.kde import BANDWIDTHS_CELLS, density
 from htrisk_dagster.models.recent_history import (
     RecentHistory,
@@ -31,7 +31,8 @@ from htrisk_dagster.models.weekdays import weekday_multipliers, weekday_of
 Array = NDArray[np.float64]
 
 _ARRAYS_FILE, _STATE_FILE = "kde_ewma.npz", "kde_ewma.json"
-_FIRST_HALF_LIFE, _FIRST_BANDWIDTH = 112.0, 1.0
+# From the middle of both grids.
+_FIRST = (112.0, 1.0)
 
 
 @dataclass
@@ -48,8 +49,8 @@ class KDEEWMA:
     _weekday: Array = field(init=False, repr=False, default_factory=lambda: np.ones(7))
     _lattice: CellLattice | None = field(init=False, repr=False, default=None)
     _n_days: int = field(init=False, repr=False, default=1)
-    _half_life: float = field(init=False, repr=False, default=_FIRST_HALF_LIFE)
-    _bandwidth: float = field(init=False, repr=False, default=_FIRST_BANDWIDTH)
+    _half_life: float = field(init=False, repr=False, default=_FIRST[0])
+    _bandwidth: float = field(init=False, repr=False, default=_FIRST[1])
     _level: float = field(init=False, repr=False, default=1.0)
 
     def fit(self, block: CellDayBlock, *, seed: int, progress: Progress | None = None) -> FitResult:
@@ -65,27 +66,19 @@ class KDEEWMA:
         self._weekday, strength = weekday_multipliers(block.days, daily, mean_day)
         weekday = self._weekday[weekday_of(later.days)][:, None]
 
-        tried: dict[tuple[float, float], tuple[float, float]] = {}
+        def forecast(half_life: float, bandwidth: float) -> Array:
+            weighted = history.weighted_mean(half_life, older)
+            mean: Array = weekday * _smoothed(weighted, lattice, bandwidth, block.n_days)
+            return mean
 
         def score(half_life: float, bandwidth: float) -> float:
-            if (half_life, bandwidth) not in tried:
-                weighted = history.weighted_mean(half_life, older)
-                mean = weekday * _smoothed(weighted, lattice, bandwidth, block.n_days)
-                level = level_of(truth, mean)
-                tried[half_life, bandwidth] = poisson_score(truth, mean * level), level
-            return tried[half_life, bandwidth][0]
+            mean = forecast(half_life, bandwidth)
+            return poisson_score(truth, mean * level_of(truth, mean))
 
-        # From the middle of both, where a fit of any series starts alike.
-        half_life, bandwidth = _FIRST_HALF_LIFE, _FIRST_BANDWIDTH
-        while True:
-            before = half_life, bandwidth
-            bandwidth = _climb(BANDWIDTHS_CELLS, bandwidth, partial(score, half_life))
-            half_life = _climb(HALF_LIVES_DAYS, half_life, lambda h, b=bandwidth: score(h, b))
-            if (half_life, bandwidth) == before:
-                break
+        half_life, bandwidth = climb_pair(HALF_LIVES_DAYS, BANDWIDTHS_CELLS, _FIRST, score)
         self._lattice, self._n_days = lattice, block.n_days
         self._half_life, self._bandwidth = half_life, bandwidth
-        self._level = tried[half_life, bandwidth][1]
+        self._level = level_of(truth, forecast(half_life, bandwidth))
         self._older = counts.mean(axis=0, dtype=np.float64)
         if progress is not None:
             progress("kernel density of recent days", 1, 1)
@@ -138,14 +131,3 @@ class KDEEWMA:
 def _smoothed(rates: Array, lattice: CellLattice, bandwidth_cells: float, n_days: int) -> Array:
     """Density of each day's rates (D, C); half an incident in `n_days` is spread evenly."""
     return density(rates * n_days, lattice, bandwidth_cells) / n_days
-
-
-def _climb(candidates: Sequence[float], start: float, score: Callable[[float], float]) -> float:
-    """Step from `start` to the better neighbour until neither is better."""
-    here = candidates.index(start)
-    while True:
-        near = range(max(here - 1, 0), min(here + 2, len(candidates)))
-        best = max(near, key=lambda i: score(candidates[i]))
-        if score(candidates[best]) <= score(candidates[here]):
-            return candidates[here]
-        here = best

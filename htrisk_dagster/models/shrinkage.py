@@ -44,7 +44,7 @@ class Neighbourhood:
     strength: float
 
     def ratio(self, observed: Array, expected: Array, lattice: CellLattice) -> Array:
-        """Ratio of each cell from the cells around it, its own count left out, shape (C,)."""
+        """Ratio of each cell from the cells around it, its own count left out, shape (..., C)."""
         if math.isinf(self.strength):
             return np.ones_like(observed)
         around = lattice.sum_around(np.stack([observed, expected]), self.bandwidth_cells)

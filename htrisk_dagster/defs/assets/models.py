@@ -18,6 +18,9 @@ DESCRIPTIONS = {
     "kde": "Training incidents smoothed over cells, the bandwidth tuned on months left out.",
     "ewma": "Exponentially weighted mean of each cell, the half-life tuned one step ahead.",
     "kde_ewma": "Kernel density of an exponentially weighted history: the strongest simple rival.",
+    "prospective_hotspot": "Near and recent incidents by fixed weights, mixed with long-run rates.",
+    "etas": "Self-exciting counts: a shrunk background, and incidents that set off others.",
+    "risk_terrain": "Poisson regression on features of places, with relative risk values.",
     "empirical_bayes": (
         "Cells pooled to neighbours, precinct, borough and covariates; the one to beat for rare events."
     ),
