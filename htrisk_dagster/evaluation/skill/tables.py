@@ -99,7 +99,7 @@ def _cities(results: Results) -> str:
     for rate, cities in by_rate(results).items():
         texts += [f"### {rate:g} target incidents a day in the full city", _city_table(cities)]
         champions = sorted({str(c["chosen"]) for c in cities})
-        shares = [f"{n} {sum(c['champion'] == n for c in cities)}" for n in champions]
+        shares = [f"{n} {sum(c['chosen'] == n for c in cities)}" for n in champions]
         ceiling = over_units(cities, "models", "omniscient ceiling", "auc").mean()
         filtering = over_units(cities, "models", "filtering ceiling", "auc").mean()
         test, training = (
