@@ -4,8 +4,8 @@ Belongs here: the order of the parts, the folder, its manifest. Does not: any ru
 
 Files appear together or not at all: they are made in a folder beside and moved. `city.json` names
 the preset, the seed, the version of the generator and the digest of each file; a second call with
-the same three returns at once. Every file bears the day after the city's last as its date, since
-readers take a file's date for the day it was pulled.
+the same three returns at once. Every file bears the day after the city's last as its date, a later
+file a month after that, since readers take a file's date for the day it was pulled.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ import polars as pl
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.sources.synthetic_city import boundary_files, permits
-from htrisk_dagster.sources.synthetic_city.complaint_files import complaint_tables
+from htrisk_dagster.sources.synthetic_city.complaint_files import (
+    HISTORIC,
+    LATER,
+    ComplaintFile,
+    complaint_files,
+)
 from htrisk_dagster.sources.synthetic_city.land import CELL_M, CRS
 from htrisk_dagster.sources.synthetic_city.offences import OFFENCES, TARGET
 from htrisk_dagster.sources.synthetic_city.presets import Preset, stream
@@ -36,6 +41,7 @@ from htrisk_dagster.sources.synthetic_city.world import World, simulate_world
 # Raise it with every change of the bytes.
 VERSION = 2
 MANIFEST = "city.json"
+LATER_DAYS = 31
 
 
 def write_city(
@@ -110,16 +116,16 @@ def _write_parts(
     writer.csv("mobility/JFK_passengers.csv", world.passengers)
     writer.csv("mobility/MTA_Daily_Ridership.csv", world.riders)
     writer.arrays("truth/intensity.npz", len(world.days), **_truth_arrays(world))
-    historic, year_to_date = complaint_tables(
-        world.incidents, preset, ground.corners, precincts, stream(seed, "complaint_files")
+    files = complaint_files(
+        world.incidents,
+        preset,
+        ground.corners,
+        precincts,
+        stream(seed, "complaint_files"),
+        stream(seed, "defects"),
     )
-    writer.csv("complaints/NYPD_Complaint_Data_Historic.csv", historic)
-    writer.csv(
-        "complaints/NYPD_Complaint_Data_Current_Year_To_Date.csv",
-        year_to_date,
-        # Quotes all text and leaves a missing value bare, as the publisher's file does.
-        quote_style="non_numeric",
-    )
+    for file in files:
+        writer.complaints(file)
     cases = verified_case_table(
         preset, ground.place[TARGET], ground.corners, precincts, stream(seed, "verified_cases")
     )
@@ -148,8 +154,15 @@ class _Writer:
         self._say = say
         self.rows: dict[str, int] = {}
 
-    def csv(self, path: str, table: pl.DataFrame, **options: Any) -> None:
-        table.write_csv(self._place(path, table.height), **options)
+    def csv(self, path: str, table: pl.DataFrame) -> None:
+        table.write_csv(self._place(path, table.height))
+
+    def complaints(self, file: ComplaintFile) -> None:
+        """Write the rows as they come; the newer layout quotes all text but not what is missing."""
+        style: Any = "necessary" if file.path == HISTORIC else "non_numeric"
+        with self._place(file.path, file.height).open("wb") as target:
+            for number, frame in enumerate(file.frames()):
+                frame.write_csv(target, quote_style=style, include_header=number == 0)
 
     def text(self, path: str, text: str, rows: int) -> None:
         self._place(path, rows).write_text(text)
@@ -196,6 +209,8 @@ def _entry(path: Path, rows: int) -> dict[str, Any]:
 
 def _set_dates(folder: Path, preset: Preset) -> None:
     """Date every file at noon UTC of the day after the city's last: the same day in New York."""
-    noon = datetime.combine(preset.last_day + timedelta(days=1), time(12), tzinfo=UTC).timestamp()
+    after = datetime.combine(preset.last_day + timedelta(days=1), time(12), tzinfo=UTC)
     for path in (folder, *folder.rglob("*")):
+        late = timedelta(days=LATER_DAYS if path == folder / LATER else 0)
+        noon = (after + late).timestamp()
         os.utime(path, (noon, noon))

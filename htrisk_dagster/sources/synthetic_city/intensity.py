@@ -72,7 +72,7 @@ def place_terms(land: Land, rng: np.random.Generator) -> Places:
     """Draw the fields and add the place terms."""
     shared = _smooth_field(land, rng)
     in_corridor = _near_line(land, _AIRPORT_CORRIDOR, _CORRIDOR_M)
-    within = {}
+    within: dict[str, NDArray[np.float64]] = {}
     for family in FAMILIES:
         rho = family.correlation
         mixed = rho * shared + math.sqrt(1 - rho**2) * _smooth_field(land, rng)

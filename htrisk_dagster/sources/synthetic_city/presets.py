@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.errors import SettingError
+from htrisk_dagster.sources.synthetic_city.defects import NO_DEFECTS, Defects
 
 # A part's stream is its place in this tuple: add at the end only, or every city changes.
 PARTS = (
@@ -28,6 +29,7 @@ PARTS = (
     "reporting",
     "space_time",
     "self_excitation",
+    "defects",
 )
 
 
@@ -54,6 +56,10 @@ class Preset:
         40, of which 1% of a day's precincts have a parade or a race.
     verified_cases_per_day : float
         Mean number of fictional verified cases a day.
+    has_policing_feedback : bool
+        Whether discovered offences follow patrols that follow what was discovered, see `policing`.
+    defects : Defects
+        What is wrong with the complaint files on demand.
     is_part : bool
         Whether only a part of each borough is there, see `parts`. Rates stay those of the whole
         city: a part of n of its N cells has n / N of each, so that a cell has on average what it
@@ -67,6 +73,8 @@ class Preset:
     target_per_day: float = 1.5
     permits_per_day: float = 40.0
     verified_cases_per_day: float = 0.35
+    has_policing_feedback: bool = False
+    defects: Defects = NO_DEFECTS
     is_part: bool = False
 
     def __post_init__(self) -> None:

@@ -47,7 +47,8 @@ def precinct_reserve(
     mean = np.bincount(precinct, np.log(business)) / np.bincount(precinct)
     score = (mean - mean.mean()) / mean.std()
     drawn = rng.standard_normal(len(mean)) * np.sqrt(1 - _BUSINESS_WEIGHT**2)
-    return np.round(np.clip(_BUSINESS_WEIGHT * score + drawn, -_RESERVE_LIMIT, _RESERVE_LIMIT), 3)
+    reserve: NDArray[np.float64] = _BUSINESS_WEIGHT * score + drawn
+    return np.round(np.clip(reserve, -_RESERVE_LIMIT, _RESERVE_LIMIT), 3)
 
 
 def reported_share(mean: float, reserve: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -60,7 +61,7 @@ def reported_share(mean: float, reserve: NDArray[np.float64]) -> NDArray[np.floa
     reserve : ndarray of float64
         From `precinct_reserve`.
     """
-    odds = mean / (1 - mean) * np.exp(-RESERVE_SLOPE * reserve)
+    odds: NDArray[np.float64] = mean / (1 - mean) * np.exp(-RESERVE_SLOPE * reserve)
     return np.round(odds / (1 + odds), 4)
 
 

@@ -67,7 +67,8 @@ def log_normal_field(noise: NDArray[np.float32], log_sd: float) -> NDArray[np.fl
     field = lfilter([1.0], [1.0, -DAILY_CORRELATION], scaled, axis=0)
     field *= log_sd
     field -= log_sd**2 / 2
-    return np.round(np.exp(field, out=field), 4, out=field).astype(np.float32)
+    rounded: NDArray[np.float32] = np.round(np.exp(field, out=field), 4).astype(np.float32)
+    return rounded
 
 
 @cache

@@ -16,7 +16,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from htrisk_dagster.sources.synthetic_city import calendar_factors, mobility, permits, space_time
+from htrisk_dagster.sources.synthetic_city import (
+    calendar_factors,
+    mobility,
+    permits,
+    policing,
+    space_time,
+)
 from htrisk_dagster.sources.synthetic_city import world_tables as tables
 from htrisk_dagster.sources.synthetic_city.ground import Ground, lay_ground
 from htrisk_dagster.sources.synthetic_city.incidents import (
@@ -49,7 +55,8 @@ class TargetTruth:
     calendar : ndarray of float64, shape (D,)
         Weekday, month, year, holidays; mean 1.
     exposure : ndarray of float32, shape (D, C)
-        Factor of permitted events and airport passengers; known in advance.
+        Factor of permitted events and airport passengers, and of patrols where policing feeds
+        back; known in advance.
     field : ndarray of float32, shape (D, C)
         Space-time factor with mean 1. Nobody can observe it directly.
     triggered : ndarray of float32, shape (D, C)
@@ -202,17 +209,25 @@ def simulate_world(preset: Preset, seed: int) -> World:
     drawing, triggering = stream(seed, "incidents"), stream(seed, "self_excitation")
 
     drawn: dict[str, Events] = {}
+    patrols = np.ones((n_days, n_precincts))
     for family in FAMILIES:
         is_target = family.name == TARGET
         factor = exposure(
             family.event_effect, attraction, scores, ground.precinct, ground.in_corridor
         )
+        if is_target:
+            factor *= patrols[:, ground.precinct]
         calendar = calendar_factors.calendar_factor(preset, family.name)
         static = _true_place(family, rates[family.name], ground, calendar, factor, spread)
         moved = field if is_target else _within_city(shared_field, static)
         background = (calendar * shocks[family.name])[:, None] * static * factor * moved
+        if preset.has_policing_feedback and family.name == policing.DISCOVERED:
+            drawn[family.name], patrols = policing.draw_discovered(
+                background * ground.reporting[family.name], preset.days, ground.precinct, drawing
+            )
+            continue
         true, reported = _happen(family, background, ground, spread, drawing, triggering)
-        drawn[family.name] = tuple(axis[reported] for axis in true)
+        drawn[family.name] = true[0][reported], true[1][reported]
     incidents = complete_incidents(drawn, n_days, ground.corners, drawing)
     return World(
         preset, seed, ground, allowed, passengers, riders,
@@ -240,7 +255,8 @@ def _within_city(field: NDArray[np.float32], place: NDArray[np.float64]) -> NDAr
     What moves the whole city is the day's shock, and what lasts is in the place: a cell keeps its
     share over the whole span, so that precincts have their real totals.
     """
-    moved = field / np.round(field.mean(axis=0, dtype=np.float64), 6).astype(np.float32)
+    lasting = np.round(field.mean(axis=0, dtype=np.float64), 6)
+    moved: NDArray[np.float32] = field / lasting.astype(np.float32)
     mean = np.round(moved @ (place / place.sum()), 6)
     moved /= mean.astype(np.float32)[:, None]
     return moved
@@ -259,7 +275,8 @@ def _true_place(
     true = scaled_place(rate * ground.share_of_city, reported, calendar, factor) / reporting
     all_generations = stationary_rate(true, family.kappa, spread)
     scale = (reporting @ true) / (reporting @ all_generations)
-    return np.round(true * scale, 12)
+    place: NDArray[np.float64] = np.round(true * scale, 12)
+    return place
 
 
 def _happen(
