@@ -51,10 +51,12 @@ def test_the_filter_beats_the_prior_and_never_the_omniscient(world):
     )
     assert true < filtered < prior
     # Paired by day, so that neither is luck.
+    days = range(30, N_DAYS)
     gain = [
-        poisson_deviance(counts[[d]], background[[d]]) - poisson_deviance(counts[[d]], (background * found)[[d]])
-        for d in range(30, N_DAYS)
-    ]  # fmt: skip
+        poisson_deviance(counts[[d]], background[[d]])
+        - poisson_deviance(counts[[d]], (background * found)[[d]])
+        for d in days
+    ]
     assert np.mean(gain) > 4 * np.std(gain) / math.sqrt(len(gain))
     # It is calibrated: its mean and its slope against the true field.
     assert found[later].mean() == pytest.approx(1.0, abs=0.1)
