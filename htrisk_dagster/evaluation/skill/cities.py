@@ -24,6 +24,7 @@ from htrisk_dagster.evaluation.calibration import (
     risk_groups,
 )
 from htrisk_dagster.evaluation.discrimination import roc_auc
+from htrisk_dagster.evaluation.effort import EFFORTS
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.predictive_distribution import pit_bounds, pit_mass
 from htrisk_dagster.evaluation.skill.blind_run import REFERENCE, BlindRun, run_blind
@@ -44,6 +45,9 @@ from htrisk_dagster.study_areas.area import load_area
 PRESET = "skill"
 RATES_PER_DAY = (50.0, 5.0, 0.5)
 TEST_SHARE = 0.25
+# Three quarters of a year of blind folds: at half an incident a day in the full city they hold 40
+# incidents, and fewer could choose nothing.
+EFFORT = replace(EFFORTS["skill"], n_folds=3, test_days=91)
 SOURCE = "complaints"
 TARGET_NAME = "trafficking_related"
 _LEVEL = 0.95
@@ -99,7 +103,7 @@ def score_world(preset: Preset, seed: int) -> dict[str, Any]:
     inputs = world_inputs(world)
     n_test = round(TEST_SHARE * len(world.days))
     stop: date = world.days[-1].astype(object) + timedelta(days=1)
-    run = run_blind(inputs, stop - timedelta(days=n_test), stop, seed=seed)
+    run = run_blind(inputs, stop - timedelta(days=n_test), stop, seed=seed, effort=EFFORT)
     # All forecasts are sealed: from here on the truth of the world may be read.
     ceilings = city_ceilings(world, located_share=_located_share(inputs), lag_days=inputs.lag_days)
     intensity, filtering = ceilings.omniscient[-n_test:], ceilings.filtering[-n_test:]

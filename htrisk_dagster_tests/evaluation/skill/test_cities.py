@@ -22,7 +22,7 @@ SMALL = replace(
 )  # fmt: skip
 
 
-def run_of_two(inputs, test_start, test_stop, *, seed):
+def run_of_two(inputs, test_start, test_stop, *, seed, effort=None):
     effort = Effort(2, 28, {})
     return blind_run.run_blind(
         inputs, test_start, test_stop, seed=seed, effort=effort, models=MODELS
