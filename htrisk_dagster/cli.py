@@ -139,7 +139,9 @@ def cases(
 def evaluate(
     out: Annotated[Path, typer.Option(help="Folder of results and tables; a second call goes on.")],
     suite: Annotated[str, typer.Option(help="What is evaluated: skill.")] = "skill",
-    data: Annotated[Path, typer.Option(help="Folder of the real data.")] = Path("../shared/data"),
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the real data; the cities need none.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Synthetic cities at each rate.")] = 20,
     part: Annotated[
         list[str] | None,

@@ -28,28 +28,30 @@ SEED = 20261125
 _PACKAGE = "htrisk_dagster.evaluation.skill"
 
 
-def part_units(part: str, data: Path, *, n_seeds: int = N_SEEDS) -> list[Unit]:
+def part_units(part: str, data: Path | None, *, n_seeds: int = N_SEEDS) -> list[Unit]:
     """Units of one part of the suite.
 
     Parameters
     ----------
     part : str
         One of `PARTS`.
-    data : Path
-        Folder of the real data.
+    data : Path or None
+        Folder of the real data; the cities need none.
     n_seeds : int
         Cities at each rate.
 
     Raises
     ------
     SettingError
-        Where there is no such part.
+        Where there is no such part, or it needs a folder and has none.
     SourceError
         Where a file of the part is absent.
     """
     if part not in PARTS:
         raise SettingError(f"There is no part '{part}'. Choose one of {', '.join(PARTS)}.")
-    units = _UNITS[part](data.resolve(), n_seeds)
+    if data is None and part != "cities":
+        raise SettingError(f"Part '{part}' reads real files. Give their folder by --data.")
+    units = _UNITS[part]((data or Path()).resolve(), n_seeds)
     for file in {file for unit in units for file in unit.files}:
         if not file.is_file():
             raise SourceError(
@@ -141,7 +143,7 @@ PARTS = tuple(_UNITS)
 
 
 def run_suite(
-    data: Path,
+    data: Path | None,
     out: Path,
     *,
     parts: Sequence[str] = PARTS,
@@ -153,8 +155,8 @@ def run_suite(
 
     Parameters
     ----------
-    data : Path
-        Folder of the real data.
+    data : Path or None
+        Folder of the real data; the cities need none.
     out : Path
         Where results and tables go.
     parts : sequence of str

@@ -135,7 +135,7 @@ def test_tables_are_written_from_the_folder_and_twice_the_same(tmp_path: Path):
 
 
 def test_units_are_sixty_cities_and_their_names_differ():
-    units = part_units("cities", Path())
+    units = part_units("cities", None)
     assert len({unit.name for unit in units}) == len(units) == 60
     assert [unit.arguments["rate"] for unit in units[:3]] == [50.0, 5.0, 0.5]
     assert set(targets.JUDGES) == set(PARTS)
@@ -148,6 +148,8 @@ def test_a_part_that_is_none_and_a_file_that_is_absent(tmp_path: Path):
         SourceError, match=r"Part 'portland' reads .*crimes_bur\.csv, which is absent"
     ):
         part_units("portland", tmp_path)
+    with pytest.raises(SettingError, match="Part 'felonies' reads real files. Give their folder"):
+        part_units("felonies", None)
 
 
 def test_the_command_makes_a_part_and_prints_its_table(tmp_path: Path, monkeypatch):
@@ -157,7 +159,17 @@ def test_the_command_makes_a_part_and_prints_its_table(tmp_path: Path, monkeypat
 
     monkeypatch.setitem(suite._UNITS, "tensors", unit)
     out = tmp_path / "out"
-    command = ["evaluate", "--part", "tensors", "--jobs", "1", "--out", str(out)]
+    command = [
+        "evaluate",
+        "--data",
+        str(tmp_path),
+        "--part",
+        "tensors",
+        "--jobs",
+        "1",
+        "--out",
+        str(out),
+    ]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert "0 of 1 units are up to date; 1 to make." in result.stdout
