@@ -148,7 +148,7 @@ def test_a_part_that_is_none_and_a_file_that_is_absent(tmp_path: Path):
         SourceError, match=r"Part 'portland' reads .*crimes_bur\.csv, which is absent"
     ):
         part_units("portland", tmp_path)
-    with pytest.raises(SettingError, match="Part 'felonies' reads real files. Give their folder"):
+    with pytest.raises(SettingError, match="Part 'felonies' reads real files"):
         part_units("felonies", None)
 
 
