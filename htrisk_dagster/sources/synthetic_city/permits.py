@@ -31,7 +31,7 @@ _KINDS = (
     ("Farmers Market", "Street Activity Permit Office", "Greenmarket", "Curb Lane Only", 60, 4),
     ("Street Event", "Street Activity Permit Office", "Street Fair", "Full Street Closure", 50, 20),
     ("Plaza Event", "Street Activity Permit Office", "Plaza Day", "Pedestrian Plaza", 20, 10),
-    ("Parade", "Police Department", "Parade", "Full Street Closure", 15, 100),
+    ("Parade", "Police Department", "Parade", "Full Street Closure", 20, 100),
     ("Athletic - Charitable", "Police Department", "Charity Run", "Full Street Closure", 5, 100),
 )
 

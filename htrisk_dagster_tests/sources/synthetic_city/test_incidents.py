@@ -5,9 +5,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
-from htrisk_dagster.sources.synthetic_city.incidents import HOUR_SHARES, _draw_delays
-from htrisk_dagster.sources.synthetic_city.intensity import WEEKDAY_SHARES
-from htrisk_dagster.sources.synthetic_city.land import BOROUGH_SHARES, BOROUGHS
+from htrisk_dagster.sources.synthetic_city.incidents import HOUR_SHARES, draw_events
 
 from .conftest import City
 
@@ -27,22 +25,6 @@ def test_hours_follow_the_measured_table(city: City) -> None:
         assert abs(found - target) < four_sd(target, complaints.height)
     on_the_hour = complaints["CMPLNT_FR_TM"].str.ends_with("00:00").mean()
     assert on_the_hour == pytest.approx(0.34, abs=four_sd(0.34, complaints.height))
-
-
-def test_weekdays_follow_the_measured_shares(city: City) -> None:
-    # Per weekday present: eight months do not hold each weekday equally often.
-    daily = city.complaints.group_by("CMPLNT_FR_DT").len()
-    mean = daily.group_by(pl.col("CMPLNT_FR_DT").dt.weekday()).agg(pl.col("len").mean())
-    found = mean.sort("CMPLNT_FR_DT")["len"].to_numpy()
-    # 5%: a mean over 35 days with shocks of 8%, holidays on Mondays and Thursdays.
-    np.testing.assert_allclose(found / found.sum(), WEEKDAY_SHARES, rtol=0.05)
-
-
-def test_boroughs_hold_their_shares(city: City) -> None:
-    counts = dict(city.complaints.group_by("BORO_NM").len().rows())
-    total = sum(counts.values())
-    for borough, share in zip(BOROUGHS, BOROUGH_SHARES, strict=True):
-        assert counts[borough] / total == pytest.approx(share, abs=0.012)
 
 
 def test_three_in_a_hundred_have_no_point(city: City) -> None:
@@ -80,12 +62,19 @@ def test_four_in_five_are_reported_the_same_day(city: City) -> None:
     assert str(city.complaints["RPT_DT"].max()) == "2024-04-30"
 
 
-def test_delay_is_the_untruncated_law_given_the_days_left() -> None:
+def test_events_are_a_poisson_process_with_the_expectation_given() -> None:
     rng = np.random.default_rng(5)
-    free = _draw_delays(np.full(200_000, 4000), rng)
-    quantiles = [np.mean(free <= day) for day in (0, 1, 7, 30, 200, 1500)]
-    np.testing.assert_allclose(quantiles, [0.80, 0.85, 0.905, 0.95, 0.99, 1.0], atol=0.004)
-    # With two days left the delay is 0 or 1, in the proportion 0.80 to 0.05.
-    cut = _draw_delays(np.full(50_000, 2), rng)
-    assert set(np.unique(cut)) == {0, 1}
-    assert np.mean(cut == 0) == pytest.approx(0.80 / 0.85, abs=0.005)
+    expected = np.array([[0.0, 2.0, 0.5], [1.0, 0.0, 4.0]])
+    drawn = np.stack(
+        [np.bincount(day * 3 + cell, minlength=6) for day, cell in
+         (draw_events(expected, rng) for _ in range(4000))]
+    )  # fmt: skip
+    np.testing.assert_allclose(drawn.mean(axis=0), expected.ravel(), atol=4 * (4 / 4000) ** 0.5)
+    # Mean and variance of a Poisson count agree, and counts of two cells do not depend.
+    np.testing.assert_allclose(drawn.var(axis=0), expected.ravel(), rtol=0.1, atol=1e-12)
+    assert abs(np.corrcoef(drawn[:, 1], drawn[:, 5])[0, 1]) < 4 / 4000**0.5
+
+
+def test_nothing_expected_nothing_drawn() -> None:
+    day, cell = draw_events(np.zeros((3, 2)), np.random.default_rng(5))
+    assert day.size == cell.size == 0

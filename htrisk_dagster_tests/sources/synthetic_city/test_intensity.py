@@ -2,11 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from htrisk_dagster.sources.synthetic_city.intensity import (
-    expected_by_cell,
-    expected_by_zone,
-    zone_factor,
-)
+from htrisk_dagster.sources.synthetic_city.intensity import exposure, scaled_place
 from pyproj import Transformer
 
 from .conftest import City
@@ -18,9 +14,26 @@ def target(city: City) -> pl.DataFrame:
 
 
 def test_truth_adds_up_to_the_rate_and_to_what_was_drawn(city: City) -> None:
-    expected = city.truth()["intensity"].astype(np.float64).sum()
-    assert abs(expected - 1.5 * 243) < 0.01
+    truth = city.truth()
+    expected = truth["intensity"].astype(np.float64).sum()
+    # The field and what was triggered are as drawn, so the total is near the rate, not on it.
+    assert abs(expected / (1.5 * 243) - 1) < 0.15
     assert abs(target(city).height - expected) < 4 * np.sqrt(expected)
+    assert truth["counts"].sum() == target(city).height
+
+
+def test_intensity_is_made_of_its_parts(city: City) -> None:
+    truth = {k: v.astype(np.float64) for k, v in city.truth().items() if v.dtype.kind in "fu"}
+    background = truth["calendar"][:, None] * truth["static"] * truth["exposure"] * truth["field"]
+    whole = (background + truth["triggered"]) * truth["reporting"]
+    np.testing.assert_allclose(truth["intensity"], whole, rtol=1e-6)
+    # Where factors are at their mean, place alone gives the rate: 1.5 reported a day, of which the
+    # share that others trigger, 0.3, is not of the background.
+    reported = (truth["static"] * truth["exposure"].mean(axis=0)) @ truth["reporting"]
+    assert abs(reported / (1.5 * 0.7) - 1) < 0.02
+    assert (
+        abs((truth["triggered"] @ truth["reporting"]).sum() / truth["intensity"].sum() - 0.3) < 0.06
+    )
 
 
 def test_truth_of_each_month_and_third_of_cells_agrees_with_what_was_drawn(city: City) -> None:
@@ -29,8 +42,9 @@ def test_truth_of_each_month_and_third_of_cells_agrees_with_what_was_drawn(city:
     drawn = target(city)
     month = truth["days"].astype("datetime64[M]")
     drawn_month = drawn["CMPLNT_FR_DT"].to_numpy().astype("datetime64[M]")
+    shocked = intensity * truth["day_shock"][:, None]
     for one in np.unique(month):
-        expected = intensity[month == one].sum()
+        expected = shocked[month == one].sum()
         assert abs(np.sum(drawn_month == one) - expected) < 4 * np.sqrt(expected)
     # Place: the rows' own degrees, projected back to the lattice of the truth.
     placed = drawn.select(pl.col("Longitude", "Latitude").cast(pl.Float64)).filter(
@@ -50,16 +64,6 @@ def test_truth_of_each_month_and_third_of_cells_agrees_with_what_was_drawn(city:
         assert abs(np.isin(cell, cells).sum() - expected) < 4 * np.sqrt(expected)
 
 
-def test_target_is_concentrated_as_measured(city: City) -> None:
-    by_cell = np.sort(city.truth()["intensity"].sum(axis=0, dtype=np.float64))[::-1]
-    cumulative = np.cumsum(by_cell) / by_cell.sum()
-    top = [cumulative[round(len(by_cell) * share) - 1] for share in (0.01, 0.05, 0.10, 0.25)]
-    # NYPD robberies, 500 m: 8, 29, 47, 78%. The target has strips of its own besides.
-    np.testing.assert_allclose(top, [0.08, 0.29, 0.47, 0.78], atol=0.06)
-    gini = 2 * cumulative.mean() - 1
-    assert 0.62 < gini < 0.74
-
-
 def test_lattice_covers_the_land_once(city: City) -> None:
     truth = city.truth()
     cells = np.c_[truth["row"], truth["col"]]
@@ -71,25 +75,19 @@ def test_lattice_covers_the_land_once(city: City) -> None:
     assert (truth["intensity"] > 0).all()
 
 
-def test_day_shocks_have_mean_one_and_are_left_out_of_the_truth(city: City) -> None:
-    shock = city.truth()["day_shock"]
-    assert abs(shock.mean() - 1) < 4 * np.sqrt(0.006 / len(shock))
-    assert 0.004 < shock.var() < 0.0085
-
-
-def test_expected_against_a_loop() -> None:
-    calendar = np.array([0.8, 1.2])
-    factor = zone_factor(0.5, np.array([[0, 100], [50, 0]]), np.array([0.0, 1.0]))
-    weights = np.array([1, 2, 3, 4], dtype=np.int64) * 2**36
-    zone = np.array([0, 1, 2, 2])
-    by_zone = expected_by_zone(6.0, calendar, factor, weights, zone)
-    found = expected_by_cell(by_zone, weights, zone)
-    # Precinct 0 outside and inside the corridor, precinct 1 outside; by hand.
-    rise = np.exp(0.15)
-    relative = np.array(
-        [
-            [0.8 * 1, 0.8 * 2, 0.8 * 3 * 1.5, 0.8 * 4 * 1.5],
-            [1.2 * 1 * 1.25, 1.2 * 2 * 1.25 * rise, 1.2 * 3, 1.2 * 4],
-        ]
+def test_exposure_by_hand() -> None:
+    attraction = np.array([[0, 100], [50, 0]])
+    found = exposure(
+        2.0, attraction, np.array([0.0, 1.0]), np.array([0, 0, 1]), np.array([False, True, False])
     )
-    np.testing.assert_allclose(found, relative * 12 / relative.sum(), rtol=1e-5)
+    # Cells 0 and 1 in precinct 0, cell 1 in the corridor; cell 2 in precinct 1, with a parade.
+    rise = np.exp(0.15)
+    np.testing.assert_allclose(found, [[1, 1, 3], [2, 2 * rise, 1]], rtol=1e-6)
+
+
+def test_scaled_place_by_hand() -> None:
+    place = scaled_place(
+        6.0, np.array([1.0, 3.0]), np.array([0.5, 1.5]), np.array([[1.0, 1.0], [1.0, 3.0]])
+    )
+    # Mean factor of cell 0: (0.5 + 1.5) / 2 = 1, of cell 1: (0.5 + 4.5) / 2 = 2.5.
+    np.testing.assert_allclose(place, np.array([1.0, 3.0]) * 6 / (1 + 7.5), rtol=1e-8)

@@ -45,8 +45,8 @@ def test_about_two_in_five_are_in_manhattan(city: City) -> None:
 
 
 def test_attraction_by_hand() -> None:
-    # A parade (150) of two days in precincts 0 and 1, a street fair (60) on the second day in 0,
-    # and another parade there on day 1: 150 + 60 + 150 is cut at 250.
+    # A parade (100) of two days in precincts 0 and 1, a street fair (20) on the second day in 2,
+    # and another parade in 0 on day 1: 100 + 100 is cut at 100.
     permits = Permits(
         permit=np.arange(3),
         kind=np.array([6, 4, 6]),
@@ -54,8 +54,14 @@ def test_attraction_by_hand() -> None:
         last=np.array([1, 1, 1]),
         start_hour=np.array([9, 9, 9]),
         end_hour=np.array([12, 12, 12]),
-        precinct=np.array([0, 0, 0]),
+        precinct=np.array([0, 2, 0]),
         second_precinct=np.array([1, -1, -1]),
     )
-    expected = [[150, 150, 0], [250, 150, 0], [0, 0, 0]]
+    expected = [[100, 100, 0], [100, 100, 20], [0, 0, 0]]
     assert attraction(permits, 3, 3).tolist() == expected
+
+
+def test_one_precinct_in_a_hundred_has_a_parade_or_a_race(city: City) -> None:
+    exposure = city.truth()["exposure"]
+    assert abs((exposure > 2.9).mean() - 0.01) < 0.004
+    assert exposure.max() < 3.0 * 1.6  # three times, and the airport's corridor besides
