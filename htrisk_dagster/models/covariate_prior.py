@@ -22,6 +22,10 @@ _SMALLEST_LAND_SHARE = 0.01
 # Of the kernel over the cells around, its own left out.
 _AROUND_CELLS = 1.0
 _TARGET = "target"
+IN_CELL, NEAR, IN_PRECINCT = (
+    f"{{}}_mean_{_DAYS}", f"{{}}_near_mean_{_DAYS}", f"precinct_{{}}_mean_{_DAYS}"
+)  # fmt: skip
+SERIES_FORMS = (IN_CELL, NEAR, IN_PRECINCT)
 
 
 def covariate_matrix(
@@ -95,17 +99,31 @@ def day_mean(block: CellDayBlock, name: str) -> Array:
     return np.where(n_known > 0, total / np.maximum(n_known, 1), np.nan)
 
 
-def series_levels(block: CellDayBlock) -> dict[str, Array]:
-    """Incidents per day of each series, the target's taken out of it, by the name of its column."""
-    ending = f"_mean_{_DAYS}"
+def series_levels(block: CellDayBlock, form: str = IN_CELL) -> dict[str, Array]:
+    """Incidents per day of each series, the target's taken out of it, by the name of its column.
+
+    Parameters
+    ----------
+    block : CellDayBlock
+    form : str
+        How the columns are named, `{}` for the series: in the cell, around it or in its precinct.
+
+    Returns
+    -------
+    dict of str to float64, shape (C,)
+        A series that covers the target everywhere is given without it; one that the target covers
+        everywhere is part of it and left out.
+    """
+    before, after = form.split("{}")
+    longer = [f for f in SERIES_FORMS if f != form and len(f) > len(form)]
     levels = {
         name: day_mean(block, name)
         for name in block.names
-        if name.endswith(ending)
-        and not name.endswith(f"_near{ending}")
-        and not name.startswith(("precinct_", "city_"))
+        if name.startswith(before)
+        and name.endswith(after)
+        and not any(_has_form(name, other) for other in longer)
     }
-    target = levels.pop(_TARGET + ending, None)
+    target = levels.pop(form.format(_TARGET), None)
     if target is None:
         return levels
     apart = {}
@@ -115,6 +133,11 @@ def series_levels(block: CellDayBlock) -> dict[str, Array]:
         elif not np.all((level <= target) | np.isnan(level)):
             apart[name] = level
     return apart
+
+
+def _has_form(name: str, form: str) -> bool:
+    before, after = form.split("{}")
+    return name.startswith(before) and name.endswith(after)
 
 
 def log_level(per_day: Array) -> Array:

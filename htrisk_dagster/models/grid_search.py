@@ -30,10 +30,14 @@ def climb_pair(
         Higher is better.
     """
     known = cache(score)
+
+    def turned(of_second: float, of_first: float) -> float:
+        return known(of_first, of_second)
+
     here = start
     while True:
         second_best = _climb(second, here[1], partial(known, here[0]))
-        first_best = _climb(first, here[0], lambda value, given=second_best: known(value, given))
+        first_best = _climb(first, here[0], partial(turned, second_best))
         if (first_best, second_best) == here:
             return here
         here = first_best, second_best

@@ -3,40 +3,51 @@
 Belongs here: the as-of multiplier on static rates and its strengths. Does not: the static rates
 (`empirical_bayes`), self-excitation (`etas`).
 
-A unit that reported n incidents in the last w days where e were expected is worth
-(k + n) / (k + e) of its rate today: the posterior mean of a gamma whose memory is w days, the
-filter of Harvey and Fernandes (1989) with a window in place of a discount. The strength k and the
-window are those under which later days are likeliest given rates fitted on earlier ones; where
-nothing is gained k is infinite and the multiplier 1.
+A unit that reported n incidents of late where e were expected is worth (k + n) / (k + e) of its
+rate today: the posterior mean of a gamma prior around the rate, whose evidence is discounted with
+age (Harvey and Fernandes 1989). For a cell, the days before the cutoff count by an exponential
+weight, and the cells around it by a kernel; for the city, the last 28 days count alike. Strength,
+half-life and kernel are those under which later days are likeliest given rates fitted on earlier
+ones; where nothing is gained k is infinite and the multiplier 1.
+
+Harvey, A. and Fernandes, C. (1989). Time series models for count or qualitative observations.
+Journal of Business and Economic Statistics 7.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.cell_lattice import CellLattice
+from htrisk_dagster.models.count_model import training_counts
+from htrisk_dagster.models.grid_search import climb_pair
+from htrisk_dagster.models.recent_history import RecentHistory, exponential_weights
 from htrisk_dagster.models.shrinkage import ratio_given
 
 Array = NDArray[np.float64]
 
+_MODEL = "empirical_bayes"
 CITY_WINDOW = 28
-CELL_WINDOWS = (28, 91, 364)
+CELL_HALF_LIVES_DAYS = (14.0, 28.0, 56.0, 112.0, 224.0, 448.0)
 CITY_STRENGTHS = tuple(4.0**n for n in range(1, 8))
 CELL_STRENGTHS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 # Of the kernel that lets neighbours' last weeks count; 0 is the cell's own alone.
-REACHES_CELLS = (0.0, 1.4, 4.0)
-# A gain in log likelihood that a strength must be worth: Akaike's, for strength, window and reach.
+REACHES_CELLS = (0.0, 0.7, 1.4, 4.0)
+_FIRST = (56.0, 8.0)
+# A gain in log likelihood that a strength must be worth: Akaike's, for strength, half-life, reach.
 _LEAST_GAIN = 3.0
 
 
 @dataclass(frozen=True)
 class Recency:
-    """Strengths and windows; inf strengths leave the rates as they are.
+    """Strengths and memories; inf strengths leave the rates as they are.
 
     Parameters
     ----------
@@ -45,8 +56,7 @@ class Recency:
     city_known : float
         Incidents known in a window of the city per incident that will be: below 1 where reports
         are still to come, above it where reports without a place count too.
-    cell_window : int
-        Days.
+    cell_half_life_days : float
     reach_cells : float
         Bandwidth of the kernel on neighbours, in cells.
     """
@@ -54,7 +64,7 @@ class Recency:
     city_strength: float = math.inf
     city_known: float = 1.0
     cell_strength: float = math.inf
-    cell_window: int = CELL_WINDOWS[0]
+    cell_half_life_days: float = _FIRST[0]
     reach_cells: float = 0.0
 
     def multipliers(self, block: CellDayBlock, rates: Array, lattice: CellLattice | None) -> Array:
@@ -65,7 +75,8 @@ class Recency:
             city = ratio_given(self.city_strength, _city_counts(block), due)
         if math.isinf(self.cell_strength):
             return city
-        counts = _window_counts(block, self.cell_window)
+        history = RecentHistory.of_block(block, _MODEL)
+        counts = _counts(history, self.cell_half_life_days, rates)
         near, due = _near_and_due(counts, rates, self.reach_cells, lattice)
         return city * _moved(self.cell_strength, near, due, rates)
 
@@ -86,36 +97,51 @@ def choose_recency(
     lattice : CellLattice or None
         Where the cells lie; without it neighbours do not count.
     """
-    if block.counts is None or not block.counts.any():
+    if not training_counts(block).any():
         return Recency()
     chosen = _choose_city(block, rates, weekday)
-    base = weekday * chosen.multipliers(block, rates, lattice)
-    hit = np.nonzero(block.counts)
-    happened = block.counts[hit].astype(np.float64)
+    if not RecentHistory.is_in(block):
+        return chosen
     top = _LEAST_GAIN
-    for window in CELL_WINDOWS:
-        if f"target_mean_{window}" not in block.names:
-            continue
-        counts = _window_counts(block, window)
-        for reach in REACHES_CELLS if lattice is not None else (0.0,):
-            near, due = _near_and_due(counts, rates, reach, lattice)
-            for strength in CELL_STRENGTHS:
-                ratio = _moved(strength, near, due, rates)
-                lost = float((base[:, 0] * (ratio @ rates - rates.sum())).sum())
-                gain = float((happened * np.log(ratio[hit])).sum()) - lost
-                if gain > top:
-                    top = gain
-                    chosen = replace(
-                        chosen, cell_strength=strength, cell_window=window, reach_cells=reach
-                    )
+    for reach in REACHES_CELLS if lattice is not None else (0.0,):
+        gain = _gain_of_cells(block, rates, reach, lattice)
+        half_life, strength = climb_pair(CELL_HALF_LIVES_DAYS, CELL_STRENGTHS, _FIRST, gain)
+        if gain(half_life, strength) > top:
+            top = gain(half_life, strength)
+            chosen = replace(
+                chosen, cell_strength=strength, cell_half_life_days=half_life, reach_cells=reach
+            )
     return chosen
+
+
+def _gain_of_cells(
+    block: CellDayBlock, rates: Array, reach_cells: float, lattice: CellLattice | None
+) -> Callable[[float, float], float]:
+    """Log likelihood that a half-life and a strength add to the rates."""
+    observed = training_counts(block)
+    hit = np.nonzero(observed)
+    happened = observed[hit].astype(np.float64)
+    history = RecentHistory.of_block(block, _MODEL)
+
+    @cache
+    def evidence(half_life_days: float) -> tuple[Array, Array]:
+        counts = _counts(history, half_life_days, rates)
+        return _near_and_due(counts, rates, reach_cells, lattice)
+
+    @cache
+    def gain(half_life_days: float, strength: float) -> float:
+        ratio = _moved(strength, *evidence(half_life_days), rates)
+        # The total is what it was, so only the incidents that happened tell.
+        return float((happened * np.log(ratio[hit])).sum())
+
+    return gain
 
 
 def _choose_city(block: CellDayBlock, rates: Array, weekday: Array) -> Recency:
     """Strength of the city's last weeks and the share of them that is known by the cutoff."""
-    if block.counts is None or f"city_target_mean_{CITY_WINDOW}" not in block.names:
+    if f"city_target_mean_{CITY_WINDOW}" not in block.names:
         return Recency()
-    daily = block.counts.sum(axis=1, dtype=np.float64)
+    daily = training_counts(block).sum(axis=1, dtype=np.float64)
     counts = _city_counts(block)
     known = 1.0
     if block.n_days > CITY_WINDOW:
@@ -163,6 +189,8 @@ def _city_counts(block: CellDayBlock) -> Array:
     return np.nan_to_num(column) * (CITY_WINDOW * block.n_cells)
 
 
-def _window_counts(block: CellDayBlock, window: int) -> Array:
-    """Incidents of each cell in the last `window` days, shape (D, C); 0 where none is known."""
-    return np.nan_to_num(block.column(f"target_mean_{window}").astype(np.float64)) * window
+def _counts(history: RecentHistory, half_life_days: float, rates: Array) -> Array:
+    """Incidents of each cell, a day counting 1 at the cutoff and half every half-life before."""
+    days = 1 / exponential_weights(half_life_days, 1)[0]
+    counts: Array = days * history.weighted_mean(half_life_days, rates)
+    return counts

@@ -80,6 +80,11 @@ class RecentHistory:
     middle: Array
     early: Array
 
+    @staticmethod
+    def is_in(block: CellDayBlock) -> bool:
+        """Whether the block has the columns this is taken from."""
+        return not {*LAG_NAMES, *WINDOW_NAMES} - set(block.names)
+
     @classmethod
     def of_block(cls, block: CellDayBlock, model: str) -> RecentHistory:
         """Take the columns of the target; `model` is who asks, for the message where one lacks."""

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.features.block import CellDayBlock
-from htrisk_dagster.features.catalogue import EVENT_RADIUS_M, TARGET
+from htrisk_dagster.features.catalogue import ALL_INCIDENTS, EVENT_RADIUS_M
 from htrisk_dagster.models.artifacts import npz_arrays, npz_bytes
 from htrisk_dagster.models.count_model import FitResult, Progress, require_cells, training_counts
 from htrisk_dagster.models.covariate_prior import (
+    SERIES_FORMS,
     day_mean,
     log_land,
     log_level,
@@ -42,7 +43,8 @@ def place_features(block: CellDayBlock) -> tuple[tuple[str, ...], Array]:
     """Features of each place, averaged over the block's days and standardised over cells.
 
     The incidents of every other series in the cell, in the cells around and in the precinct over
-    364 days, and permitted events nearby, as logs; and the share of land. See `standardised`.
+    364 days, without the target's, and permitted events nearby, as logs; and the share of land. See
+    `series_levels` and `standardised`.
 
     Returns
     -------
@@ -53,13 +55,14 @@ def place_features(block: CellDayBlock) -> tuple[tuple[str, ...], Array]:
 
 
 def _features(block: CellDayBlock) -> Iterator[tuple[str, Array]]:
-    for name, level in series_levels(block).items():
-        yield name, log_level(level)
-    for name in block.names:
-        near = name.endswith("_near_mean_364") and not name.startswith(TARGET)
-        precinct = name.startswith("precinct_") and not name.startswith(f"precinct_{TARGET}")
-        if near or precinct:
-            yield name, log_level(day_mean(block, name))
+    for form in SERIES_FORMS:
+        levels = series_levels(block, form)
+        whole = form.format(ALL_INCIDENTS)
+        for name, level in levels.items():
+            # The sum of all series tells nothing beside them, and their relative risks would not
+            # be those of one more incident.
+            if name != whole or len(levels) == 1:
+                yield name, log_level(level)
     if _EVENTS in block.names:
         yield _EVENTS, log_level(day_mean(block, _EVENTS))
     if "land_share" in block.names:

@@ -25,15 +25,15 @@ def drifting(seed: int, sd: float) -> tuple[CellDayBlock, np.ndarray, np.ndarray
 
 
 def test_multiplier_by_hand():
+    """Half-life 1 day, so a day counts 2 x 1/2, 2 x 1/4, ... : 4 yesterday are worth 4."""
     counts = np.zeros((400, 3))
-    counts[380, 0] = 4
-    counts[390, 1] = 2
-    counts[100, 2] = 9
+    counts[399 - 1, 0] = 4
+    counts[399 - 2, 1] = 2
     block = panel_block(counts, 1, 3)
     rates = np.array([0.1, 0.2, 0.1])
-    recency = Recency(cell_strength=5.0, cell_window=28)
-    # Six incidents in 28 days, of which a quarter, a half and a quarter were due.
-    ratio = np.array([(5 + 4) / (5 + 1.5), (5 + 2) / (5 + 3), 5 / (5 + 1.5)])
+    recency = Recency(cell_strength=5.0, cell_half_life_days=1.0)
+    # Five of late, of which a quarter, a half and a quarter were due.
+    ratio = np.array([(5 + 4) / (5 + 1.25), (5 + 1) / (5 + 2.5), 5 / (5 + 1.25)])
     wanted = ratio * 0.4 / (ratio @ rates)
     np.testing.assert_allclose(recency.multipliers(block, rates, None)[0], wanted, rtol=1e-6)
 
