@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.trained import (
@@ -22,6 +24,8 @@ from htrisk_dagster.defs.trained import (
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.champion import ChampionChoice
 from htrisk_dagster.evaluation.ensemble import CHAMPION, ChampionForecast, crown
+from htrisk_dagster.evaluation.input_drift import profile_inputs
+from htrisk_dagster.evaluation.poisson_posterior import weekly_overdispersion
 from htrisk_dagster.evaluation.scored_fold import ScoredFold
 from htrisk_dagster.evaluation.stacked_model import member_files
 from htrisk_dagster.evaluation.stacking import STACK, Stack
@@ -62,7 +66,10 @@ def store_stack(
 def store_champion(
     workspace: Workspace, area: StudyArea, tracking: MlflowTracking, month: str
 ) -> dict[str, Any]:
-    """Choose champion and challenger on the folds, mark them in MLflow, store the choice."""
+    """Choose champion and challenger on the folds, mark them in MLflow, store the choice.
+
+    What drift is measured against goes with it: a profile of the inputs, and the scatter of weeks.
+    """
     models = workspace.models(area)
     data = training_set(workspace, area, month)
     scored = scored_folds(workspace, area, data, (*MODEL_NAMES, STACK))
@@ -78,10 +85,18 @@ def store_champion(
         **asdict(choice),
         "dispersion": champion.intervals.size,
         "recalibration": champion.recalibration.as_state(),
+        "overdispersion": weekly_overdispersion(
+            np.concatenate([f.counts for f in crowned]),
+            np.concatenate([f.forecasts[CHAMPION] for f in crowned]),
+        ),
         "known_before": data.known_before,
         "made_from": MadeFrom(workspace, area).models(month),
     }
-    files = {**champion.to_bytes(), **fold_files([f.forecasts[CHAMPION] for f in crowned])}
+    files = {
+        **champion.to_bytes(),
+        **fold_files([f.forecasts[CHAMPION] for f in crowned]),
+        **profile_inputs(data.block).to_bytes(),
+    }
     models.write(month, CHAMPION, files, card)
     if month == models.months(CHAMPION)[-1]:
         # Training an older month again must not put an older model in use.

@@ -160,6 +160,12 @@ class MadeFrom:
         target, _ = self.workspace.target(self.area)
         return fingerprint_of(code_of("evaluation"), target, self.workspace.settings.seed, *parts)
 
+    def drift(self) -> str:
+        """Of drift: the comparison's rows, and the champion of the newest forecast day."""
+        models, days = self.workspace.models(self.area), self._contents(predictions.MODEL_FORECASTS)
+        month = models.newest_month(CHAMPION, date.fromisoformat(max(days))) if days else ""
+        return fingerprint_of(self.comparison(), models.card(month, CHAMPION).get("made_from"))
+
     def _reports_before(self, cutoff: date) -> str:
         known = {
             key: digest

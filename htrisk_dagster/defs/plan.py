@@ -87,6 +87,8 @@ class Plan:
             self.workspace, self.area
         ):
             yield Step("Compare the models", _names(predictions.EVALUATION_TABLES))
+        if self._is_stale(predictions.DRIFT, {ALL: self._made.drift()}):
+            yield Step("Look for drift", _names([predictions.DRIFT]))
 
     @property
     def _made(self) -> MadeFrom:
