@@ -27,11 +27,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from htrisk_dagster.evaluation.predictive_distribution import pit_bounds, pit_mass
 from htrisk_dagster.models.count_distribution import quantile
 
 Array = NDArray[np.float64]
 
 LEVELS = (0.5, 0.95)
+_STATED = {level: ((1 - level) / 2, 1 - (1 - level) / 2) for level in LEVELS}
 _MOST_GROUPS = 5
 _GROUP_INCIDENTS = 200.0
 _TAIL_INCIDENTS = 200.0
@@ -62,6 +64,11 @@ class CountIntervals:
     edges: tuple[float, ...]
     sizes: tuple[float, ...]
     tails: dict[float, tuple[float, float]]
+
+    @classmethod
+    def of_size(cls, size: float) -> CountIntervals:
+        """Intervals of one dispersion, cut where they are stated."""
+        return cls(size, (), (size,), dict(_STATED))
 
     def group_of(self, expected: Array) -> NDArray[np.int64]:
         """0-based risk group of each expected count, the lowest first."""
@@ -126,36 +133,41 @@ def fit_intervals(
     older = slice(None, -1) if len(counts) > 1 else slice(None)
     y = np.concatenate([np.asarray(c, dtype=np.float64).ravel() for c in counts[older]])
     mean = np.concatenate([e.ravel() for e in expected[older]])
-    overall = likeliest_inverse(y, mean)
+    overall = _probable_inverse(y, mean)
     edges = _edges(mean)
     groups = np.searchsorted(edges, mean, side="right")
     sizes = [_group_size(y[groups == g], mean[groups == g], overall) for g in range(len(edges) + 1)]
-    stated = {level: ((1 - level) / 2, (1 + level) / 2) for level in LEVELS}
-    found = CountIntervals(_size(overall), tuple(edges.tolist()), tuple(sizes), stated)
+    found = CountIntervals(_size(overall), tuple(edges.tolist()), tuple(sizes), dict(_STATED))
     if len(counts) == 1:
         return found
     newest = np.asarray(counts[-1], dtype=np.float64).ravel(), expected[-1].ravel()
-    below, upto = transform_bounds(*newest, found.size_at(newest[1]))
+    steps = pit_bounds(*newest, found.size_at(newest[1]))
     tails = {
-        level: tuple(_shrunk_level(below, upto, tail, newest[0].sum()) for tail in ends)
-        for level, ends in stated.items()
+        level: tuple(_shrunk_level(*steps, tail, newest[0].sum()) for tail in ends)
+        for level, ends in _STATED.items()
     }
     return CountIntervals(found.size, found.edges, found.sizes, tails)  # type: ignore[arg-type]
 
 
-def likeliest_inverse(counts: Array, mean: Array) -> float:
-    """Most probable 1/r of a negative binomial with known means, prior exponential of mean 1.
+def probable_size(counts: NDArray[np.floating], mean: Array) -> float:
+    """Most probable size r of a negative binomial, the prior of 1/r exponential with mean 1.
+
+    Unlike `count_distribution.estimate_dispersion` it is no wild number where incidents are few.
 
     Parameters
     ----------
-    counts, mean : float64, shape (N,)
+    counts, mean : arrays of one shape
         Counts, and expected counts above 0.
 
     Returns
     -------
     float
-        0 for a Poisson.
+        Above 0; inf for a Poisson.
     """
+    return _size(_probable_inverse(np.asarray(counts, dtype=np.float64).ravel(), mean.ravel()))
+
+
+def _probable_inverse(counts: Array, mean: Array) -> float:
     from scipy.optimize import minimize_scalar
     from scipy.special import gammaln
 
@@ -176,28 +188,6 @@ def likeliest_inverse(counts: Array, mean: Array) -> float:
     return math.exp(float(found.x))
 
 
-def transform_bounds(counts: Array, mean: Array, size: Array) -> tuple[Array, Array]:
-    """F(y - 1) and F(y) of each count: the ends of its probability integral transform.
-
-    Parameters
-    ----------
-    counts, mean, size : float64, shape (N,)
-        Counts, expected counts above 0, and sizes of the negative binomial, inf for a Poisson.
-    """
-    from scipy.special import betainc, gammaincc
-
-    def cdf(k: Array, mu: Array, r: Array) -> Array:
-        poisson = np.isinf(r)
-        finite = np.where(poisson, 1.0, r)
-        beta = betainc(finite, k + 1, finite / (finite + mu))
-        return np.asarray(np.where(poisson, gammaincc(k + 1, mu), beta))
-
-    below = np.zeros_like(mean)
-    hit = counts > 0
-    below[hit] = cdf(counts[hit] - 1, mean[hit], size[hit])
-    return below, cdf(counts, mean, size)
-
-
 def _edges(mean: Array) -> Array:
     """Part cell-days so that each group expects as many incidents, `_GROUP_INCIDENTS` at least."""
     n_groups = int(min(_MOST_GROUPS, max(1.0, mean.sum() // _GROUP_INCIDENTS)))
@@ -210,7 +200,7 @@ def _edges(mean: Array) -> Array:
 def _group_size(counts: Array, mean: Array, overall: float) -> float:
     information = float(np.square(mean).sum()) / 2
     weight = information / (information + _GROUP_SD**-2)
-    return _size(weight * likeliest_inverse(counts, mean) + (1 - weight) * overall)
+    return _size(weight * _probable_inverse(counts, mean) + (1 - weight) * overall)
 
 
 def _shrunk_level(below: Array, upto: Array, tail: float, n_incidents: float) -> float:
@@ -220,8 +210,8 @@ def _shrunk_level(below: Array, upto: Array, tail: float, n_incidents: float) ->
     weight = n_incidents / (n_incidents + _TAIL_INCIDENTS)
 
     def excess(u: float) -> float:
-        share = np.clip((u - below) / (upto - below), 0, 1).mean()
-        return float(weight * share + (1 - weight) * u - tail)
+        share = float(pit_mass(below, upto, u).mean())
+        return weight * share + (1 - weight) * u - tail
 
     return float(brentq(excess, 0.0, 1.0, xtol=1e-9))
 

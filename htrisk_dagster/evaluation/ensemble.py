@@ -25,10 +25,14 @@ from htrisk_dagster.evaluation.recalibration import (
 from htrisk_dagster.evaluation.scored_fold import ScoredFold
 from htrisk_dagster.evaluation.stacking import STACK, Stack, fit_stack, stack_folds
 from htrisk_dagster.models.artifacts import json_bytes, json_state
+from htrisk_dagster.models.count_model import MODEL_NAMES
 
 Array = NDArray[np.float64]
 
 CHAMPION = "champion"
+FORECASTS = (*MODEL_NAMES, STACK, CHAMPION)
+"""Names of the forecasts that every day gets: each model's, the stack's and the champion's."""
+
 _FILE = "champion.json"
 
 

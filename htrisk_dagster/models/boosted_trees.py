@@ -1,6 +1,7 @@
 """Gradient-boosted trees that correct an empirical-Bayes rate: what both libraries share.
 
-Belongs here: settings with their reasons, rows and offset, the number of trees, predicting. Does
+Belongs here: settings with their reasons, rows and offset, the number of trees, predicting,
+reasons. Does
 not: calls of a library (`boosting`, `xgboost_model`), the rule of the number (`stopping`).
 """
 
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.artifacts import json_bytes, json_state
+from htrisk_dagster.models.attribution import LEARNED_LEVEL, Attribution
 from htrisk_dagster.models.count_model import FitResult, Progress
 from htrisk_dagster.models.rate_offset import RateOffset, cross_fitted
+from htrisk_dagster.models.rate_reasons import days_of_rows, rate_parts
 from htrisk_dagster.models.stopping import fewest_steps, weekly_loss
 from htrisk_dagster.models.training_rows import (
     THIN_HISTORY_DAYS,
@@ -143,6 +146,29 @@ class BoostedTrees(ABC):
                 flat[batch] *= np.exp(self._corrections(matrix[batch][:, positions]))
         return expected
 
+    def explain(self, block: CellDayBlock, rows: NDArray[np.int64]) -> Attribution:
+        """Parts of the offset, and of the trees by their exact Shapley values; see `Explains`.
+
+        The library's own TreeSHAP, with the trees' mean on their training rows as `learned_level`.
+
+        References
+        ----------
+        Lundberg, S. M. et al. (2020). From local explanations to global understanding with
+        explainable AI for trees. Nature Machine Intelligence 2.
+        """
+        offset = self._fitted_offset()
+        block, rows = days_of_rows(block, rows)
+        of_rate = rate_parts(offset.rates, block, rows, offset.log_city_mean)
+        if self._booster is None:
+            return of_rate
+        positions = column_positions(block, self._columns)
+        of_trees = self._contributions(block_rows(block)[rows[:, None], positions])
+        return Attribution(
+            (*of_rate.names, *self._columns, LEARNED_LEVEL),
+            np.column_stack([of_rate.contributions, of_trees]),
+            of_rate.base,
+        )
+
     def _fitted_offset(self) -> RateOffset:
         if self._offset is None:
             raise ValueError(f"Model '{self.name}' has not been fitted.")
@@ -174,6 +200,10 @@ class BoostedTrees(ABC):
     @abstractmethod
     def _corrections(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum of the trees for each row, shape (n,)."""
+
+    @abstractmethod
+    def _contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Shapley values of the features and the trees' mean, shape (n, F + 1)."""
 
     @abstractmethod
     def _write_trees(self) -> bytes:

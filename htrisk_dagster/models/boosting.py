@@ -84,6 +84,10 @@ class LightGBMModel(BoostedTrees):
         summed = self._booster.predict(features, raw_score=True, num_threads=self.num_threads)
         return np.asarray(summed, dtype=np.float64)
 
+    def _contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        found = self._booster.predict(features, pred_contrib=True, num_threads=self.num_threads)
+        return np.asarray(found, dtype=np.float64)
+
     def _write_trees(self) -> bytes:
         return str(self._booster.model_to_string()).encode()
 

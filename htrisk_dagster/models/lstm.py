@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from htrisk_dagster.errors import SettingError
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.artifacts import json_bytes, json_state, npz_arrays, npz_bytes
+from htrisk_dagster.models.attribution import Attribution
 from htrisk_dagster.models.count_model import FitResult, Progress
 from htrisk_dagster.models.lstm_inputs import LSTMInputs
 from htrisk_dagster.models.lstm_network import (
@@ -26,8 +27,10 @@ from htrisk_dagster.models.lstm_network import (
     pick_device,
     reproducible,
 )
+from htrisk_dagster.models.lstm_reasons import integrated_gradients, names_of
 from htrisk_dagster.models.lstm_training import Judgement, NetworkRows, Training, corrections
 from htrisk_dagster.models.rate_offset import RateOffset, cross_fitted
+from htrisk_dagster.models.rate_reasons import days_of_rows, rate_parts
 from htrisk_dagster.models.training_rows import Rows, draw_rows, rolling_origins
 
 _WEIGHTS, _STATE = "lstm.npz", "lstm.json"
@@ -160,13 +163,32 @@ class LSTMModel:
         """Give expected counts, shape (D, C)."""
         rates = self._fitted_offset().rates(block)
         device = pick_device(self.device)
-        assert self._inputs is not None
-        cells = NetworkRows(self._inputs, block, device)
+        cells = NetworkRows(self._fitted_inputs(), block, device)
         with reproducible(0, self.num_threads, device):
             corrected = corrections(
                 self._network.to(device), cells, np.arange(rates.size, dtype=np.int64)
             )
         return rates * np.exp(corrected).reshape(rates.shape)
+
+    def explain(self, block: CellDayBlock, rows: NDArray[np.int64]) -> Attribution:
+        """Parts of the offset, and of the correction by integrated gradients; see `Explains`."""
+        offset = self._fitted_offset()
+        block, rows = days_of_rows(block, rows)
+        of_rate = rate_parts(offset.rates, block, rows, offset.log_city_mean)
+        device = pick_device(self.device)
+        cells = NetworkRows(self._fitted_inputs(), block, device)
+        with reproducible(0, self.num_threads, device):
+            of_network = integrated_gradients(self._network.to(device), cells, rows)
+        return Attribution(
+            (*of_rate.names, *names_of(cells.inputs.columns)),
+            np.column_stack([of_rate.contributions, of_network]),
+            of_rate.base,
+        )
+
+    def _fitted_inputs(self) -> LSTMInputs:
+        if self._inputs is None:
+            raise ValueError("Model 'lstm' has not been fitted.")
+        return self._inputs
 
     def _fitted_offset(self) -> RateOffset:
         if self._offset is None:

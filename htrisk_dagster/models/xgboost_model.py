@@ -91,6 +91,12 @@ class XGBoostModel(BoostedTrees):
         summed = self._booster.inplace_predict(features, predict_type="margin")
         return np.asarray(summed, dtype=np.float64)
 
+    def _contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        import xgboost
+
+        rows = xgboost.DMatrix(features, nthread=self.num_threads)
+        return np.asarray(self._booster.predict(rows, pred_contribs=True), dtype=np.float64)
+
     def _write_trees(self) -> bytes:
         return bytes(self._booster.save_raw("ubj"))
 

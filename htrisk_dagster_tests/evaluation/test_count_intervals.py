@@ -9,15 +9,14 @@ from htrisk_dagster.evaluation.count_intervals import (
     LEVELS,
     CountIntervals,
     fit_intervals,
-    likeliest_inverse,
-    transform_bounds,
+    probable_size,
 )
+from htrisk_dagster.evaluation.predictive_distribution import pit_bounds, pit_mass
 from htrisk_dagster.models.count_distribution import (
     central_interval,
     estimate_dispersion,
     probability_of_any,
 )
-from scipy import stats
 
 N_DAYS, N_CELLS = 28, 600
 
@@ -41,29 +40,16 @@ def folds_of(seed, total_per_day, size_of, n_folds=3, factor=1.0):
 
 def inside_share(found, counts, expected, level=0.95):
     """Randomised coverage, exactly: the share of [F(y - 1), F(y)] between the tails."""
-    below, upto = transform_bounds(
-        counts.ravel().astype(float), expected.ravel(), found.size_at(expected).ravel()
-    )
-    low, high = ((np.clip(u - below, 0, upto - below) / (upto - below)) for u in found.tails[level])
-    return (high - low).reshape(counts.shape)
-
-
-@pytest.mark.parametrize("size", [0.4, 5.0, np.inf])
-def test_transform_ends_are_scipys_cdf(size):
-    mean = np.geomspace(1e-4, 20, 50)
-    counts = np.arange(50) % 7
-    law = stats.poisson(mean) if np.isinf(size) else stats.nbinom(size, size / (size + mean))
-    below, upto = transform_bounds(counts.astype(float), mean, np.full(50, size))
-    np.testing.assert_allclose(below, law.cdf(counts - 1), rtol=1e-9, atol=1e-15)
-    np.testing.assert_allclose(upto, law.cdf(counts), rtol=1e-9)
+    steps = pit_bounds(counts.astype(float), expected, found.size_at(expected))
+    low, high = found.tails[level]
+    return pit_mass(*steps, high) - pit_mass(*steps, low)
 
 
 def test_dispersion_of_many_incidents_is_found_again():
     counts, expected, *_ = folds_of(1, 400, lambda mean: np.full(mean.shape, 0.8))
     y, mean = np.concatenate(counts).ravel(), np.concatenate(expected).ravel()
-    assert 1 / likeliest_inverse(y.astype(float), mean) == pytest.approx(0.8, rel=0.1)
-    poisson = np.random.default_rng(0).poisson(mean).astype(float)
-    assert likeliest_inverse(poisson, mean) < 0.05
+    assert probable_size(y, mean) == pytest.approx(0.8, rel=0.1)
+    assert probable_size(np.random.default_rng(0).poisson(mean), mean) > 20
 
 
 def test_two_doubles_among_few_incidents_do_not_make_a_wild_dispersion():
@@ -71,13 +57,13 @@ def test_two_doubles_among_few_incidents_do_not_make_a_wild_dispersion():
     counts = np.zeros(50_000)
     counts[:16], counts[16:18] = 1, 2
     wild = estimate_dispersion(counts, mean)
-    held = 1 / likeliest_inverse(counts, mean)
+    held = probable_size(counts, mean)
     # Unshrunk, the probability of any incident loses a tenth of what is expected.
     assert probability_of_any(mean[:1], wild)[0] < 0.92 * mean[0]
     assert probability_of_any(mean[:1], held)[0] == pytest.approx(mean[0], rel=0.01)
     # One alone says nothing against a Poisson.
     counts[17] = 1
-    assert likeliest_inverse(counts, mean) == 0.0
+    assert probable_size(counts, mean) == math.inf
 
 
 def test_coverage_on_the_next_block_overall_and_in_each_risk_decile():
