@@ -58,7 +58,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
         schedules=[
             schedule for area in areas for schedule in schedules.build(area, area_jobs[area.name])
         ],
-        sensors=[sensor for area in areas for sensor in sensors.build(area)],
+        sensors=[sensor for area in areas for sensor in sensors.build(area, area_jobs[area.name])],
         executor=dg.in_process_executor,
         loggers={"console": dg.colored_console_logger, TERMINAL: terminal_logger},
         resources={

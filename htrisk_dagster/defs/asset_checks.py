@@ -3,7 +3,7 @@
 Blocking where wrong data would go on. https://docs.dagster.io/guides/test/asset-checks
 
 Belongs here: which rule watches which asset, and what it is given. Does not: the rules
-(`features/input_findings.py`, `hotspots/gi_star_findings.py`,
+(`features/input_findings.py`, `hotspots/gi_star_findings.py`, `evaluation/drift_findings.py`,
 `publishing/risk_findings.py`), dbt's tests (checks by themselves).
 """
 
@@ -40,6 +40,7 @@ def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
         *(_gi_star_checks(area, table) for table in hotspots.TABLES),
         _feature_checks(area),
         _risk_checks(area),
+        _drift_checks(area),
     ]
 
 
@@ -171,6 +172,27 @@ def _risk_checks(area: StudyArea) -> dg.AssetChecksDefinition:
             yield _result(key, rule, finding, days=days)
 
     return risk_checks
+
+
+def _drift_checks(area: StudyArea) -> dg.AssetChecksDefinition:
+    key = [area.name, predictions.DRIFT.layer, predictions.DRIFT.name]
+
+    @dg.multi_asset_check(
+        name=f"{area.name}_drift_checks",
+        specs=[
+            dg.AssetCheckSpec("inputs_have_not_drifted", asset=key),
+            dg.AssetCheckSpec("calibration_has_not_drifted", asset=key),
+        ],
+    )
+    def drift_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
+        """The newest days are still those that the champion was made for."""
+        from htrisk_dagster.evaluation import drift_findings as rules
+
+        drift = workspace.tables(area.name).read(predictions.DRIFT)
+        yield _result(key, "inputs_have_not_drifted", rules.inputs_hold(drift), warn=True)
+        yield _result(key, "calibration_has_not_drifted", rules.calibration_holds(drift), warn=True)
+
+    return drift_checks
 
 
 def _rows_in_catalog(duckdb: DuckDBResource, area: StudyArea, days: list[str]) -> int:

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from htrisk_dagster.defs.featured import inputs_until, sources_table
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.partitions import days_of
-from htrisk_dagster.defs.trained import read_fold_forecasts
+from htrisk_dagster.defs.trained import months_for, read_fold_forecasts
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.evaluation.comparison import compare, to_markdown
+from htrisk_dagster.evaluation.ensemble import FORECASTS
 from htrisk_dagster.evaluation.thresholds import threshold_table
 from htrisk_dagster.features.feature_matrix import FeatureInputs
 from htrisk_dagster.features.inputs import newest_report, target_counts
 from htrisk_dagster.models.count_distribution import probability_of_any
-from htrisk_dagster.models.count_model import MODEL_NAMES
 from htrisk_dagster.schemas.predictions import MODEL_COMPARISON, MODEL_FORECASTS, THRESHOLDS
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import write_text_whole
@@ -122,7 +122,7 @@ def read_forecasts(
     ordered = frame.sort("model", "risk_on", "cell_id").partition_by("model", as_dict=True)
     return {
         name: ordered[(name,)]["expected_count"].to_numpy().reshape(len(days), n_cells)
-        for name in MODEL_NAMES
+        for name in FORECASTS
     }
 
 
@@ -145,8 +145,7 @@ def _thresholds(
     forecasts: dict[str, NDArray[np.float64]],
 ) -> pl.DataFrame:
     models = workspace.models(area)
-    first = date.fromisoformat(days[0])
-    months = {name: models.newest_month(name, first) for name in MODEL_NAMES}
+    months = months_for(workspace, area, date.fromisoformat(days[0]))
     size = {n: float(models.card(month, n)["dispersion"]) for n, month in months.items()}
     folds = {
         n: [probability_of_any(f, size[n]) for f in read_fold_forecasts(workspace, area, m, n)]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.schemas import grid, hotspots, predictions, raw, staging
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
@@ -140,9 +141,12 @@ class MadeFrom:
         return fingerprint_of(self.features(day), sorted(made.items()))
 
     def risk(self, day: str) -> str:
-        """Of one day's risk: its forecasts."""
+        """Of one day's risk: its forecasts, and the champion that gives the intervals."""
+        models = self.workspace.models(self.area)
+        month = models.newest_month(CHAMPION, date.fromisoformat(day))
         content = self._contents(predictions.MODEL_FORECASTS).get(day)
-        return fingerprint_of(code_of("publishing", "models"), content)
+        champion = models.card(month, CHAMPION).get("made_from")
+        return fingerprint_of(code_of("publishing", "models"), content, champion)
 
     def risk_map(self, day: str) -> str:
         """Of one day's map: its risk."""
@@ -155,6 +159,12 @@ class MadeFrom:
         parts = map(self._contents, (predictions.MODEL_FORECASTS, grid.INCIDENT_CELLS))
         target, _ = self.workspace.target(self.area)
         return fingerprint_of(code_of("evaluation"), target, self.workspace.settings.seed, *parts)
+
+    def drift(self) -> str:
+        """Of drift: the comparison's rows, and the champion of the newest forecast day."""
+        models, days = self.workspace.models(self.area), self._contents(predictions.MODEL_FORECASTS)
+        month = models.newest_month(CHAMPION, date.fromisoformat(max(days))) if days else ""
+        return fingerprint_of(self.comparison(), models.card(month, CHAMPION).get("made_from"))
 
     def _reports_before(self, cutoff: date) -> str:
         known = {

@@ -7,7 +7,7 @@ Belongs here: the steps behind the `predictions` and `publishing` assets. Does n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -15,11 +15,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from htrisk_dagster.defs.crowned import read_champion, read_stack
 from htrisk_dagster.defs.featured import read_days
 from htrisk_dagster.defs.fingerprints import MadeFrom
-from htrisk_dagster.defs.trained import CHAMPION, months_for
+from htrisk_dagster.defs.trained import months_for
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.evaluation.ensemble import CHAMPION, FORECASTS
+from htrisk_dagster.evaluation.stacking import STACK
+from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.count_model import MODEL_NAMES, load_model
 from htrisk_dagster.publishing.risk_map import MapHeader, render_risk_map
 from htrisk_dagster.publishing.risk_table import risk_table
@@ -29,19 +34,16 @@ from htrisk_dagster.warehouse.partitions import write_text_whole
 
 
 def store_forecasts(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> dict[str, Any]:
-    """Forecast consecutive days with every model and write a partition a day."""
+    """Forecast consecutive days with every model, stack and champion; write a partition a day."""
     store = workspace.tables(area.name)
     made = MadeFrom(workspace, area)
     target, _ = workspace.target(area)
     digest = hashlib.sha256()
-    by_month = {d: months_for(workspace, area, date.fromisoformat(d), MODEL_NAMES) for d in days}
+    by_month = {d: months_for(workspace, area, date.fromisoformat(d)) for d in days}
     for months, group in groupby(days, key=lambda d: by_month[d]):
         stretch = list(group)
         block = read_days(workspace, area, stretch)
-        expected = {
-            name: load_model(name, workspace.models(area).read(month, name)).predict(block)
-            for name, month in months.items()
-        }
+        expected = _expected(workspace, area, block, months)
         for index, day in enumerate(stretch):
             frame = pl.concat(
                 pl.DataFrame({"expected_count": forecast[index]}).select(
@@ -57,7 +59,22 @@ def store_forecasts(workspace: Workspace, area: StudyArea, days: Sequence[str]) 
                 predictions.MODEL_FORECASTS, frame, day, made_from=made.forecasts(day, months)
             )
             digest.update(path.read_bytes())
-    return {"days": len(days), "models": len(MODEL_NAMES), "sealed": digest.hexdigest()}
+    return {"days": len(days), "models": len(FORECASTS), "sealed": digest.hexdigest()}
+
+
+def _expected(
+    workspace: Workspace, area: StudyArea, block: CellDayBlock, months: Mapping[str, str]
+) -> dict[str, NDArray[np.float64]]:
+    """Expected counts of every model, then of the stack, then of the champion, each (D, C)."""
+    models = workspace.models(area)
+    expected = {
+        name: load_model(name, models.read(months[name], name)).predict(block)
+        for name in MODEL_NAMES
+    }
+    expected[STACK] = read_stack(workspace, area, months[STACK]).combine(expected)
+    champion = read_champion(workspace, area, months[CHAMPION])
+    expected[CHAMPION] = champion.expected(expected, block.borough_index)
+    return expected
 
 
 def store_risk(
@@ -72,11 +89,11 @@ def store_risk(
         month = workspace.models(area).newest_month(CHAMPION, date.fromisoformat(day))
         card = workspace.models(area).card(month, CHAMPION)
         forecasts = store.read(predictions.MODEL_FORECASTS, [day])
-        chosen = forecasts.filter(pl.col("model") == card["champion"]).sort("cell_id")
+        chosen = forecasts.filter(pl.col("model") == CHAMPION).sort("cell_id")
         risk = risk_table(
             chosen["expected_count"].to_numpy()[None, :],
             np.array([day], dtype="datetime64[D]"),
-            dispersion=float(card["dispersion"]),
+            intervals=read_champion(workspace, area, month).intervals,
             target=target,
             model=str(card["champion"]),
             trained_before=date.fromisoformat(str(card["known_before"])),

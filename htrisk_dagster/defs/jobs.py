@@ -90,6 +90,6 @@ def build(area: StudyArea) -> AreaJobs:
             f"{name}_evaluate",
             selection=dg.AssetSelection.groups(f"{name}_evaluation"),
             executor_def=in_process,
-            description="Compare every model with the truth of the days forecast.",
+            description="Compare every model with the truth of the days forecast, and look for drift.",
         ),
     )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from htrisk_dagster.evaluation.stacked_model import StackedModel
+from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.count_model import CountModel, load_model
 
@@ -24,7 +26,7 @@ _INDEX = ("risk_on", "cell_id", "precinct_index", "borough_index")
 class RegisteredModel:
     """Predicts on a frame that holds all cells of each of its days."""
 
-    def __init__(self, model: CountModel) -> None:
+    def __init__(self, model: CountModel | StackedModel) -> None:
         self.model = model
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
@@ -60,4 +62,5 @@ def _load_pyfunc(path: str) -> RegisteredModel:
     """Called by MLflow with the folder of the model's files."""
     files = {p.name: p.read_bytes() for p in sorted(Path(path).iterdir())}
     name = files.pop("name.txt").decode()
-    return RegisteredModel(load_model(name, files))
+    model = StackedModel.from_bytes(files) if name == STACK else load_model(name, files)
+    return RegisteredModel(model)

@@ -21,8 +21,10 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.partitions import days_of, months_of
 from htrisk_dagster.defs.staged import DBT_TABLES
-from htrisk_dagster.defs.trained import CHAMPION, months_for, training_days
+from htrisk_dagster.defs.trained import months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.evaluation.ensemble import CHAMPION
+from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.schemas import grid, hot_places, hotspots, predictions, raw, staging
 from htrisk_dagster.schemas.hot_places import CLUSTER_TABLES
 from htrisk_dagster.schemas.table import Table
@@ -85,6 +87,8 @@ class Plan:
             self.workspace, self.area
         ):
             yield Step("Compare the models", _names(predictions.EVALUATION_TABLES))
+        if self._is_stale(predictions.DRIFT, {ALL: self._made.drift()}):
+            yield Step("Look for drift", _names([predictions.DRIFT]))
 
     @property
     def _made(self) -> MadeFrom:
@@ -174,16 +178,15 @@ class Plan:
         stale = [m for m in MODELS if models.card(self._month, m).get("made_from") != wanted]
         for model in stale:
             yield Step(f"Train {model}", (f"models/{model}",), (self._month,))
-        if stale or models.card(self._month, CHAMPION).get("made_from") != wanted:
-            yield Step("Choose the champion", (f"models/{CHAMPION}",), (self._month,))
+        for title, name in (("Weigh the models", STACK), ("Choose the champion", CHAMPION)):
+            if stale or models.card(self._month, name).get("made_from") != wanted:
+                yield Step(title, (f"models/{name}",), (self._month,))
 
     def _scored(self) -> Iterator[Step]:
         days = days_of(self.start, self.end)
         made = self._made
         forecasts = {
-            day: made.forecasts(
-                day, months_for(self.workspace, self.area, date.fromisoformat(day), tuple(MODELS))
-            )
+            day: made.forecasts(day, months_for(self.workspace, self.area, date.fromisoformat(day)))
             for day in days
         }
         yield from self._ranges("Forecasts", predictions.MODEL_FORECASTS, forecasts)

@@ -1,4 +1,4 @@
-"""Schedules: reports before dawn, tomorrow's risk in the morning, models on the first of the month.
+"""Schedules: reports before dawn, tomorrow's risk, then a look back, models on the first of the month.
 
 Belongs here: when a job runs, in the study area's own time. Does not: what it runs (`jobs.py`).
 They are off until switched on in the UI: a synthetic city has no tomorrow.
@@ -65,4 +65,14 @@ def build(area: StudyArea, jobs: AreaJobs) -> list[dg.ScheduleDefinition]:
         day = local(context).date() + timedelta(days=1)
         return dg.RunRequest(run_key=str(day), partition_key=str(day))
 
-    return [reports_daily, place_daily, retrain_monthly, score_tomorrow]
+    @dg.schedule(
+        job=jobs.evaluate,
+        cron_schedule="0 6 * * *",
+        execution_timezone=area.time_zone,
+        name=f"{area.name}_evaluate_daily",
+    )
+    def evaluate_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        """Models against the truth that came in, and drift, at 06:00."""
+        return dg.RunRequest(run_key=str(local(context).date()))
+
+    return [reports_daily, place_daily, retrain_monthly, score_tomorrow, evaluate_daily]

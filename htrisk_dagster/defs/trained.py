@@ -1,14 +1,14 @@
 """Training of one month's models: what is read, which effort, what is stored and logged.
 
-Belongs here: the steps behind the `models` assets. Does not: fitting and folds (`evaluation`,
-`models`), MLflow's own calls (`mlflow_tracking.py`).
+Belongs here: the step behind each fitted model. Does not: fitting and folds (`evaluation`,
+`models`), stack and champion (`crowned.py`), MLflow's own calls (`mlflow_tracking.py`).
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -23,17 +23,15 @@ from htrisk_dagster.defs.partitions import days_of
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation import training
 from htrisk_dagster.evaluation.backtest import Fold, rolling_origin_folds
-from htrisk_dagster.evaluation.champion import ChampionChoice, ScoredFold, choose_champion
 from htrisk_dagster.evaluation.effort import EFFORTS
+from htrisk_dagster.evaluation.ensemble import FORECASTS
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.feature_matrix import FeatureInputs
 from htrisk_dagster.features.inputs import target_counts
-from htrisk_dagster.models.count_model import MODEL_NAMES, Progress, make_model
+from htrisk_dagster.models.count_model import Progress, make_model
 from htrisk_dagster.study_areas.area import StudyArea
 
-CHAMPION = "champion"
 _FOLDS_FILE = "folds.npz"
-_N_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,11 @@ class TrainingSet:
     block: CellDayBlock
     folds: tuple[Fold, ...]
     inputs: FeatureInputs
+
+    @property
+    def gap_days(self) -> int:
+        """Days between a fold's training and its test: what reports take to be known."""
+        return (self.folds[0].test_start - self.folds[0].train_stop).days
 
     @property
     def days(self) -> list[str]:
@@ -123,6 +126,24 @@ def store_model(
         seed=settings.seed,
         progress=progress,
     )
+    return log_and_store(workspace, area, tracking, data, name, trained, dagster_run_id)
+
+
+def log_and_store(
+    workspace: Workspace,
+    area: StudyArea,
+    tracking: MlflowTracking,
+    data: TrainingSet,
+    name: str,
+    trained: training.Training,
+    dagster_run_id: str,
+    *,
+    loaded_with: Mapping[str, bytes] | None = None,
+) -> dict[str, Any]:
+    """Log a training in MLflow and store it with its card; return figures for the UI.
+
+    `loaded_with` are files that the registered model needs beside its own and the store has.
+    """
     target, _ = workspace.target(area)
     card = {
         "model": name,
@@ -131,7 +152,7 @@ def store_model(
         "known_before": data.known_before,
         "train_start": data.block.days[0],
         "train_stop": data.train_stop,
-        "seed": settings.seed,
+        "seed": workspace.settings.seed,
         "params": trained.fit.params,
         "dispersion": trained.dispersion,
         "folds": [
@@ -140,9 +161,9 @@ def store_model(
         "dagster_run_id": dagster_run_id,
         "made_from": MadeFrom(workspace, area).models(data.month),
     }
-    logged = tracking.log_training(area.name, target, name, trained, data.block, card)
-    forecasts = {str(i): f.forecast for i, f in enumerate(trained.folds)}
-    files = {**trained.files, _FOLDS_FILE: _npz(forecasts)}
+    whole = replace(trained, files={**trained.files, **(loaded_with or {})})
+    logged = tracking.log_training(area.name, target, name, whole, data.block, card)
+    files = {**trained.files, **fold_files([f.forecast for f in trained.folds])}
     workspace.models(area).write(data.month, name, files, {**card, **logged})
     last = trained.folds[-1].metrics
     return {
@@ -150,41 +171,6 @@ def store_model(
         "auc_last_fold": last["auc"],
         "trained_before": data.known_before.isoformat(),
         **logged,
-        "made_from": str(card["made_from"]),
-    }
-
-
-def store_champion(
-    workspace: Workspace, area: StudyArea, tracking: MlflowTracking, month: str
-) -> dict[str, Any]:
-    """Choose champion and challenger on the folds, mark them in MLflow, store the choice."""
-    models = workspace.models(area)
-    data = training_set(workspace, area, month)
-    fold_forecasts = {n: read_fold_forecasts(workspace, area, month, n) for n in MODEL_NAMES}
-    scored = [
-        ScoredFold(
-            training.fold_truth(data.block, fold),
-            {name: forecasts[i] for name, forecasts in fold_forecasts.items()},
-        )
-        for i, fold in enumerate(data.folds)
-    ]
-    choice = choose_champion(scored, n_resamples=_N_RESAMPLES, seed=workspace.settings.seed)
-    cards = {name: models.card(month, name) for name in MODEL_NAMES}
-    card = {
-        **asdict(choice),
-        "dispersion": cards[choice.champion]["dispersion"],
-        "known_before": data.known_before,
-        "made_from": MadeFrom(workspace, area).models(month),
-    }
-    models.write(month, CHAMPION, {}, card)
-    if month == models.months(CHAMPION)[-1]:
-        # Training an older month again must not put an older model in use.
-        tracking.set_aliases(_versions(choice, cards))
-    return {
-        "champion": choice.champion,
-        "challenger": choice.challenger or "none",
-        "reason": choice.reason,
-        **{f"deviance_{name}": value for name, value in choice.deviances.items()},
         "made_from": str(card["made_from"]),
     }
 
@@ -198,21 +184,12 @@ def read_fold_forecasts(
         return [stored[name] for name in sorted(stored.files, key=int)]
 
 
-def _versions(
-    choice: ChampionChoice, cards: Mapping[str, Mapping[str, Any]]
-) -> dict[str, tuple[str, str]]:
-    marked = {"champion": choice.champion, "challenger": choice.challenger}
-    return {
-        alias: (str(cards[name]["registered_model"]), str(cards[name]["registered_version"]))
-        for alias, name in marked.items()
-        if name is not None
-    }
-
-
-def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def fold_files(forecasts: Sequence[NDArray[np.float64]]) -> dict[str, bytes]:
+    """Forecasts of blind folds as the file that `read_fold_forecasts` reads."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
+    named = {str(i): forecast for i, forecast in enumerate(forecasts)}
+    np.savez_compressed(buffer, **named)  # type: ignore[arg-type]
+    return {_FOLDS_FILE: buffer.getvalue()}
 
 
 def reporter(say: Callable[[str], None]) -> Progress:
@@ -226,9 +203,7 @@ def reporter(say: Callable[[str], None]) -> Progress:
     return report
 
 
-def months_for(
-    workspace: Workspace, area: StudyArea, day: date, names: Sequence[str]
-) -> dict[str, str]:
-    """Newest usable month of each model for `day`."""
+def months_for(workspace: Workspace, area: StudyArea, day: date) -> dict[str, str]:
+    """Newest usable month of each forecast for `day`."""
     models = workspace.models(area)
-    return {name: models.newest_month(name, day) for name in names}
+    return {name: models.newest_month(name, day) for name in FORECASTS}

@@ -1,7 +1,22 @@
-"""Which model makes the map: the best on blind folds, if it is surely better than a baseline.
+"""Which model makes the map: the best on blind folds, if it is surely enough better than a baseline.
 
 Belongs here: the choice and its reason. Does not: the test block, which the choice must never see;
 registering the choice (`defs`).
+
+The best of many on few incidents is often the luckiest (the winner's curse), so the rule asks for
+more the less a model has behind it:
+
+1. No model may be champion whose deviance on the folds is above the historical mean's.
+2. Empirical Bayes is the fall-back. Another baseline takes its place only where it was better in 95
+   of 100 resamples of weeks: of eight baselines one looks better by chance.
+3. A learner must beat the fall-back in 90 of 100, the stack in 80: its weights are shrunk to
+   empirical Bayes, so that with few incidents it is nearly the fall-back itself.
+4. Under four weeks of folds nothing is sure, and the fall-back stands.
+
+Resamples are paired: all models meet the same weeks. Levels are the best of a few tried on 200
+simulated cities of 20 to 4,000 incidents in the folds. Taking the lowest deviance loses a
+sixteenth of the skill at 40 incidents; asking for 97.5 of all loses a thirtieth at 400; at 4,000
+all rules choose alike.
 """
 
 from __future__ import annotations
@@ -12,31 +27,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from htrisk_dagster.evaluation.bootstrap import (
-    draw_weeks,
-    percentile_interval,
-    ratio_replicates,
-    sum_by_week,
-)
+from htrisk_dagster.evaluation.bootstrap import draw_weeks, sum_by_week
 from htrisk_dagster.evaluation.count_scores import deviance_terms
 from htrisk_dagster.evaluation.pairs import checked_pair
+from htrisk_dagster.evaluation.scored_fold import ScoredFold, model_names
+from htrisk_dagster.evaluation.stacking import STACK
 
 BASELINES = ("historical_mean", "empirical_bayes")
+REFERENCE = "historical_mean"
+FALL_BACK = "empirical_bayes"
 
-
-@dataclass(frozen=True)
-class ScoredFold:
-    """The truth of one fold's test days and what each model expected.
-
-    Parameters
-    ----------
-    counts : array, shape (D, C)
-    forecasts : dict of str to array (D, C)
-        The same models in every fold.
-    """
-
-    counts: NDArray[np.floating]
-    forecasts: Mapping[str, NDArray[np.float64]]
+_SURE_BASELINE = 0.95
+_SURE_LEARNER = 0.9
+_SURE_STACK = 0.8
+_FEWEST_WEEKS = 4
 
 
 @dataclass(frozen=True)
@@ -60,69 +64,92 @@ class ChampionChoice:
     deviances: dict[str, float]
 
 
+@dataclass(frozen=True)
+class _Folds:
+    """Deviance of each model by week, and the resamples of weeks."""
+
+    by_week: Mapping[str, NDArray[np.float64]]
+    deviances: Mapping[str, float]
+    draws: NDArray[np.float64]
+
+    def chance_better(self, name: str, other: str) -> float:
+        """Share of resamples in which `name` has the lower deviance; 0 where weeks are too few."""
+        if self.draws.shape[1] < _FEWEST_WEEKS:
+            return 0.0
+        return float((self.draws @ (self.by_week[name] - self.by_week[other]) < 0).mean())
+
+    def better_than(self, other: str, names: Sequence[str]) -> str | None:
+        """Best of `names` among those surely enough better than `other`."""
+        return next((n for n in names if self.chance_better(n, other) >= asked_of(n)), None)
+
+
+def asked_of(name: str) -> float:
+    """Share of resamples in which a model must beat the fall-back."""
+    if name in BASELINES:
+        return _SURE_BASELINE
+    return _SURE_STACK if name == STACK else _SURE_LEARNER
+
+
 def choose_champion(
     folds: Sequence[ScoredFold],
     *,
     n_resamples: int,
     seed: int,
 ) -> ChampionChoice:
-    """Choose the model of lowest mean Poisson deviance that is surely under the best baseline.
+    """Choose the model of lowest mean Poisson deviance that is surely enough under the fall-back.
 
-    A model is surely better where the paired 95% block-bootstrap interval by week of its difference
-    to the best baseline lies below 0. Weeks are counted within each fold. Where no model is, the
-    best baseline stays champion: it is simpler, and the difference is within noise.
+    Parameters
+    ----------
+    folds : sequence of ScoredFold
+        Blind; weeks are counted within each fold.
+    n_resamples, seed : int
+        Of the block bootstrap by week.
 
     Raises
     ------
     ValueError
         Where there is no fold, folds differ in models, or no baseline is among them.
     """
-    names = _model_names(folds)
-    known = [name for name in BASELINES if name in names]
-    if not known:
+    names = model_names(folds)
+    baselines = [name for name in BASELINES if name in names]
+    if not baselines:
         raise ValueError(
             f"None of the baselines {', '.join(BASELINES)} is among the models {', '.join(names)}."
         )
+    scored = _scored(folds, names, n_resamples, seed)
+    ranked = list(scored.deviances)
+    reference = REFERENCE if REFERENCE in names else baselines[0]
+    allowed = [n for n in ranked if scored.deviances[n] <= scored.deviances[reference]]
+    fall_back = _fall_back(scored, [n for n in allowed if n in baselines], reference)
+    under = [n for n in allowed if scored.deviances[n] < scored.deviances[fall_back]]
+    rivals = [n for n in under if n not in baselines]
+    champion = scored.better_than(fall_back, rivals) or fall_back
+    challenger = next((name for name in ranked if name != champion), None)
+    reason = _reason(scored, champion, fall_back, rivals)
+    return ChampionChoice(champion, challenger, reason, dict(scored.deviances))
+
+
+def _fall_back(scored: _Folds, baselines: Sequence[str], reference: str) -> str:
+    """Empirical Bayes, unless it is worse than the reference or another is surely better."""
+    usual = FALL_BACK if FALL_BACK in baselines else reference
+    under = [n for n in baselines if scored.deviances[n] < scored.deviances[usual]]
+    return scored.better_than(usual, under) or usual
+
+
+def _scored(
+    folds: Sequence[ScoredFold], names: Sequence[str], n_resamples: int, seed: int
+) -> _Folds:
     by_week = {name: _weekly_deviance(folds, name) for name in names}
-    cell_days = np.concatenate(
-        [sum_by_week(np.full(len(f.counts), float(f.counts.shape[1]))) for f in folds]
-    )
-    total = cell_days.sum()
-    # By name where equal, so that the choice never hangs on order of insertion; of equal baselines
-    # the first of `BASELINES`, the simplest, stands.
+    cell_days = sum(fold.counts.size for fold in folds)
+    # By name where equal, so that the choice never hangs on order of insertion.
     deviances = dict(
         sorted(
-            ((n, float(w.sum() / total)) for n, w in by_week.items()), key=lambda p: (p[1], p[0])
+            ((n, float(w.sum() / cell_days)) for n, w in by_week.items()),
+            key=lambda p: (p[1], p[0]),
         )
     )
-    baseline = min(known, key=lambda name: deviances[name])
-    draws = draw_weeks(len(cell_days), n_resamples=n_resamples, seed=seed)
-
-    # Beside each model that is under the best baseline: the interval of its difference.
-    rivals = {
-        name: percentile_interval(
-            ratio_replicates(draws, by_week[name] - by_week[baseline], cell_days)
-        )
-        for name in deviances
-        if name not in known and deviances[name] < deviances[baseline]
-    }
-    champion = next((name for name, (_, high) in rivals.items() if high < 0), baseline)
-    challenger = next((name for name in deviances if name != champion), None)
-    reason = _reason(champion, baseline, rivals, deviances)
-    return ChampionChoice(champion, challenger, reason, deviances)
-
-
-def _model_names(folds: Sequence[ScoredFold]) -> list[str]:
-    if not folds:
-        raise ValueError("A champion is chosen on one fold at least; there is none.")
-    names = sorted(folds[0].forecasts)
-    for number, fold in enumerate(folds):
-        if sorted(fold.forecasts) != names:
-            raise ValueError(
-                f"Fold {number} has the models {', '.join(sorted(fold.forecasts))}, the first fold "
-                f"{', '.join(names)}; run every model on every fold."
-            )
-    return names
+    n_weeks = len(by_week[names[0]])
+    return _Folds(by_week, deviances, draw_weeks(n_weeks, n_resamples=n_resamples, seed=seed))
 
 
 def _weekly_deviance(folds: Sequence[ScoredFold], name: str) -> NDArray[np.float64]:
@@ -133,31 +160,26 @@ def _weekly_deviance(folds: Sequence[ScoredFold], name: str) -> NDArray[np.float
     return np.concatenate(sums)
 
 
-def _reason(
-    champion: str,
-    baseline: str,
-    rivals: Mapping[str, tuple[float, float]],
-    deviances: Mapping[str, float],
-) -> str:
-    level = f"mean Poisson deviance {deviances[baseline]:.6g} per cell-day"
+def _reason(scored: _Folds, champion: str, fall_back: str, rivals: Sequence[str]) -> str:
+    of = scored.deviances
+    level = f"mean Poisson deviance {of[fall_back]:.6g} per cell-day"
     if not rivals:
         return (
-            f"{baseline} is champion: it is the best baseline ({level}) and no other model had a "
-            "lower one."
+            f"{fall_back} is champion: it is the fall-back ({level}) and no learner and no stack "
+            "had a lower one."
         )
-    name = champion if champion in rivals else next(iter(rivals))
-    low, high = rivals[name]
-    change = 100 * (deviances[name] / deviances[baseline] - 1)
+    name = champion if champion in rivals else rivals[0]
+    chance = 100 * scored.chance_better(name, fall_back)
     difference = (
-        f"{deviances[name] - deviances[baseline]:.3g} ({change:+.2f}%, 95% interval by week "
-        f"{low:.3g} to {high:.3g})"
+        f"{of[name] - of[fall_back]:.3g} ({100 * (of[name] / of[fall_back] - 1):+.2f}%, better in "
+        f"{chance:.0f} of 100 resamples of weeks)"
     )
     if champion in rivals:
         return (
-            f"{champion} is champion: its deviance differs from that of the best baseline, "
-            f"{baseline} ({level}), by {difference}, which excludes 0."
+            f"{champion} is champion: its deviance differs from that of the fall-back, "
+            f"{fall_back} ({level}), by {difference}."
         )
     return (
-        f"{baseline} is champion: it is the best baseline ({level}) and the best other model, "
-        f"{name}, differs by {difference}, which does not exclude 0."
+        f"{fall_back} is champion: it is the fall-back ({level}) and the best other model, "
+        f"{name}, differs by {difference}, under the {100 * asked_of(name):.0f} asked for."
     )

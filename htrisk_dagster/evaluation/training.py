@@ -14,9 +14,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from htrisk_dagster.evaluation.backtest import CountsKnownBy, Fold, FoldResult, run_fold
+from htrisk_dagster.evaluation.backtest import CountsKnownBy, Fold, FoldResult, run_fold, seal
+from htrisk_dagster.evaluation.comparison import point_values
+from htrisk_dagster.evaluation.count_intervals import probable_size
+from htrisk_dagster.evaluation.scored_fold import ScoredFold
+from htrisk_dagster.evaluation.stacking import fit_stack, stack_folds
 from htrisk_dagster.features.block import CellDayBlock
-from htrisk_dagster.models.count_distribution import estimate_dispersion
 from htrisk_dagster.models.count_model import CountModel, FitResult, Progress
 
 _LONGEST_WAIT_DAYS = 28
@@ -101,7 +104,30 @@ def train(
     fit = model.fit(known, seed=seed, progress=progress)
     truth = np.concatenate([fold_truth(block, f.fold) for f in results])
     forecast = np.concatenate([f.forecast for f in results])
-    return Training(model.to_bytes(), fit, results, estimate_dispersion(truth, forecast))
+    return Training(model.to_bytes(), fit, results, probable_size(truth, forecast))
+
+
+def train_stack(folds: Sequence[Fold], scored: Sequence[ScoredFold], *, gap_days: int) -> Training:
+    """Fit the stack on the models' folds; its own fold forecasts saw only the days before.
+
+    Parameters
+    ----------
+    folds : sequence of Fold
+        In order of time.
+    scored : sequence of ScoredFold
+        Truth and forecasts of all models, of the same folds.
+    gap_days : int
+        Days that a report may take to be known.
+    """
+    stack = fit_stack(scored)
+    fit = FitResult({f"weight_{name}": stack.weights[name] for name in stack.members})
+    blind = stack_folds(scored, gap_days=gap_days)
+    results = tuple(
+        FoldResult(fold, fit, forecast, seal(fold, forecast), point_values(each.counts, forecast))
+        for fold, each, forecast in zip(folds, scored, blind, strict=True)
+    )
+    truth = np.concatenate([each.counts for each in scored])
+    return Training(stack.to_bytes(), fit, results, probable_size(truth, np.concatenate(blind)))
 
 
 def fold_truth(block: CellDayBlock, fold: Fold) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.sequences import SEQUENCE_DAYS, sequence_columns
+from htrisk_dagster.models.training_rows import column_positions, learnable_columns
 
 _COUNT = re.compile(r"(_lag_\d+|_count)$")
 _WINDOW = re.compile(r"_(?:mean|ewm)_(\d+)$")
@@ -64,7 +65,9 @@ class LSTMInputs:
             Where no series has values at all of lags 1 to 7.
         """
         found = sequence_columns(block.names)
-        index = np.concatenate([found.lag_index.ravel(), found.static_index])
+        learnable = set(learnable_columns(block, days))
+        static = [i for i in found.static_index if block.names[i] in learnable]
+        index = np.concatenate([found.lag_index.ravel(), np.array(static, dtype=np.int64)])
         columns = tuple(block.names[i] for i in index)
         windows = _count_windows(columns)
         known = np.zeros(len(index), dtype=np.int64)
@@ -99,21 +102,8 @@ class LSTMInputs:
         return len(self.columns) - SEQUENCE_DAYS * self.n_channels
 
     def positions(self, block: CellDayBlock) -> NDArray[np.int64]:
-        """Position of each column among the block's features.
-
-        Raises
-        ------
-        ValueError
-            Where the block lacks a column that the model was fitted on.
-        """
-        place = {name: index for index, name in enumerate(block.names)}
-        missing = [name for name in self.columns if name not in place]
-        if missing:
-            raise ValueError(
-                f"The block lacks feature '{missing[0]}', which the model was fitted on "
-                f"({len(missing)} missing in all). Make the features with the same list."
-            )
-        return np.array([place[name] for name in self.columns], dtype=np.int64)
+        """Position of each column among the block's features; see `column_positions`."""
+        return column_positions(block, self.columns)
 
     def gather(
         self, matrix: NDArray[np.float32], rows: NDArray[np.int64], positions: NDArray[np.int64]
@@ -134,7 +124,7 @@ class LSTMInputs:
         sequence : float32, shape (B, 7, N)
         static : float32, shape (B, S)
         """
-        values = _logged(matrix[rows][:, positions], _count_windows(self.columns))
+        values = _logged(matrix[rows[:, None], positions], _count_windows(self.columns))
         scaled = np.nan_to_num((values - self.mean) / self.deviation, nan=0.0)
         np.clip(scaled, -_LARGEST_INPUT, _LARGEST_INPUT, out=scaled)
         n_lags = SEQUENCE_DAYS * self.n_channels

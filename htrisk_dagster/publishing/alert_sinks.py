@@ -1,9 +1,10 @@
-"""Where spike alerts go: a file of JSON lines, an e-mail or a webhook.
+"""Where alerts of spikes and of drift go: a file of JSON lines, an e-mail or a webhook.
 
 Belongs here: what an alert says and how it leaves. Does not: what is a spike
-(`hotspots/anomalies.py`), when alerts are sent (`defs/sensors.py`).
+(`hotspots/anomalies.py`) or drift (`evaluation/drift_findings.py`), when alerts are sent
+(`defs/sensors.py`).
 
-An alert names a precinct and a day and carries no count: counts under eleven may not leave.
+An alert carries no count: counts under eleven may not leave.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from email.message import EmailMessage
 from pathlib import Path
+from typing import ClassVar, Protocol
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
@@ -26,6 +28,74 @@ _SENDER = "htrisk-alerts@localhost"
 
 class AlertError(HtriskError):
     """An alert could not be handed over; the message names the sink and why."""
+
+
+class Message(Protocol):
+    """What every sink can send."""
+
+    kind: ClassVar[str]
+
+    @property
+    def area(self) -> str:
+        """Study area."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The alert in words."""
+        ...
+
+    def as_record(self) -> dict[str, str | int | float]:
+        """The alert as a JSON object."""
+        ...
+
+
+@dataclass(frozen=True)
+class DriftAlert:
+    """The newest days are not those that the champion was made for.
+
+    Parameters
+    ----------
+    area, target : str
+        Study area, and what is forecast.
+    watched : str
+        `inputs` or `calibration`.
+    as_of_on : date
+        Newest day looked at.
+    champion_month_on : date
+        Month of the champion in use.
+    finding : str
+        What was found, a sentence of `evaluation.drift_findings`.
+    """
+
+    kind: ClassVar[str] = "drift"
+    area: str
+    target: str
+    watched: str
+    as_of_on: date
+    champion_month_on: date
+    finding: str
+
+    @property
+    def key(self) -> str:
+        """Identifies the alert: one for each champion and thing watched, however long it lasts."""
+        return f"{self.area}/{self.target}/drift/{self.watched}/{self.champion_month_on}"
+
+    @property
+    def text(self) -> str:
+        """The alert in words."""
+        return f"Drift of {self.watched} ({self.target}): {self.finding}"
+
+    def as_record(self) -> dict[str, str | int | float]:
+        """The alert as a JSON object."""
+        return {
+            "area": self.area,
+            "target": self.target,
+            "watched": self.watched,
+            "as_of_on": self.as_of_on.isoformat(),
+            "champion_month_on": self.champion_month_on.isoformat(),
+            "text": self.text,
+        }
 
 
 @dataclass(frozen=True)
@@ -43,6 +113,7 @@ class Alert:
         Stated: days with any false alarm in the whole area, at most.
     """
 
+    kind: ClassVar[str] = "spike"
     area: str
     target: str
     precinct: int
@@ -82,7 +153,7 @@ def alerts_of(spikes: pl.DataFrame, area: str) -> list[Alert]:
     return [Alert(area, **row) for row in rows.iter_rows(named=True)]
 
 
-def send_to_file(alerts: Sequence[Alert], path: Path) -> None:
+def send_to_file(alerts: Sequence[Message], path: Path) -> None:
     """Append one JSON object a line; the folder is made."""
     lines = "".join(json.dumps(alert.as_record()) + "\n" for alert in alerts)
     try:
@@ -95,7 +166,7 @@ def send_to_file(alerts: Sequence[Alert], path: Path) -> None:
         ) from error
 
 
-def send_to_webhook(alerts: Sequence[Alert], url: str) -> None:
+def send_to_webhook(alerts: Sequence[Message], url: str) -> None:
     """POST `{"alerts": [...]}` as JSON; an answer other than 2xx is an error.
 
     Raises
@@ -120,12 +191,12 @@ def send_to_webhook(alerts: Sequence[Alert], url: str) -> None:
         )
 
 
-def send_by_email(alerts: Sequence[Alert], address: str) -> None:
+def send_by_email(alerts: Sequence[Message], address: str) -> None:
     """Send one plain-text message.
 
     Parameters
     ----------
-    alerts : sequence of Alert
+    alerts : sequence of Message
     address : str
         `smtp://host:port/recipient`, such as smtp://mail.example.org:25/desk@example.org. The host must
         take mail from this machine without a password.
@@ -148,7 +219,8 @@ def send_by_email(alerts: Sequence[Alert], address: str) -> None:
         )
     message = EmailMessage()
     areas = ", ".join(sorted({alert.area for alert in alerts}))
-    message["Subject"] = f"{len(alerts)} spike alerts for {areas}"
+    kinds = " and ".join(sorted({alert.kind for alert in alerts}))
+    message["Subject"] = f"{len(alerts)} {kinds} alerts for {areas}"
     message["From"] = _SENDER
     message["To"] = recipient
     message.set_content("\n\n".join(alert.text for alert in alerts) + "\n")

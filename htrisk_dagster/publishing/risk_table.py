@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from htrisk_dagster.evaluation.count_intervals import CountIntervals
 from htrisk_dagster.evaluation.pairs import cells_in_budget
-from htrisk_dagster.models import count_distribution
+from htrisk_dagster.models.count_distribution import probability_of_any
 from htrisk_dagster.schemas.predictions import BANDS, CELL_DAY_RISK
 
 # Upper ends of the bands as shares of the cells; DESIGN's area budgets of 0.5, 1 and 5%.
@@ -26,7 +27,7 @@ def risk_table(
     expected: NDArray[np.float64],
     days: NDArray[np.datetime64],
     *,
-    dispersion: float,
+    intervals: CountIntervals,
     target: str,
     model: str,
     trained_before: date,
@@ -39,8 +40,9 @@ def risk_table(
         Expected reported incidents.
     days : datetime64[D], shape (D,)
         Days the forecasts are for.
-    dispersion : float
-        Size r of the negative binomial, infinite for a Poisson count.
+    intervals : CountIntervals
+        How counts scatter around an expected count. The probability takes its overall size, so that
+        a higher forecast never has a lower risk.
     target, model : str
         What is forecast, and by which model.
     trained_before : date
@@ -66,14 +68,14 @@ def risk_table(
         )
     flat = expected.reshape(-1)
     rank = daily_rank(expected)
-    lower_50, upper_50 = count_distribution.central_interval(flat, dispersion, 0.50)
-    lower_95, upper_95 = count_distribution.central_interval(flat, dispersion, 0.95)
+    lower_50, upper_50 = intervals.interval(flat, 0.50)
+    lower_95, upper_95 = intervals.interval(flat, 0.95)
     frame = pl.DataFrame(
         {
             "risk_on": np.repeat(days.astype("datetime64[D]"), n_cells),
             "cell_id": np.tile(np.arange(n_cells, dtype=np.int32), n_days),
             "expected_count": flat,
-            "risk_prob": count_distribution.probability_of_any(flat, dispersion),
+            "risk_prob": probability_of_any(flat, intervals.size),
             "lower_50_count": lower_50,
             "upper_50_count": upper_50,
             "lower_95_count": lower_95,

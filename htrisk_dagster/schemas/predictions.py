@@ -189,5 +189,39 @@ THRESHOLDS = Table(
     ),
     key=("model", "budget_pct"),
 )
+DRIFT = Table(
+    "evaluation",
+    "drift",
+    "one thing watched",
+    "Whether the newest days are still those that the models were trained for: features of the last four weeks, and reported incidents against the champion's expectation.",
+    (
+        Column("as_of_on", pl.Date, "Newest day looked at."),
+        Column("champion_month_on", pl.Date, "Month whose champion was in use on that day."),
+        Column(
+            "watched",
+            pl.String,
+            "inputs: features against training; calibration: reported against expected.",
+            allowed=("inputs", "calibration"),
+        ),
+        Column("name", pl.String, "Feature, `all inputs`, or statistic of the calibration."),
+        Column(
+            "statistic",
+            pl.Float64,
+            "Inputs: stability index over its mean over all stretches of four weeks. Calibration: observed over expected, or a cumulative sum of incidents.",
+        ),
+        Column("lower", pl.Float64, "Alarm below it; missing for none.", nullable=True),
+        Column(
+            "upper",
+            pl.Float64,
+            "Alarm above it; missing where training was too short.",
+            nullable=True,
+        ),
+        Column("is_alarm", pl.Boolean, "Whether the statistic lies outside."),
+    ),
+    key=("watched", "name"),
+    warnings=(
+        "False alarms, where nothing changed: all inputs 5% of times; the band 1% of times; the two sums one in 730 days.",
+    ),
+)
 EVALUATION_TABLES = (MODEL_COMPARISON, THRESHOLDS)
-TABLES = (MODEL_FORECASTS, CELL_DAY_RISK, *EVALUATION_TABLES)
+TABLES = (MODEL_FORECASTS, CELL_DAY_RISK, *EVALUATION_TABLES, DRIFT)

@@ -91,6 +91,7 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
         ("nyc_place_daily", "30 4 * * *", "nyc_place_incidents"),
         ("nyc_retrain_monthly", "0 1 1 * *", "nyc_retrain"),
         ("nyc_score_tomorrow", "30 5 * * *", "nyc_score"),
+        ("nyc_evaluate_daily", "0 6 * * *", "nyc_evaluate"),
     }
     for schedule in repository.schedule_defs:
         assert schedule.execution_timezone == "America/New_York"

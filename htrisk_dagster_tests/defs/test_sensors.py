@@ -1,4 +1,4 @@
-"""The spike-alert sensor: each spike is sent once, by the sink that the settings name."""
+"""Sensors: spikes and drift are told once, by the sink that the settings name; drift asks for models."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import dagster as dg
 import polars as pl
 import pytest
 from htrisk_dagster.definitions import build_definitions
+from htrisk_dagster.defs import jobs
 from htrisk_dagster.defs.sensors import build
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import SettingError
+from htrisk_dagster.evaluation.calibration_drift import BAND
+from htrisk_dagster.evaluation.input_drift import ALL_INPUTS
 from htrisk_dagster.publishing.alert_sinks import AlertError
 from htrisk_dagster.schemas.hot_places import SPIKE_ALERTS
+from htrisk_dagster.schemas.predictions import DRIFT
 from htrisk_dagster.settings import Settings, load_settings
 from htrisk_dagster_tests.publishing.test_alert_sinks import hook, mail_host
 
@@ -24,8 +28,17 @@ NEWEST = date(2026, 11, 20)
 
 
 def turn_of(settings: Settings) -> Turn:
+    return _turn_of(settings, 0)
+
+
+def drift_turn_of(settings: Settings) -> Turn:
+    return _turn_of(settings, 1)
+
+
+def _turn_of(settings: Settings, number: int) -> Turn:
     workspace = Workspace(settings)
-    (sensor,) = build(workspace.area("nyc"))
+    area = workspace.area("nyc")
+    sensor = build(area, jobs.build(area))[number]
 
     def turn(cursor: str | None) -> dg.SensorResult:
         context = dg.build_sensor_context(cursor=cursor, resources={"workspace": workspace})
@@ -133,6 +146,65 @@ def test_the_address_is_not_shown(tmp_path: Path) -> None:
 def test_dagster_loads_it_switched_off(tmp_path: Path) -> None:
     repository = build_definitions(Settings(home=tmp_path)).get_repository_def()
 
-    (sensor,) = repository.sensor_defs
-    assert sensor.name == "nyc_spike_alert_sensor"
-    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "nyc_spike_alert_sensor",
+        "nyc_drift_sensor",
+    }
+    for sensor in repository.sensor_defs:
+        assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+
+
+def store_drift(settings: Settings, *, inputs: bool, calibration: bool, month: date) -> None:
+    """A feature and the band, each within or far outside its limits."""
+    rows = [
+        {
+            "as_of_on": NEWEST, "champion_month_on": month, "watched": watched, "name": name,
+            "statistic": 9.0 if alarm else 1.0, "lower": 0.5, "upper": 2.0, "is_alarm": alarm,
+        }
+        for watched, name, alarm in (
+            ("inputs", "target_lag_1", inputs), ("inputs", ALL_INPUTS, inputs),
+            ("calibration", BAND, calibration),
+        )
+    ]  # fmt: skip
+    Workspace(settings).tables("nyc").write(DRIFT, DRIFT.conform(pl.DataFrame(rows)))
+
+
+def told(settings: Settings) -> list[tuple[str, str]]:
+    path = settings.workspace / "alerts" / "nyc.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [(r["watched"], r["champion_month_on"]) for r in records]
+
+
+def test_no_drift_tells_nobody_and_asks_for_nothing(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    turn = drift_turn_of(settings)
+    assert "not been made" in said(turn(None))
+    store_drift(settings, inputs=False, calibration=False, month=date(2026, 10, 1))
+
+    result = turn(None)
+
+    assert not result.run_requests
+    assert said(result).startswith("0 new alerts")
+    assert told(settings) == []
+
+
+def test_drift_is_told_once_a_champion_and_asks_for_the_models_of_the_newest_month(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(home=tmp_path)
+    turn = drift_turn_of(settings)
+    store_drift(settings, inputs=True, calibration=True, month=date(2026, 9, 1))
+
+    first = turn(None)
+    again = turn(first.cursor)
+
+    assert told(settings) == [("inputs", "2026-09-01"), ("calibration", "2026-09-01")]
+    (request,) = first.run_requests or []
+    assert (request.partition_key, request.run_key) == ("2026-11-01", "drift/2026-11-01")
+    assert not again.run_requests
+    # The new champion drifts too: another alert. Models of this month saw all there is for them.
+    store_drift(settings, inputs=False, calibration=True, month=date(2026, 11, 1))
+    third = turn(again.cursor)
+    assert told(settings)[2:] == [("calibration", "2026-11-01")]
+    assert not third.run_requests
+    assert said(third) == "1 new alerts of drift, no younger models to train."

@@ -171,7 +171,7 @@ def test_what_comes_out_is_the_last_fit_and_every_fold(trained, block):
     assert [f.forecast.shape for f in training.folds] == [(10, N_CELLS)] * 2
 
 
-def test_dispersion_is_the_likeliest_for_the_folds_forecasts(trained, block):
+def test_dispersion_is_the_most_probable_for_the_folds_forecasts(trained, block):
     from scipy.stats import nbinom
 
     _, _, training = trained
@@ -179,7 +179,8 @@ def test_dispersion_is_the_likeliest_for_the_folds_forecasts(trained, block):
     forecast = np.concatenate([f.forecast for f in training.folds])
 
     def log_likelihood(size: float) -> float:
-        return float(nbinom.logpmf(truth, size, size / (size + forecast)).sum())
+        # The prior of 1 / size is exponential with mean 1.
+        return float(nbinom.logpmf(truth, size, size / (size + forecast)).sum()) - 1 / size
 
     sizes = np.geomspace(0.05, 20, 4_000)
     likeliest = sizes[np.argmax([log_likelihood(s) for s in sizes])]

@@ -32,9 +32,19 @@ class SimulatedCity:
 
 
 def simulate_city(
-    *, n_days: int, n_cells: int, events_per_day: float, seed: int, covariate_noise: float = 0.5
+    *,
+    n_days: int,
+    n_cells: int,
+    events_per_day: float,
+    seed: int,
+    covariate_noise: float = 0.5,
+    event_effect: float = 3.0,
+    drift: float = 0.0,
 ) -> SimulatedCity:
-    """Draw a city: cell rates follow a covariate, weekdays differ, an event doubles a cell's day.
+    """Draw a city: cell rates follow a covariate, weekdays differ, an event trebles a cell's day.
+
+    With `drift`, log rates wander around their cell's mean with that standard deviation and a
+    correlation of 0.97 from day to day, so that recent days tell of the next.
 
     Lags are exact: `target_lag_k` of day d is the count of day d - 1 - k.
     """
@@ -44,7 +54,9 @@ def simulate_city(
     days = np.datetime64("2014-01-01") + np.arange(-HISTORY_DAYS - 1, n_days)
     weekday = np.array([day.astype(object).weekday() for day in days])
     is_event = rng.random((total_days, n_cells)) < 0.05
-    intensity = np.exp(log_rate) * WEEKDAY[weekday][:, None] * np.where(is_event, 3.0, 1.0)
+    intensity = np.exp(log_rate) * WEEKDAY[weekday][:, None] * np.where(is_event, event_effect, 1.0)
+    if drift:
+        intensity *= np.exp(drift * _wander(total_days, n_cells, seed))
     intensity *= events_per_day * total_days / intensity.sum()
     counts = rng.poisson(intensity).astype(np.float32)
     incidents = rng.poisson(np.exp(log_rate) * 0.3, (total_days, n_cells)).astype(np.float32)
@@ -73,6 +85,26 @@ def simulate_city(
         counts=counts[first:],
     )
     return SimulatedCity(block, intensity[first:])
+
+
+def _wander(n_days: int, n_cells: int, seed: int) -> NDArray[np.float64]:
+    """First-order autoregression of each cell with standard deviation 1, shape (D, C)."""
+    steps = np.random.default_rng([seed, 1]).normal(size=(n_days, n_cells))
+    for day in range(1, n_days):
+        steps[day] = 0.97 * steps[day - 1] + np.sqrt(1 - 0.97**2) * steps[day]
+    return steps
+
+
+@pytest.fixture(scope="session")
+def changing_city() -> SimulatedCity:
+    """Events and drift that a map of the past cannot know."""
+    return simulate_city(n_days=560, n_cells=100, events_per_day=12, seed=5, drift=0.6)
+
+
+@pytest.fixture(scope="session")
+def still_city() -> SimulatedCity:
+    """Nothing but place and weekday: all that there is, empirical Bayes knows."""
+    return simulate_city(n_days=560, n_cells=100, events_per_day=12, seed=6, event_effect=1.0)
 
 
 @pytest.fixture(scope="session")

@@ -145,7 +145,7 @@ def test_fit_reports_progress_params_and_curves(name, small_city):
         assert isinstance(value, float | int | str)
     if name in ("lightgbm", "xgboost", "lstm"):
         assert set(result.curves) == {"train_loss", "validation_loss"}
-        assert len(result.curves["train_loss"]) == len(seen)
+        assert len(result.curves["train_loss"]) <= len(seen)
         assert result.curves["train_loss"][-1] < result.curves["train_loss"][0]
 
 

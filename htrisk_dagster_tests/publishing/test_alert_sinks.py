@@ -5,6 +5,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +16,7 @@ from htrisk_dagster.errors import SettingError
 from htrisk_dagster.publishing.alert_sinks import (
     Alert,
     AlertError,
+    DriftAlert,
     alerts_of,
     send_by_email,
     send_to_file,
@@ -25,6 +27,11 @@ ALERTS = [
     Alert("nyc", "shootings", 75, date(2026, 11, 20), 0.05),
     Alert("nyc", "shootings", 110, date(2026, 11, 20), 0.05),
 ]
+
+
+DRIFT = DriftAlert(
+    "nyc", "shootings", "calibration", date(2026, 11, 20), date(2026, 10, 1), "Twice as much came."
+)
 
 
 class MailHost(socketserver.StreamRequestHandler):
@@ -175,3 +182,22 @@ def test_a_mail_host_that_refuses_or_is_gone_is_told() -> None:
 def test_an_address_of_another_form_is_refused(address: str) -> None:
     with pytest.raises(SettingError, match="smtp://host:port/recipient"):
         send_by_email(ALERTS, address)
+
+
+def test_drift_is_one_alert_a_champion_and_goes_the_same_ways(tmp_path: Path) -> None:
+    later = replace(DRIFT, as_of_on=date(2026, 11, 21))
+    next_champion = replace(DRIFT, champion_month_on=date(2026, 11, 1))
+    assert DRIFT.key == later.key != next_champion.key
+
+    path = tmp_path / "alerts.jsonl"
+    send_to_file([DRIFT], path)
+    with mail_host() as (port, messages):
+        send_by_email([*ALERTS, DRIFT], f"smtp://127.0.0.1:{port}/desk@example.org")
+
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line) == {
+        "area": "nyc", "target": "shootings", "watched": "calibration", "as_of_on": "2026-11-20",
+        "champion_month_on": "2026-10-01",
+        "text": "Drift of calibration (shootings): Twice as much came.",
+    }  # fmt: skip
+    assert "Subject: 3 drift and spike alerts for nyc" in messages[0][1]

@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+from htrisk_dagster.evaluation.count_intervals import CountIntervals
 from htrisk_dagster.publishing import risk_findings as rules
 from htrisk_dagster.publishing.risk_table import risk_table
 from htrisk_dagster.study_areas.area import BoundingBox
@@ -19,7 +20,7 @@ def risk() -> pl.DataFrame:
     return risk_table(
         np.array([[0.2, 0.5, 0.3], [0.5, 0.25, 0.25]]),
         np.array(["2015-07-01", "2015-07-02"], dtype="datetime64[D]"),
-        dispersion=np.inf,
+        intervals=CountIntervals.of_size(np.inf),
         target="shootings",
         model="empirical_bayes",
         trained_before=date(2015, 6, 30),

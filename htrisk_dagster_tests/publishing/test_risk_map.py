@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import shapely
+from htrisk_dagster.evaluation.count_intervals import CountIntervals
 from htrisk_dagster.publishing.map_drawing import HOVER_BANDS, place_on_sheet
 from htrisk_dagster.publishing.risk_map import MapHeader, day_in_words, render_risk_map
 from htrisk_dagster.publishing.risk_table import risk_table
@@ -84,7 +85,7 @@ def risk(cells):
     return risk_table(
         expected,
         np.array([DAY], dtype="datetime64[D]"),
-        dispersion=2.0,
+        intervals=CountIntervals.of_size(2.0),
         target="shootings",
         model=HEADER.model,
         trained_before=HEADER.trained_before,

@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+from htrisk_dagster.evaluation.count_intervals import CountIntervals
 from htrisk_dagster.publishing.risk_table import band_of, daily_rank, risk_table
 from htrisk_dagster.schemas.predictions import CELL_DAY_RISK
 from scipy import stats
@@ -16,7 +17,7 @@ def table_of(expected: np.ndarray, dispersion: float) -> pl.DataFrame:
     return risk_table(
         expected,
         DAYS[: len(expected)],
-        dispersion=dispersion,
+        intervals=CountIntervals.of_size(dispersion),
         target="shootings",
         model="empirical_bayes",
         trained_before=date(2015, 6, 30),

@@ -1,7 +1,7 @@
-"""Evaluation assets: every model against the truth of the days that were forecast.
+"""Evaluation assets: every model against the truth of the days that were forecast, and drift.
 
-Belongs here: `evaluation/model_comparison` and `evaluation/thresholds`. Does not: metrics and
-intervals (`evaluation/`).
+Belongs here: `evaluation/model_comparison`, `evaluation/thresholds` and `evaluation/drift`. Does
+not: metrics, intervals and statistics of drift (`evaluation/`).
 """
 
 from collections.abc import Iterator
@@ -53,4 +53,19 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
                 },
             )
 
-    return [evaluated]
+    @dg.asset(
+        key=[name, tables.DRIFT.layer, tables.DRIFT.name],
+        deps=[*upstream, [name, "features", "cell_day"]],
+        group_name=f"{name}_evaluation",
+        description=tables.DRIFT.description,
+        metadata=table_metadata(tables.DRIFT),
+        kinds={"python", "parquet"},
+        tags={"study_area": name},
+    )
+    def drift(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+        """Compare the newest scored days with training, and reports with what was expected."""
+        from htrisk_dagster.defs.drifted import store_drift
+
+        return dg.MaterializeResult(metadata=store_drift(workspace, area))
+
+    return [evaluated, drift]

@@ -1,7 +1,7 @@
-"""Model assets: every count model of a month, and the champion among them.
+"""Model assets: every count model of a month, their stack, and the champion among them.
 
 Belongs here: one asset a model, partitioned by the month from which it may be used. Does not:
-training (`evaluation/training.py`, `models/`).
+training (`evaluation/training.py`, `models/`), the stack and the choice (`evaluation/ensemble.py`).
 """
 
 from collections.abc import Iterator
@@ -80,13 +80,37 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             yield dg.MaterializeResult(asset_key=key, metadata=tracking.as_metadata(figures))
 
     @dg.asset(
-        key=[name, "models", "champion"],
+        key=[name, "models", "stack"],
         group_name=f"{name}_models",
         partitions_def=months,
         deps=[[name, "models", model] for model in DESCRIPTIONS],
         description=(
+            "Weights of a log-linear pool of all models, shrunk to empirical Bayes. One partition: "
+            "the month from which it may be used."
+        ),
+        kinds={"mlflow"},
+        tags={"study_area": name},
+    )
+    def stack(
+        context: dg.AssetExecutionContext,
+        workspace: dg.ResourceParam[Workspace],
+        tracking: dg.ResourceParam[MlflowTracking],
+    ) -> dg.MaterializeResult[None]:
+        """Weigh the models by their sealed fold forecasts."""
+        from htrisk_dagster.defs.crowned import store_stack
+
+        month, run = context.partition_key, context.run.run_id
+        figures = store_stack(workspace, area, tracking, month, dagster_run_id=run)
+        return dg.MaterializeResult(metadata=tracking.as_metadata(figures))
+
+    @dg.asset(
+        key=[name, "models", "champion"],
+        group_name=f"{name}_models",
+        partitions_def=months,
+        deps=[*([name, "models", model] for model in DESCRIPTIONS), stack],
+        description=(
             "Champion and challenger, chosen on blind folds; the best baseline where nothing "
-            "surely beats it."
+            "surely beats it. With the correction of its level and slope, and its intervals."
         ),
         kinds={"mlflow"},
         tags={"study_area": name},
@@ -97,9 +121,9 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         tracking: dg.ResourceParam[MlflowTracking],
     ) -> dg.MaterializeResult[None]:
         """Compare the sealed fold forecasts and set MLflow's aliases."""
-        from htrisk_dagster.defs.trained import store_champion
+        from htrisk_dagster.defs.crowned import store_champion
 
         month = context.partition_key
         return dg.MaterializeResult(metadata=store_champion(workspace, area, tracking, month))
 
-    return [fitted, champion]
+    return [fitted, stack, champion]

@@ -1,0 +1,109 @@
+"""Poisson regression with a Gaussian prior: coefficients that few incidents move little.
+
+Belongs here: the most probable coefficients given counts, a prior and lower bounds. Does not: what
+is regressed on what (`recalibration`, `stacking`).
+
+log E[count] = offset + design x coefficients. The log-likelihood is divided by `overdispersion`,
+the quasi-likelihood of McCullagh and Nelder 1989, section 9.2: counts that vary together by week
+tell less than as many independent ones. The sum of it and of the log-density of the prior is
+concave, so there is one mode. It is found by Newton's method, each step a bounded least-squares
+problem, halved until the sum rises.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrisk_dagster.evaluation.bootstrap import sum_by_week
+
+Array = NDArray[np.float64]
+
+_MAX_STEPS = 100
+_MAX_HALVINGS = 40
+# Of the log-posterior, in nats: far below anything that would move a forecast.
+_TOLERANCE = 1e-9
+
+
+def posterior_mode(
+    design: Array,
+    counts: Array,
+    *,
+    offset: Array,
+    prior_mean: Array,
+    prior_sd: Array,
+    lower: Array | None = None,
+    overdispersion: float = 1.0,
+) -> Array:
+    """Most probable coefficients of a Poisson regression.
+
+    Parameters
+    ----------
+    design : float64, shape (N, P)
+        Columns of moderate size; centre them, or the prior of the intercept means little.
+    counts, offset : float64, shape (N,)
+        Observed counts, and the log of what is expected where all coefficients are 0.
+    prior_mean, prior_sd : float64, shape (P,)
+        Of independent normal priors; `prior_sd` may be inf for a flat one.
+    lower : float64, shape (P,), optional
+        Lower bounds, -inf for none.
+    overdispersion : float
+        1 or above; see `weekly_overdispersion`.
+
+    Returns
+    -------
+    float64, shape (P,)
+    """
+    from scipy.optimize import lsq_linear
+
+    precision = 1.0 / np.square(prior_sd)
+    bounds = (np.full(len(prior_mean), -np.inf) if lower is None else lower, np.inf)
+
+    def log_posterior(coefficients: Array) -> tuple[float, Array]:
+        log_mean = offset + design @ coefficients
+        mean = np.exp(log_mean)
+        likelihood = float(counts @ log_mean - mean.sum()) / overdispersion
+        return likelihood - float(precision @ np.square(coefficients - prior_mean)) / 2, mean
+
+    at = np.maximum(prior_mean, bounds[0])
+    value, mean = log_posterior(at)
+    for _ in range(_MAX_STEPS):
+        curvature = _curvature(design, mean / overdispersion, precision)
+        slope = design.T @ (counts - mean) / overdispersion - precision * (at - prior_mean)
+        # Maximising the quadratic within the bounds is least squares in its Cholesky factor.
+        factor = np.linalg.cholesky(curvature)
+        target = np.linalg.solve(factor, curvature @ at + slope)
+        step = lsq_linear(factor.T, target, bounds, method="bvls", tol=1e-12).x - at
+        risen, _ = log_posterior(at + step)
+        halvings = 0
+        while not risen >= value and halvings < _MAX_HALVINGS:
+            step, halvings = step / 2, halvings + 1
+            risen, _ = log_posterior(at + step)
+        if not risen > value:
+            break
+        at, last = at + step, value
+        value, mean = log_posterior(at)
+        if value - last < _TOLERANCE:
+            break
+    return np.asarray(at)
+
+
+def weekly_overdispersion(counts: NDArray[np.floating], expected: Array) -> float:
+    """Pearson's statistic of the weekly totals over its degrees of freedom, 1 at least.
+
+    Parameters
+    ----------
+    counts, expected : arrays, shape (D, C)
+        Consecutive days. The level of `expected` does not matter: the totals are compared with
+        its course over the weeks.
+    """
+    observed = sum_by_week(counts.sum(axis=1, dtype=np.float64))
+    wanted = sum_by_week(expected.sum(axis=1))
+    if len(observed) < 2 or not observed.sum():
+        return 1.0
+    wanted = wanted * (observed.sum() / wanted.sum())
+    return max(1.0, float((np.square(observed - wanted) / wanted).sum()) / (len(observed) - 1))
+
+
+def _curvature(design: Array, weights: Array, precision: Array) -> Array:
+    return np.asarray((design * weights[:, None]).T @ design + np.diag(precision))

@@ -1,0 +1,120 @@
+"""What is already known of every cell-day, as the offset that the learners correct.
+
+Belongs here: the log of the empirical-Bayes rate, cross-fitted by blocks of days for the rows that
+are trained on. Does not: empirical Bayes itself (`empirical_bayes`), what is learned on top
+(`boosted_trees`, `lstm`).
+
+A learner predicts log E[count] = offset + correction, so that a correction of 0 is empirical Bayes
+to the bit. An empirical-Bayes rate has seen the counts it was fitted on: as an offset of the same
+rows it would explain away what a learner should find, and hide what it does not know itself. The
+offset of a training row therefore comes from a fit on the other blocks of days (cross-fitting,
+Chernozhukov et al. 2018), whose error is of the size it will have on days to come.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htrisk_dagster.features.block import CellDayBlock
+from htrisk_dagster.models.artifacts import json_bytes, json_state
+from htrisk_dagster.models.count_model import training_counts
+from htrisk_dagster.models.empirical_bayes import EmpiricalBayes
+
+# With five, each fit has four fifths of the days; of a cell's rate as much is known as at the end.
+OFFSET_BLOCKS = 5
+_STATE = "rate_offset.json"
+
+
+def block_edges(n_days: int) -> NDArray[np.int64]:
+    """First day of each of the blocks that days are cut into, and the number of days, shape (6,)."""
+    return np.linspace(0, n_days, OFFSET_BLOCKS + 1).astype(np.int64)
+
+
+def cross_fitted(block: CellDayBlock) -> NDArray[np.float64]:
+    """Log rate of every cell-day by an empirical Bayes that has not seen the counts of its block.
+
+    Parameters
+    ----------
+    block : CellDayBlock
+        With counts, and at least one day a block.
+
+    Returns
+    -------
+    float64, shape (D, C)
+
+    References
+    ----------
+    Chernozhukov, V. et al. (2018). Double/debiased machine learning for treatment and structural
+    parameters. Econometrics Journal 21.
+    """
+    counts = training_counts(block)
+    edges = block_edges(block.n_days)
+    log_rates = np.empty(counts.shape, dtype=np.float64)
+    for start, stop in pairwise(edges):
+        others = np.r_[0:start, stop : block.n_days]
+        model = EmpiricalBayes()
+        model.fit(
+            replace(
+                block,
+                days=block.days[others],
+                features=block.features[others],
+                counts=counts[others],
+            ),
+            seed=0,
+        )
+        held_out = replace(
+            block, days=block.days[start:stop], features=block.features[start:stop], counts=None
+        )
+        log_rates[start:stop] = np.log(model.predict(held_out))
+    return log_rates
+
+
+@dataclass(frozen=True)
+class RateOffset:
+    """Offset of days to come: empirical Bayes on all training days.
+
+    Parameters
+    ----------
+    model : EmpiricalBayes
+        Fitted.
+    log_city_mean : float
+        Log of the incidents per cell-day of the training days, of half an incident where there was
+        none: from here reasons are counted.
+    """
+
+    model: EmpiricalBayes
+    log_city_mean: float
+
+    @classmethod
+    def fitted(cls, block: CellDayBlock) -> Self:
+        """Fit on all days of a block with counts."""
+        counts = training_counts(block)
+        model = EmpiricalBayes()
+        model.fit(block, seed=0)
+        total = max(float(counts.sum(dtype=np.float64)), 0.5)
+        return cls(model, math.log(total / counts.size))
+
+    def rates(self, block: CellDayBlock) -> NDArray[np.float64]:
+        """Rate of every cell-day, shape (D, C), in an array of its own."""
+        return self.model.predict(block)
+
+    def to_bytes(self) -> dict[str, bytes]:
+        """The files of empirical Bayes, and JSON with the city's mean."""
+        return {
+            **self.model.to_bytes(),
+            _STATE: json_bytes({"log_city_mean": self.log_city_mean}),
+        }
+
+    @classmethod
+    def from_bytes(cls, files: Mapping[str, bytes]) -> Self:
+        """Read what `to_bytes` wrote, among the files of a learner."""
+        return cls(
+            EmpiricalBayes.from_bytes(files), float(json_state(files[_STATE])["log_city_mean"])
+        )

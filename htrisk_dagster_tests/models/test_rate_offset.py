@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from htrisk_dagster.models.empirical_bayes import EmpiricalBayes
+from htrisk_dagster.models.rate_offset import RateOffset, block_edges, cross_fitted
+
+
+def test_blocks_cover_all_days_once():
+    edges = block_edges(822)
+    assert (edges[0], edges[-1], len(edges)) == (0, 822, 6)
+    assert set(np.diff(edges)) == {164, 165}
+
+
+def test_a_huge_day_does_not_reach_the_offset_of_its_own_block(small_city):
+    """400 incidents on one day move the offset of every other block, and their own not at all."""
+    block = small_city.block
+    counts = block.counts.copy()
+    counts[100, 7] += 400
+    before, after = cross_fitted(block), cross_fitted(replace(block, counts=counts))
+    edges = block_edges(block.n_days)
+    own = int(np.searchsorted(edges, 100, side="right")) - 1
+    is_own = (np.arange(block.n_days) >= edges[own]) & (np.arange(block.n_days) < edges[own + 1])
+    np.testing.assert_array_equal(after[is_own], before[is_own])
+    assert (after[~is_own, 7] - before[~is_own, 7]).min() > 1
+
+
+def test_each_block_is_empirical_bayes_on_the_days_around_it(small_city):
+    block = small_city.block
+    others = np.r_[0:64, 128:320]
+    by_hand = EmpiricalBayes()
+    by_hand.fit(
+        replace(
+            block,
+            days=block.days[others],
+            features=block.features[others],
+            counts=block.counts[others],
+        ),
+        seed=0,
+    )
+    held_out = block.between(block.days[64], block.days[128]).without_truth()
+    np.testing.assert_array_equal(cross_fitted(block)[64:128], np.log(by_hand.predict(held_out)))
+
+
+def test_days_to_come_have_the_rate_of_all_training_days(small_city):
+    train, test, _ = small_city.split(240)
+    offset = RateOffset.fitted(train)
+    model = EmpiricalBayes()
+    model.fit(train, seed=0)
+    test = test.without_truth()
+    np.testing.assert_array_equal(offset.rates(test), model.predict(test))
+    assert offset.log_city_mean == pytest.approx(math.log(train.counts.mean()), rel=1e-6)
+    again = RateOffset.from_bytes(offset.to_bytes())
+    np.testing.assert_array_equal(again.rates(test), offset.rates(test))
+    assert again.log_city_mean == offset.log_city_mean
