@@ -83,4 +83,5 @@ def city_ceilings(world: World, *, located_share: float, lag_days: int) -> CityC
         ),
         ahead_days=ahead_days,
     )
-    return CityCeilings(truth.intensity * located_share, forecast * located_share)
+    intensity = truth.intensity.astype(np.float64)
+    return CityCeilings(intensity * located_share, forecast * located_share)

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.grid.panel import day_number, day_numbers
-from htrisk_dagster.models.empirical_bayes import shrunk_ratio
+from htrisk_dagster.models.shrinkage import shrunk_ratio
 
 FILE = "benchmarks/nij_portland/crimes_bur.csv"
 FIRST_WINDOW_DAY = date(2017, 3, 1)
