@@ -49,13 +49,13 @@ YEARLY: dict[int, int] = {
     **{2015: 1_312, 2016: 1_309, 2017: 1_281, 2018: 1_269, 2019: 1_260},
     **{2020: 1_132, 2021: 1_235, 2022: 1_456, 2023: 1_516, 2024: 1_570},
 }
-SHARED_SHOCK_VARIANCE = 0.0027
+SHARED_SHOCK_VARIANCE = 0.0013
 OWN_SHOCK_VARIANCE: dict[str, float] = {
     "all": 0.0033,
-    "larceny": 0.0020,
+    "larceny": 0.0026,
     "burglary": 0.0280,
     "robbery": 0.0059,
-    "violence": 0.0064,
+    "violence": 0.0075,
 }
 
 _T = TypeVar("_T")
@@ -96,7 +96,11 @@ def day_shocks(preset: Preset, rng: np.random.Generator) -> dict[str, NDArray[np
 
 
 def _shock(variance: float, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    return np.round(rng.gamma(1 / variance, variance, count), 6)
+    """Gamma factors, scaled so that the days at hand have the mean and variance, not only all days."""
+    drawn = rng.gamma(1 / variance, variance, count)
+    centred = (drawn - drawn.mean()) / drawn.std()
+    shock: NDArray[np.float64] = np.round(1 + np.sqrt(variance) * centred, 6)
+    return shock
 
 
 def _of(table: dict[str, _T], family: str) -> _T:

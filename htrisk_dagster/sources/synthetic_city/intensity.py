@@ -8,7 +8,7 @@ For family f, day d and cell c in precinct p::
 
     lambda_f(d, c) = rate_f * calendar_f(d) * place_f(c) * exposure_f(d, c) * field_f(d, c)
     log place_f(c) = precinct term + slope_f h - bend_f h^2 + log hub_f [c is a hub]
-                     + 0.5 [c in the airport's corridor]
+                     + 0.5 [c in the airport's corridor] - 5.3 [c is open ground]
     h = rho_f g(c) + sqrt(1 - rho_f^2) g_f(c), held where the parabola turns
     exposure_f(d, c) = (1 + effect_f attraction(d, p)) * exp(0.15 passengers(d) [c in corridor])
 
@@ -42,8 +42,10 @@ _CORRIDOR_M, _STRIP_M = 1_500.0, 600.0
 _CORRIDOR_LOG = 0.5
 # Hubs, such as clusters of hotels, are one in ten of the fifth of cells that is busiest.
 _BUSY_SHARE, _HUB_IN = 0.2, 10
+# Parks, marsh and runways: patches of some kilometres where next to nothing is reported.
+_OPEN_SHARE, _OPEN_FACTOR, _OPEN_SCALE_CELLS = 0.08, 0.005, 6.0
 # Share of the city at which a cell of an even family is held back by half.
-_CROWDED = 0.0045
+_CROWDED = 0.0030
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +80,15 @@ def place_terms(land: Land, rng: np.random.Generator) -> Places:
         mixed = rho * shared + math.sqrt(1 - rho**2) * _smooth_field(land, rng)
         height = np.minimum(mixed, family.slope / (2 * family.bend))
         log_place = family.slope * height - family.bend * height**2 + _CORRIDOR_LOG * in_corridor
-        within[family.name] = np.round(np.exp(log_place), 6)
+        within[family.name] = np.asarray(np.round(np.exp(log_place), 6), dtype=np.float64)
     business = np.asarray(np.round(np.exp(shared * 0.7), 6), dtype=np.float64)
     is_busy = shared >= np.quantile(shared, 1 - _BUSY_SHARE)
     is_hub = is_busy & (rng.integers(0, _HUB_IN, len(shared)) == 0)
     is_hub |= _near_line(land, _TARGET_STRIP, _STRIP_M)
+    ground = _smooth_field(land, rng, _OPEN_SCALE_CELLS)
+    is_open = ground >= np.quantile(ground, 1 - _OPEN_SHARE)
+    for values in within.values():
+        values[is_open] *= _OPEN_FACTOR
     return Places(within, business, in_corridor, is_hub)
 
 
@@ -190,13 +196,15 @@ def scaled_place(
     return scaled
 
 
-def _smooth_field(land: Land, rng: np.random.Generator) -> NDArray[np.float64]:
+def _smooth_field(
+    land: Land, rng: np.random.Generator, scale_cells: float = LENGTH_SCALE_CELLS
+) -> NDArray[np.float64]:
     """Filter white noise to a squared-exponential covariance; mean 0, sd 1 over the cells."""
     from scipy.ndimage import gaussian_filter
 
     row, col = land.row - land.row.min(), land.col - land.col.min()
     noise = rng.standard_normal((row.max() + 1, col.max() + 1))
-    field = gaussian_filter(noise, LENGTH_SCALE_CELLS / math.sqrt(2), mode="wrap")[row, col]
+    field = gaussian_filter(noise, scale_cells / math.sqrt(2), mode="wrap")[row, col]
     scaled: NDArray[np.float64] = np.round((field - field.mean()) / field.std(), 6)
     return scaled
 

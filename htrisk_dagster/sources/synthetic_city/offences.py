@@ -49,8 +49,8 @@ class Family:
     at_station_house: bool = False
     kappa: float = 0.0
     hub_factor: float = 1.0
-    slope: float = 2.9
-    bend: float = 0.7
+    slope: float = 2.3
+    bend: float = 0.55
     evenness: float = 0.0
 
 
@@ -69,14 +69,14 @@ class Offence:
 
 FAMILIES: tuple[Family, ...] = (
     Family("larceny", 0.85, 0.5, reported=0.35, hub_factor=1.6),
-    Family("burglary", 0.80, 0.1, reported=0.45, kappa=0.2, slope=2.4, bend=0.6, evenness=0.5),
-    Family("robbery", 0.90, reported=0.64, slope=3.2, bend=0.6, evenness=0.5),
+    Family("burglary", 0.80, 0.1, reported=0.45, kappa=0.2, slope=2.4, bend=0.55, evenness=0.37),
+    Family("robbery", 0.90, reported=0.64, slope=3.5, bend=0.65, evenness=0.6),
     Family("violence", 0.95, reported=0.45),
     Family("damage", 0.85, reported=0.35),
     Family("drugs", 0.80, reported=0.50),
     Family("sexual", 0.90, reported=0.38, at_station_house=True),
     Family("other", 0.90, reported=0.60, hub_factor=1.6),
-    Family(TARGET, 0.80, 2.0, reported=0.38, kappa=0.3, hub_factor=9.0, slope=1.8, bend=0.4),
+    Family(TARGET, 0.80, 2.0, reported=0.38, kappa=0.3, hub_factor=8.0, slope=1.8, bend=0.4),
 )
 
 _F, _M, _V = "FELONY", "MISDEMEANOR", "VIOLATION"

@@ -6,7 +6,7 @@ change (`intensity`), nor what a family makes of a field (`world`).
 A field is log-normal with mean 1. In space its correlation falls over about a kilometre, from day
 to day it is `DAILY_CORRELATION`. Nobody can observe it: a forecaster sees it only through the
 incidents of the last weeks. The target's varies the more: with a standard deviation of its
-logarithm of 0.7, with self-excitation and hubs, the historical mean reaches the share of the
+logarithm of 0.75, with self-excitation and hubs, the historical mean reaches the share of the
 omniscient forecast's skill that it should (0.89, 0.75 and 0.40 at 50, 5 and 0.5 a day).
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.sources.synthetic_city.land import Land
 
-COMMON_LOG_SD, TARGET_LOG_SD = 0.5, 0.7
+COMMON_LOG_SD, TARGET_LOG_SD = 0.5, 0.75
 DAILY_CORRELATION = 0.9
 LENGTH_SCALE_CELLS = 2.0
 # Log fields of the target and of the common offences.

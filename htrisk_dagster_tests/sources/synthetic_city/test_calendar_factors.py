@@ -40,8 +40,8 @@ def test_shocks_have_mean_one_and_share_a_part() -> None:
     n_days = len(DEFAULT.days)
     # Variance of a product of independent factors with mean 1: (1 + a)(1 + b) - 1.
     for family, own in (("robbery", 0.0059), ("burglary", 0.028), ("target", 0.0033)):
-        variance = 1.0027 * (1 + own) - 1
+        variance = 1.0013 * (1 + own) - 1
         assert abs(shocks[family].mean() - 1) < 4 * np.sqrt(variance / n_days)
         assert shocks[family].var() == pytest.approx(variance, rel=4 * np.sqrt(2.5 / n_days))
     covariance = np.cov(shocks["robbery"], shocks["target"])[0, 1]
-    assert covariance == pytest.approx(0.0027, abs=4 * 0.0075 / np.sqrt(n_days))
+    assert covariance == pytest.approx(0.0013, abs=4 * 0.0075 / np.sqrt(n_days))

@@ -17,7 +17,7 @@ MIDDLE = 5 * SIDE + 5
 
 def by_loop(occurred, known, cell, weight, shape, kappa) -> np.ndarray:
     """The definition, incident by incident and day by day."""
-    n_days, n_cells = shape
+    n_days = shape[0]
     found = np.zeros(shape)
     for o, k, c, w in zip(occurred, known, cell, weight, strict=True):
         for day in range(k + 1, n_days):
