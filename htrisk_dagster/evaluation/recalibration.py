@@ -61,11 +61,14 @@ class Recalibration:
             0-based code of each cell's borough, as in `CellDayBlock`; one that the folds did not
             have is not corrected.
         """
-        known = borough_index < len(self.boroughs)
-        terms = np.array([*self.boroughs, 0.0])
-        shift = self.level + terms[np.where(known, borough_index, -1)]
+        shift = self.level + self.borough_terms(borough_index)
         log_factor = shift + (self.slope - 1) * (np.log(expected) - self.centre)
         return np.asarray(expected * np.exp(log_factor))
+
+    def borough_terms(self, borough_index: NDArray[np.integer]) -> Array:
+        """Term of each borough of `borough_index`, in its shape; 0 where the folds had none."""
+        known = borough_index < len(self.boroughs)
+        return np.array([*self.boroughs, 0.0])[np.where(known, borough_index, -1)]
 
     def as_state(self) -> dict[str, Any]:
         """The correction as a JSON object."""
