@@ -17,7 +17,15 @@ from htrisk_dagster.study_areas.area import StudyArea
 
 DESCRIPTIONS = {
     "historical_mean": "Mean of each cell over the training days: the baseline of every table.",
-    "empirical_bayes": "Cells pooled to precinct, borough and covariates; the one to beat for rare events.",
+    "kde": "Training incidents smoothed over cells, the bandwidth tuned on months left out.",
+    "ewma": "Exponentially weighted mean of each cell, the half-life tuned one step ahead.",
+    "kde_ewma": "Kernel density of an exponentially weighted history: the strongest simple rival.",
+    "prospective_hotspot": "Near and recent incidents by fixed weights, mixed with long-run rates.",
+    "etas": "Self-exciting counts: a shrunk background, and incidents that set off others.",
+    "risk_terrain": "Poisson regression on features of places, with relative risk values.",
+    "empirical_bayes": (
+        "Cells pooled to neighbours, precinct, borough and covariates; the one to beat for rare events."
+    ),
     "lightgbm": "Gradient-boosted trees on counts, Poisson, natural prevalence.",
     "xgboost": "Gradient-boosted trees on counts, Poisson, natural prevalence.",
     "lstm": "PyTorch LSTM on 7-day sequences with a count likelihood, weights shared over cells.",
