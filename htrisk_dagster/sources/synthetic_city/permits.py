@@ -16,22 +16,22 @@ import polars as pl
 from numpy.typing import NDArray
 
 from htrisk_dagster.sources.synthetic_city.land import BOROUGHS
-from htrisk_dagster.sources.synthetic_city.precincts import Precincts
+from htrisk_dagster.sources.synthetic_city.precincts import PRECINCT_COUNT, Precincts
 from htrisk_dagster.sources.synthetic_city.presets import Preset
 
 AHEAD_DAYS = 30  # The publisher lists permits about a month ahead.
 _LONGEST_DAYS = 7
-_MOST_ATTRACTION = 250
+_MOST_ATTRACTION = 100
 
 # Type, agency, name, closure, weight among permits, attraction in hundredths.
 _KINDS = (
-    ("Special Event", "Parks Department", "Celebration", "N/A", 420, 5),
-    ("Sport - Youth", "Parks Department", "Soccer - Non Regulation", "N/A", 280, 2),
-    ("Sport - Adult", "Parks Department", "Softball - Adult", "N/A", 150, 2),
-    ("Farmers Market", "Street Activity Permit Office", "Greenmarket", "Curb Lane Only", 60, 10),
-    ("Street Event", "Street Activity Permit Office", "Street Fair", "Full Street Closure", 50, 60),
-    ("Plaza Event", "Street Activity Permit Office", "Plaza Day", "Pedestrian Plaza", 20, 40),
-    ("Parade", "Police Department", "Parade", "Full Street Closure", 15, 150),
+    ("Special Event", "Parks Department", "Celebration", "N/A", 420, 2),
+    ("Sport - Youth", "Parks Department", "Soccer - Non Regulation", "N/A", 280, 1),
+    ("Sport - Adult", "Parks Department", "Softball - Adult", "N/A", 150, 1),
+    ("Farmers Market", "Street Activity Permit Office", "Greenmarket", "Curb Lane Only", 60, 4),
+    ("Street Event", "Street Activity Permit Office", "Street Fair", "Full Street Closure", 50, 20),
+    ("Plaza Event", "Street Activity Permit Office", "Plaza Day", "Pedestrian Plaza", 20, 10),
+    ("Parade", "Police Department", "Parade", "Full Street Closure", 15, 100),
     ("Athletic - Charitable", "Police Department", "Charity Run", "Full Street Closure", 5, 100),
 )
 
@@ -53,7 +53,8 @@ class Permits:
 def draw_permits(preset: Preset, precincts: Precincts, rng: np.random.Generator) -> Permits:
     """Draw permits, three in ten of them repeated weekly up to eight times."""
     span = len(preset.days) + AHEAD_DAYS
-    count = int(rng.poisson(preset.permits_per_day * span / 2.05))
+    of_the_city = len(precincts.number) / PRECINCT_COUNT
+    count = int(rng.poisson(preset.permits_per_day * of_the_city * span / 2.05))
     weight = np.array([kind[4] for kind in _KINDS])
     kind = np.searchsorted(np.cumsum(weight), rng.integers(0, weight.sum(), count), side="right")
     first = rng.integers(0, span, count)
@@ -86,7 +87,7 @@ def draw_permits(preset: Preset, precincts: Precincts, rng: np.random.Generator)
 
 
 def attraction(permits: Permits, days: int, precincts: int) -> NDArray[np.int64]:
-    """Attraction of all permits in force, in hundredths, at most 2.5, shape (days, precincts)."""
+    """Attraction of all permits in force, in hundredths, at most 1, shape (days, precincts)."""
     total = np.zeros((days, precincts), dtype=np.int64)
     weight = np.array([kind[5] for kind in _KINDS])[permits.kind]
     for offset in range(_LONGEST_DAYS):
@@ -96,6 +97,11 @@ def attraction(permits: Permits, days: int, precincts: int) -> NDArray[np.int64]
             counted = in_force & (precinct >= 0)
             np.add.at(total, (day[counted], precinct[counted]), weight[counted])
     return np.minimum(total, _MOST_ATTRACTION)
+
+
+def kind_names() -> NDArray[np.str_]:
+    """Event types in the order of `Permits.kind`."""
+    return np.array([kind[0] for kind in _KINDS])
 
 
 def permit_table(permits: Permits, preset: Preset, precincts: Precincts) -> pl.DataFrame:

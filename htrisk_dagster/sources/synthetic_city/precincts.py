@@ -31,6 +31,25 @@ NUMBERS: dict[str, tuple[int, ...]] = {
     "QUEENS": tuple(range(100, 117)),
     "STATEN ISLAND": tuple(range(120, 124)),
 }
+PRECINCT_COUNT = sum(map(len, NUMBERS.values()))
+# Complaints of each precinct in ten thousandths of the city, in the order of `NUMBERS`: NYPD
+# complaints by week of occurrence, 2022-2024. Precinct 116 opened on 2024-12-19.
+SHARES: dict[str, tuple[int, ...]] = {
+    "MANHATTAN": (
+        *(159, 90, 115, 101, 108, 81, 137, 260, 67, 173, 159, 75, 6, 119, 88, 140),
+        *(57, 96, 82, 121, 87, 125),
+    ),
+    "BRONX": (247, 130, 180, 230, 245, 125, 194, 207, 166, 138, 104, 187),
+    "BROOKLYN": (
+        *(122, 112, 125, 98, 89, 188, 95, 82, 133, 114, 108, 189, 312, 49, 111, 83),
+        *(145, 93, 134, 117, 76, 118, 80),
+    ),
+    "QUEENS": (
+        *(51, 83, 123, 200, 122, 161, 126, 122, 130, 202, 191, 68, 85, 150, 204, 178),
+        2,
+    ),
+    "STATEN ISLAND": (163, 122, 96, 52),
+}
 # Numbers that the publisher puts under the northern of a borough's two patrol commands.
 _NORTH = frozenset(
     (
@@ -51,6 +70,8 @@ class Precincts:
     ----------
     number, borough : ndarray of int64, shape (P,)
         Real number, and index into `BOROUGHS`.
+    share : ndarray of int64, shape (P,)
+        Share of the city's complaints in ten thousandths.
     centre_m : ndarray of float64, shape (P, 2)
         Centre in metres.
     polygons : tuple of shapely geometry
@@ -61,6 +82,7 @@ class Precincts:
 
     number: NDArray[np.int64]
     borough: NDArray[np.int64]
+    share: NDArray[np.int64]
     centre_m: NDArray[np.float64]
     polygons: tuple[Geometry, ...]
     station_m: NDArray[np.float64]
@@ -78,6 +100,17 @@ class Precincts:
             nearest = cKDTree(self.centre_m[mine]).query(np.c_[x_m[inside], y_m[inside]])[1]
             found[inside] = mine[nearest]
         return found
+
+    def kept(self, index: NDArray[np.int64]) -> Precincts:
+        """Return some of the precincts, numbered anew in the order given."""
+        return Precincts(
+            self.number[index],
+            self.borough[index],
+            self.share[index],
+            self.centre_m[index],
+            tuple(self.polygons[i] for i in index.tolist()),
+            self.station_m[index],
+        )
 
     @property
     def patrol_names(self) -> list[str]:
@@ -126,6 +159,7 @@ def split_boroughs(
     return Precincts(
         np.array(numbers),
         np.array(boroughs),
+        np.array([share for name in BOROUGHS for share in SHARES[name]]),
         np.concatenate(centres),
         tuple(polygons),
         np.round(stations, 1),

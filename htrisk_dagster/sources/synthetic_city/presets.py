@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.errors import SettingError
+from htrisk_dagster.sources.synthetic_city.defects import NO_DEFECTS, Defects
 
 # A part's stream is its place in this tuple: add at the end only, or every city changes.
 PARTS = (
@@ -25,12 +26,16 @@ PARTS = (
     "incidents",
     "complaint_files",
     "verified_cases",
+    "reporting",
+    "space_time",
+    "self_excitation",
+    "defects",
 )
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Span and volume of a city. Every preset covers all five boroughs.
+    """Span, volume and extent of a city.
 
     The target keeps its full rate in every preset: thinning a rare offence would leave too few
     incidents to learn from, thinning the common ones only makes files smaller.
@@ -41,23 +46,36 @@ class Preset:
         Name of the preset.
     first_day, last_day : date
         First and last local day of occurrence and of report.
-    complaints_per_day : int
-        Mean number of complaints a day, target included; the real city has about 1,500.
+    complaints_per_day : float
+        Mean number of complaints a day in the whole city, target included; the real city had 1,514
+        in 2022-2024.
     target_per_day : float
-        Mean number of target complaints a day.
-    permits_per_day : int
-        Mean number of event permits that start a day.
+        Mean number of target complaints a day in the whole city.
+    permits_per_day : float
+        Mean number of event permits that start a day in the whole city. The real city has about
+        40, of which 1% of a day's precincts have a parade or a race.
     verified_cases_per_day : float
         Mean number of fictional verified cases a day.
+    has_policing_feedback : bool
+        Whether discovered offences follow patrols that follow what was discovered, see `policing`.
+    defects : Defects
+        What is wrong with the complaint files on demand.
+    is_part : bool
+        Whether only a part of each borough is there, see `parts`. Rates stay those of the whole
+        city: a part of n of its N cells has n / N of each, so that a cell has on average what it
+        has in the whole city.
     """
 
     name: str
     first_day: date
     last_day: date
-    complaints_per_day: int
+    complaints_per_day: float
     target_per_day: float = 1.5
-    permits_per_day: int = 12
+    permits_per_day: float = 40.0
     verified_cases_per_day: float = 0.35
+    has_policing_feedback: bool = False
+    defects: Defects = NO_DEFECTS
+    is_part: bool = False
 
     def __post_init__(self) -> None:
         if self.first_day.year >= self.last_day.year:
@@ -86,8 +104,12 @@ PRESETS: dict[str, Preset] = {
         Preset("tiny", date(2023, 9, 1), date(2024, 4, 30), 250),
         # 26 months, about 250,000 complaints.
         Preset("demo", date(2022, 11, 1), date(2024, 12, 31), 316),
-        # 3 years at the real volume, about 1.5 million complaints.
-        Preset("default", date(2022, 1, 1), date(2024, 12, 31), 1400, permits_per_day=40),
+        # 3 years at the real volume, about 1.65 million complaints.
+        Preset("default", date(2022, 1, 1), date(2024, 12, 31), 1514),
+        # The same three years in about 1,200 cells: what models are compared on, over many seeds.
+        Preset("skill", date(2022, 1, 1), date(2024, 12, 31), 1514, 50.0, is_part=True),
+        # 10 years at the real volume, about 5 million complaints.
+        Preset("metro", date(2015, 1, 1), date(2024, 12, 31), 1335),
     )
 }
 

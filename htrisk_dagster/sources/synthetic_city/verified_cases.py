@@ -27,6 +27,7 @@ CENTROIDS = (
     ("BROOKLYN", -73.9442, 40.6782),
 )
 _AT_CENTROID_PERCENT = 80
+_UNITS = 2.0**40
 _CHOICES: dict[str, tuple[str, ...]] = {
     "Type": ("Sex trafficking", "Labor trafficking", "Sex and labor trafficking"),
     "Sector": ("Commercial sex", "Domestic work", "Hospitality", "Construction", "Nail salon"),
@@ -39,7 +40,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 def verified_case_table(
     preset: Preset,
-    weights: NDArray[np.int64],
+    place: NDArray[np.float64],
     corners: Corners,
     precincts: Precincts,
     rng: np.random.Generator,
@@ -50,7 +51,7 @@ def verified_case_table(
     ----------
     preset : Preset
         Span and rate.
-    weights : ndarray of int64, shape (C,)
+    place : ndarray of float64, shape (C,)
         Place term of the target family: where cases without a centroid are.
     corners, precincts
         Points and areas.
@@ -60,7 +61,7 @@ def verified_case_table(
     days = preset.days
     count = int(rng.poisson(preset.verified_cases_per_day * len(days)))
     reported = np.sort(rng.integers(0, len(days), count))
-    upper = np.cumsum(weights)
+    upper = np.cumsum(np.rint(place * _UNITS).astype(np.int64))
     cell = np.searchsorted(upper, rng.integers(0, upper[-1], count), side="right")
     point = corners.first[cell]
     lon, lat = project(CRS, "EPSG:4326", corners.x_m[point], corners.y_m[point])

@@ -1,0 +1,337 @@
+"""A whole synthetic city in memory: what is true, and what was reported.
+
+Belongs here: the order in which a city comes about, without a file. Does not: any rule of the
+city (the modules it calls), its tables in the program's own shapes (`world_tables`), the
+publishers' files (`city`).
+
+Of the target everything is known: `TargetTruth`. No model or feature may read it; evaluation does,
+for ceilings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from htrisk_dagster.sources.synthetic_city import (
+    calendar_factors,
+    mobility,
+    permits,
+    policing,
+    space_time,
+)
+from htrisk_dagster.sources.synthetic_city import world_tables as tables
+from htrisk_dagster.sources.synthetic_city.ground import Ground, lay_ground
+from htrisk_dagster.sources.synthetic_city.incidents import (
+    Events,
+    Incidents,
+    complete_incidents,
+    draw_events,
+)
+from htrisk_dagster.sources.synthetic_city.intensity import exposure, scaled_place
+from htrisk_dagster.sources.synthetic_city.land import BOROUGHS
+from htrisk_dagster.sources.synthetic_city.offences import FAMILIES, TARGET, Family, family_rates
+from htrisk_dagster.sources.synthetic_city.presets import Preset, stream
+from htrisk_dagster.sources.synthetic_city.reporting import is_reported
+from htrisk_dagster.sources.synthetic_city.self_excitation import (
+    Spread,
+    excitation,
+    stationary_rate,
+    with_offspring,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TargetTruth:
+    """What is true of the target family; D days, C cells.
+
+    Parameters
+    ----------
+    static : ndarray of float64, shape (C,)
+        Expected true incidents a day from place alone: calendar and factors at 1.
+    calendar : ndarray of float64, shape (D,)
+        Weekday, month, year, holidays; mean 1.
+    exposure : ndarray of float32, shape (D, C)
+        Factor of permitted events and airport passengers, and of patrols where policing feeds
+        back; known in advance.
+    field : ndarray of float32, shape (D, C)
+        Space-time factor with mean 1. Nobody can observe it directly.
+    triggered : ndarray of float32, shape (D, C)
+        Self-excitation of day d by all true incidents up to d - 1.
+    reporting : ndarray of float64, shape (C,)
+        Share that is reported.
+    intensity : ndarray of float32, shape (D, C)
+        Expected reported incidents by true place, with the day's shock at its mean of 1:
+        `(static * calendar * exposure * field + triggered) * reporting`.
+    day_shock : ndarray of float64, shape (D,)
+        Factor of the background of the day that nobody can forecast; mean 1.
+    counts : ndarray of uint16, shape (D, C)
+        Reported incidents by true day and place, whatever their day of report.
+    triggered_as_reported : ndarray of float32, shape (D, C)
+        As `triggered`, but by incidents reported before the day only, each for as many as were not
+        reported: what a filter with true parameters could compute.
+    """
+
+    static: NDArray[np.float64]
+    calendar: NDArray[np.float64]
+    exposure: NDArray[np.float32]
+    field: NDArray[np.float32]
+    triggered: NDArray[np.float32]
+    reporting: NDArray[np.float64]
+    intensity: NDArray[np.float32]
+    day_shock: NDArray[np.float64]
+    counts: NDArray[np.uint16]
+    triggered_as_reported: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """A city in memory.
+
+    Parameters
+    ----------
+    preset, seed
+        What it was made from.
+    ground : Ground
+        Its places.
+    allowed : Permits
+        Its event permits.
+    passengers, riders : DataFrame
+        Airport and transit, in the publishers' layouts.
+    target : TargetTruth
+        What is true of the target.
+    incidents : Incidents
+        Reported incidents of all families.
+    """
+
+    preset: Preset
+    seed: int
+    ground: Ground
+    allowed: permits.Permits
+    passengers: pl.DataFrame
+    riders: pl.DataFrame
+    target: TargetTruth
+    incidents: Incidents
+
+    @property
+    def days(self) -> NDArray[np.datetime64]:
+        """Days of the city, `datetime64[D]`, shape (D,)."""
+        return self.preset.days
+
+    @property
+    def col(self) -> NDArray[np.int64]:
+        """Column of each cell on the lattice of multiples of 500 m, shape (C,)."""
+        return self.ground.land.col
+
+    @property
+    def row(self) -> NDArray[np.int64]:
+        """Row of each cell on the lattice of multiples of 500 m, shape (C,)."""
+        return self.ground.land.row
+
+    @property
+    def x_m(self) -> NDArray[np.float64]:
+        """Easting of the cells' centres in metres, shape (C,)."""
+        return self.ground.land.x_m
+
+    @property
+    def y_m(self) -> NDArray[np.float64]:
+        """Northing of the cells' centres in metres, shape (C,)."""
+        return self.ground.land.y_m
+
+    @property
+    def borough(self) -> NDArray[np.int64]:
+        """Index of each cell's borough in `borough_names`, shape (C,)."""
+        return self.ground.land.borough
+
+    @property
+    def borough_names(self) -> tuple[str, ...]:
+        """Names of the boroughs, upper case."""
+        return BOROUGHS
+
+    @property
+    def precinct(self) -> NDArray[np.int64]:
+        """Index of each cell's precinct in `precinct_number`, shape (C,)."""
+        return self.ground.precinct
+
+    @property
+    def precinct_number(self) -> NDArray[np.int64]:
+        """Numbers of the precincts, shape (P,)."""
+        return self.ground.precincts.number
+
+    def incident_cells(self) -> pl.DataFrame:
+        """Reported incidents as `schemas.grid.INCIDENT_CELLS`."""
+        return tables.incident_cells(self.incidents, self.ground, self.days)
+
+    def grid(self) -> pl.DataFrame:
+        """Cells as `schemas.grid.CELLS`, for `Grid.from_cells`."""
+        return tables.cells(self.ground)
+
+    def events(self) -> pl.DataFrame:
+        """Event permits as `schemas.staging.EVENTS`."""
+        return tables.events(self.allowed, self.ground, self.days[0])
+
+    def mobility(self) -> pl.DataFrame:
+        """Airport passengers and transit riders as `schemas.staging.MOBILITY`."""
+        return tables.mobility(self.passengers, self.riders)
+
+    def holidays(self) -> pl.DataFrame:
+        """Holidays of the city's span as `schemas.raw.HOLIDAYS`."""
+        return tables.holidays(self.preset)
+
+
+def simulate_world(preset: Preset, seed: int) -> World:
+    """Let a city come about.
+
+    Parameters
+    ----------
+    preset : Preset
+        Span, volume and extent.
+    seed : int
+        Seed of every random stream, 0 or more.
+    """
+    ground = lay_ground(preset, seed)
+    n_days, n_precincts = len(preset.days), len(ground.precincts.number)
+    allowed = permits.draw_permits(preset, ground.precincts, stream(seed, "permits"))
+    moving = stream(seed, "mobility")
+    passengers = mobility.passenger_table(preset, moving)
+    riders = mobility.transit_table(preset, moving)
+    attraction = permits.attraction(allowed, n_days, n_precincts)
+    scores = mobility.passenger_scores(preset, passengers)
+    shocks = calendar_factors.day_shocks(preset, stream(seed, "day_shocks"))
+    shared_noise, own_noise = _noise(ground, n_days, seed)
+    shared_field = space_time.log_normal_field(shared_noise, space_time.COMMON_LOG_SD)
+    field = space_time.log_normal_field(own_noise, space_time.TARGET_LOG_SD)
+    spread = Spread.over(ground.land.col, ground.land.row)
+    rates = family_rates(preset.complaints_per_day, preset.target_per_day)
+    drawing, triggering = stream(seed, "incidents"), stream(seed, "self_excitation")
+
+    drawn: dict[str, Events] = {}
+    patrols = np.ones((n_days, n_precincts))
+    for family in FAMILIES:
+        is_target = family.name == TARGET
+        factor = exposure(
+            family.event_effect, attraction, scores, ground.precinct, ground.in_corridor
+        )
+        if is_target:
+            factor *= patrols[:, ground.precinct]
+        calendar = calendar_factors.calendar_factor(preset, family.name)
+        static = _true_place(family, rates[family.name], ground, calendar, factor, spread)
+        moved = field if is_target else _within_city(shared_field, static)
+        background = (calendar * shocks[family.name])[:, None] * static * factor * moved
+        if preset.has_policing_feedback and family.name == policing.DISCOVERED:
+            drawn[family.name], patrols = policing.draw_discovered(
+                background * ground.reporting[family.name], preset.days, ground.precinct, drawing
+            )
+            continue
+        true, reported = _happen(family, background, ground, spread, drawing, triggering)
+        drawn[family.name] = true[0][reported], true[1][reported]
+    incidents = complete_incidents(drawn, n_days, ground.corners, drawing)
+    return World(
+        preset, seed, ground, allowed, passengers, riders,
+        _truth(static, calendar, factor, field, shocks[TARGET], true, incidents, ground, spread),
+        incidents,
+    )  # fmt: skip
+
+
+def _noise(
+    ground: Ground, n_days: int, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Daily noise of the common families' field and of the target's, correlated."""
+    rng = stream(seed, "space_time")
+    shared = space_time.daily_noise(ground.land, n_days, rng)
+    own = space_time.daily_noise(ground.land, n_days, rng)
+    rho = np.float32(space_time.TARGET_CORRELATION)
+    own *= np.sqrt(1 - rho**2)
+    own += rho * shared
+    return shared, own
+
+
+def _within_city(field: NDArray[np.float32], place: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Let the field move incidents from day to day and within the city only.
+
+    What moves the whole city is the day's shock, and what lasts is in the place: a cell keeps its
+    share over the whole span, so that precincts have their real totals.
+    """
+    lasting = np.round(field.mean(axis=0, dtype=np.float64), 6)
+    moved: NDArray[np.float32] = field / lasting.astype(np.float32)
+    mean = np.round(moved @ (place / place.sum()), 6)
+    moved /= mean.astype(np.float32)[:, None]
+    return moved
+
+
+def _true_place(
+    family: Family,
+    rate: float,
+    ground: Ground,
+    calendar: NDArray[np.float64],
+    factor: NDArray[np.float32],
+    spread: Spread,
+) -> NDArray[np.float64]:
+    """Expected true incidents a day of the background, so that `rate` a day are reported."""
+    reporting, reported = ground.reporting[family.name], ground.place[family.name]
+    true = scaled_place(rate * ground.share_of_city, reported, calendar, factor) / reporting
+    all_generations = stationary_rate(true, family.kappa, spread)
+    scale = (reporting @ true) / (reporting @ all_generations)
+    place: NDArray[np.float64] = np.round(true * scale, 12)
+    return place
+
+
+def _happen(
+    family: Family,
+    background: NDArray[np.float64],
+    ground: Ground,
+    spread: Spread,
+    drawing: np.random.Generator,
+    triggering: np.random.Generator,
+) -> tuple[Events, NDArray[np.bool_]]:
+    """Draw true incidents with their offspring, and which of them are reported.
+
+    Where nothing is triggered, nothing depends on what is not reported: only reports are drawn.
+    """
+    reporting = ground.reporting[family.name]
+    if family.kappa == 0:
+        day, cell = draw_events(background * reporting, drawing)
+        return (day, cell), np.ones(len(day), dtype=bool)
+    first = draw_events(background, drawing)
+    true = with_offspring(*first, len(background), family.kappa, spread, triggering)
+    return true, is_reported(reporting[true[1]], triggering)
+
+
+def _truth(
+    static: NDArray[np.float64],
+    calendar: NDArray[np.float64],
+    factor: NDArray[np.float32],
+    field: NDArray[np.float32],
+    shock: NDArray[np.float64],
+    true: Events,
+    incidents: Incidents,
+    ground: Ground,
+    spread: Spread,
+) -> TargetTruth:
+    family = next(f for f in FAMILIES if f.name == TARGET)
+    reporting, shape = ground.reporting[TARGET], factor.shape
+    mine = incidents.of_family(TARGET)
+    occurred, cell = incidents.occurred[mine], incidents.cell[mine]
+    triggered = excitation(
+        true[0], true[0], true[1], np.ones(len(true[0])), shape, family.kappa, spread
+    )
+    as_reported = excitation(
+        occurred, incidents.reported[mine], cell, 1 / reporting[cell], shape, family.kappa, spread
+    )
+    intensity = (calendar[:, None] * static * factor * field + triggered) * reporting
+    counts = np.bincount(occurred * shape[1] + cell, minlength=factor.size)
+    return TargetTruth(
+        static=static,
+        calendar=calendar,
+        exposure=factor,
+        field=field,
+        triggered=triggered,
+        reporting=reporting,
+        intensity=intensity.astype(np.float32),
+        day_shock=shock,
+        counts=counts.reshape(shape).astype(np.uint16),
+        triggered_as_reported=as_reported,
+    )
