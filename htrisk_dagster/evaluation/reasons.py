@@ -98,8 +98,8 @@ def reason_texts(attribution: Attribution) -> pl.Series:
     The factor is what the term does to the expected count, against the city's mean.
     """
     names, contributions = top_reasons(attribution, k=N_REASONS)
-    columns = {f"name_{k}": names[:, k] for k in range(N_REASONS)}
-    columns |= {f"log_{k}": contributions[:, k] for k in range(N_REASONS)}
+    columns = [pl.Series(f"name_{k}", names[:, k]) for k in range(N_REASONS)]
+    columns += [pl.Series(f"log_{k}", contributions[:, k]) for k in range(N_REASONS)]
     terms = [
         pl.concat_str(
             pl.when(pl.col(f"log_{k}") >= 0).then(pl.lit("+ ")).otherwise(pl.lit("- ")),
