@@ -207,7 +207,10 @@ def to_markdown(
         "|---" * (len(_PRINTED) + 1) + "|",
     ]
     for model in models:
-        printed = [_printed_value(cell[model, m], digits, unit) for m, _, digits, unit in _PRINTED]
+        printed = [
+            _printed_value(cell.get((model, m), {}), digits, unit)
+            for m, _, digits, unit in _PRINTED
+        ]
         lines.append(f"| {model} | {' | '.join(printed)} |")
     share = cell[reference, "prevalence"]["value"]
     lines += [
@@ -220,7 +223,7 @@ def to_markdown(
 
 
 def _printed_value(row: Mapping[str, float | None], digits: int, unit: int) -> str:
-    value, low, high = row["value"], row["lower_95"], row["upper_95"]
+    value, low, high = (row.get(column) for column in ("value", "lower_95", "upper_95"))
     if value is None:
         return "not defined"
     if low is None or high is None:

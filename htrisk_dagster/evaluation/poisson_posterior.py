@@ -1,7 +1,7 @@
 """Poisson regression with a Gaussian prior: coefficients that few incidents move little.
 
-Belongs here: the most probable coefficients given counts, a prior and lower bounds. Does not: what
-is regressed on what (`recalibration`, `stacking`).
+Belongs here: the most probable coefficients given counts, a prior and lower bounds, and what of a
+level lasts. Does not: what is regressed on what (`recalibration`, `stacking`).
 
 log E[count] = offset + design x coefficients. The log-likelihood is divided by `overdispersion`,
 the quasi-likelihood of McCullagh and Nelder 1989, section 9.2: counts that vary together by week
@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 
 _MAX_STEPS = 100
 _MAX_HALVINGS = 40
+_SEASON_SD = 0.04
+_SEASON_DAYS = 91
 # Of the log-posterior, in nats: far below anything that would move a forecast.
 _TOLERANCE = 1e-9
 
@@ -103,6 +105,30 @@ def weekly_overdispersion(counts: NDArray[np.floating], expected: Array) -> floa
         return 1.0
     wanted = wanted * (observed.sum() / wanted.sum())
     return max(1.0, float((np.square(observed - wanted) / wanted).sum()) / (len(observed) - 1))
+
+
+def lasting_level(level: float, n_days: int, n_incidents: float, overdispersion: float) -> float:
+    """Part of a level seen in past days that is worth carrying to the next.
+
+    A city's total strays by some 4% from any forecast for a season and then by another 4%, so that a
+    level of that size, learnt in one season, is as often wrong in the next. The variance of a level
+    is 0.04^2 over the number of quarters seen, and that of the count: overdispersion / n. Within two
+    standard deviations it is dropped; beyond, it shrinks by 1 - 4 variance / level^2, the rule of
+    James and Stein 1961 with a margin.
+
+    Parameters
+    ----------
+    level : float
+        Log of observed over expected.
+    n_days : int
+        Days it was seen on.
+    n_incidents, overdispersion : float
+        Incidents on those days, and the variance of their weekly totals over the mean.
+    """
+    if level == 0:
+        return 0.0
+    variance = _SEASON_SD**2 * _SEASON_DAYS / n_days + overdispersion / n_incidents
+    return level * max(0.0, 1 - 4 * variance / level**2)
 
 
 def _curvature(design: Array, weights: Array, precision: Array) -> Array:

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from htrisk_dagster.evaluation.poisson_posterior import posterior_mode, weekly_overdispersion
+from htrisk_dagster.evaluation.poisson_posterior import (
+    lasting_level,
+    posterior_mode,
+    weekly_overdispersion,
+)
 from scipy.optimize import minimize
 
 
@@ -72,3 +76,14 @@ def test_overdispersion_of_weeks_by_hand():
     counts[2, 1] = 2
     assert weekly_overdispersion(counts, np.full((14, 3), 7.0)) == 1.0
     assert weekly_overdispersion(counts[:7], np.full((7, 3), 7.0)) == 1.0
+
+
+def test_what_lasts_of_a_level_by_hand():
+    # One quarter: variance 0.04^2 + 1 / 10,000 = 0.0017; two standard deviations are 0.0825.
+    for level in (0.08, -0.08, 0.0):
+        assert lasting_level(level, 91, 10_000, 1.0) == 0.0
+    assert lasting_level(-0.2, 91, 10_000, 1.0) == pytest.approx(-0.2 * (1 - 4 * 0.0017 / 0.04))
+    # Four quarters: 0.0004 + 0.0001.
+    assert lasting_level(0.08, 364, 10_000, 1.0) == pytest.approx(0.08 * (1 - 4 * 0.0005 / 0.0064))
+    # Twenty incidents: 0.4 is within two standard deviations of nothing.
+    assert lasting_level(0.4, 84, 20, 1.0) == 0.0

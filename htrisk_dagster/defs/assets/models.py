@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.partitions import training_months
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas.predictions import FEATURE_IMPORTANCE
 from htrisk_dagster.study_areas.area import StudyArea
 
 DESCRIPTIONS = {
@@ -134,4 +136,24 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         month = context.partition_key
         return dg.MaterializeResult(metadata=store_champion(workspace, area, tracking, month))
 
-    return [fitted, stack, champion]
+    @dg.asset(
+        key=[name, FEATURE_IMPORTANCE.layer, FEATURE_IMPORTANCE.name],
+        group_name=f"{name}_models",
+        partitions_def=months,
+        deps=[*([name, "models", model] for model in DESCRIPTIONS), stack],
+        description=FEATURE_IMPORTANCE.description,
+        metadata=table_metadata(FEATURE_IMPORTANCE),
+        kinds={"python", "parquet"},
+        tags={"study_area": name},
+    )
+    def feature_importance(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[None]:
+        """Ask every model what moves its forecasts, on the last four weeks before the month."""
+        from htrisk_dagster.defs.explained import store_importance
+
+        return dg.MaterializeResult(
+            metadata=store_importance(workspace, area, context.partition_key)
+        )
+
+    return [fitted, stack, champion, feature_importance]
