@@ -27,8 +27,6 @@ _N_BLOCKS = 5
 GAP_DAYS = 7
 # Zeros are drawn as for at least so many incidents: their draw should not add to the noise.
 _FEWEST_INCIDENTS = 2_000
-# And no more than these: what a further zero says of a rate is soon next to nothing.
-MOST_ZEROS = 150_000
 _SINGLE_DAY = re.compile(r"_lag_(\d+)$")
 _LONGEST_SINGLE_LAG = 7
 
@@ -111,7 +109,7 @@ def draw_rows(
     zeros_per_incident: float,
     rng: np.random.Generator,
     *,
-    most_zeros: int = MOST_ZEROS,
+    most_zeros: int,
 ) -> Rows:
     """All cell-days with an incident in `days`, and a sample of those without.
 
