@@ -32,18 +32,18 @@ EFFORTS = {
         n_folds=1,
         test_days=14,
         options={
-            "lightgbm": {"n_estimators": 5, "zeros_per_incident": 2.0},
-            "xgboost": {"n_estimators": 5, "zeros_per_incident": 2.0},
-            "lstm": {"epochs": 1, "most_zeros": 5_000},
+            "lightgbm": {"n_estimators": 5, "zeros_per_incident": 2.0, "offset_blocks": 2},
+            "xgboost": {"n_estimators": 5, "zeros_per_incident": 2.0, "offset_blocks": 2},
+            "lstm": {"epochs": 1, "most_zeros": 5_000, "offset_blocks": 2},
         },
     ),
     "quick": Effort(
         n_folds=2,
         test_days=28,
         options={
-            "lightgbm": {"n_estimators": 50, "zeros_per_incident": 10.0},
-            "xgboost": {"n_estimators": 50, "zeros_per_incident": 10.0},
-            "lstm": {"epochs": 3, "hidden": 16, "most_zeros": 40_000},
+            "lightgbm": {"n_estimators": 50, "zeros_per_incident": 10.0, "offset_blocks": 2},
+            "xgboost": {"n_estimators": 50, "zeros_per_incident": 10.0, "offset_blocks": 2},
+            "lstm": {"epochs": 3, "hidden": 16, "most_zeros": 40_000, "offset_blocks": 2},
         },
     ),
     # Smaller steps need more trees, and end a little better.
@@ -60,9 +60,15 @@ EFFORTS = {
         n_folds=3,
         test_days=28,
         options={
-            "lightgbm": {"n_estimators": 100, "zeros_per_incident": 10.0},
-            "xgboost": {"n_estimators": 100, "zeros_per_incident": 10.0},
-            "lstm": {"epochs": 6, "hidden": 16, "most_zeros": 40_000, "patience": 2},
+            "lightgbm": {"n_estimators": 100, "zeros_per_incident": 10.0, "offset_blocks": 3},
+            "xgboost": {"n_estimators": 100, "zeros_per_incident": 10.0, "offset_blocks": 3},
+            "lstm": {
+                "epochs": 6,
+                "hidden": 16,
+                "most_zeros": 40_000,
+                "patience": 2,
+                "offset_blocks": 3,
+            },
         },
     ),
 }

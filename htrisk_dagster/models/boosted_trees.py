@@ -1,8 +1,8 @@
 """Gradient-boosted trees that correct an empirical-Bayes rate: what both libraries share.
 
 Belongs here: settings with their reasons, rows and offset, the number of trees, predicting,
-reasons. Does
-not: calls of a library (`boosting`, `xgboost_model`), the rule of the number (`stopping`).
+contributions. Does not: calls of a library (`boosting`, `xgboost_model`), the rule for the number
+(`stopping`).
 """
 
 from __future__ import annotations
@@ -75,6 +75,10 @@ class BoostedTrees(ABC):
         Expected incidents a leaf must hold. Rows are the wrong measure when nearly all are 0.
     zeros_per_incident : float
         Cell-days without incident trained on, per cell-day with one; see `draw_rows`.
+    most_zeros : int
+        And no more than these: what a further zero says of a rate is soon next to nothing.
+    offset_blocks : int
+        Blocks of days over which the offset is cross-fitted; see `cross_fitted`.
     num_threads : int
         Fixed, since the order of floating-point sums depends on it. One, since trees this small
         gain little from a second, and take tenfold where its core is busy.
@@ -87,6 +91,8 @@ class BoostedTrees(ABC):
     learning_rate: float = 0.1
     min_leaf_incidents: float = 10.0
     zeros_per_incident: float = 20.0
+    most_zeros: int = 150_000
+    offset_blocks: int = 5
     num_threads: int = 1
     _offset: RateOffset | None = field(init=False, repr=False, default=None)
     _booster: Any = field(init=False, repr=False, default=None)
@@ -99,10 +105,15 @@ class BoostedTrees(ABC):
         incidents. See `rolling_origins` for the days that choose and `fewest_steps` for the rule.
         """
         origins = rolling_origins(block.n_days)
-        log_rates = cross_fitted(block)
+        log_rates = cross_fitted(block, self.offset_blocks)
         days = slice(THIN_HISTORY_DAYS, block.n_days)
         drawn = draw_rows(
-            block, log_rates, days, self.zeros_per_incident, np.random.default_rng(seed)
+            block,
+            log_rates,
+            days,
+            self.zeros_per_incident,
+            np.random.default_rng(seed),
+            most_zeros=self.most_zeros,
         )
         self._columns = learnable_columns(block, days)
         positions = column_positions(block, self._columns)

@@ -61,6 +61,8 @@ class LSTMModel:
     likelihood : str
         `negative_binomial`, or `zero_inflated` with a share of certain zeros; compare
         `validation_likelihood` of both fits to choose.
+    offset_blocks : int
+        Blocks of days over which the offset is cross-fitted; see `cross_fitted`.
     num_threads : int
         Of PyTorch on the CPU. The matrices are small: a second thread gains little, and costs
         eightfold where its core is busy, since threads wait for each other after each step.
@@ -78,6 +80,7 @@ class LSTMModel:
     zeros_per_incident: float = 20.0
     most_zeros: int = 100_000
     likelihood: str = "negative_binomial"
+    offset_blocks: int = 5
     num_threads: int = 1
     device: str = "auto"
     _offset: RateOffset | None = field(init=False, repr=False, default=None)
@@ -101,7 +104,7 @@ class LSTMModel:
         offset, which holds most of what is known of a place, is from all days.
         """
         origin = rolling_origins(block.n_days)[-1]
-        log_rates = cross_fitted(block)
+        log_rates = cross_fitted(block, self.offset_blocks)
         rng = np.random.default_rng(seed)
 
         def draw(days: slice) -> Rows:

@@ -27,23 +27,24 @@ from htrisk_dagster.models.artifacts import json_bytes, json_state
 from htrisk_dagster.models.count_model import training_counts
 from htrisk_dagster.models.empirical_bayes import EmpiricalBayes
 
-# With five, each fit has four fifths of the days; of a cell's rate as much is known as at the end.
-OFFSET_BLOCKS = 5
 _STATE = "rate_offset.json"
 
 
-def block_edges(n_days: int) -> NDArray[np.int64]:
-    """First day of each of the blocks that days are cut into, and the number of days, shape (6,)."""
-    return np.linspace(0, n_days, OFFSET_BLOCKS + 1).astype(np.int64)
+def block_edges(n_days: int, n_blocks: int) -> NDArray[np.int64]:
+    """First day of each of K blocks that days are cut into, and the number of days, shape (K + 1,)."""
+    return np.linspace(0, n_days, n_blocks + 1).astype(np.int64)
 
 
-def cross_fitted(block: CellDayBlock) -> NDArray[np.float64]:
+def cross_fitted(block: CellDayBlock, n_blocks: int) -> NDArray[np.float64]:
     """Log rate of every cell-day by an empirical Bayes that has not seen the counts of its block.
 
     Parameters
     ----------
     block : CellDayBlock
         With counts, and at least one day a block.
+    n_blocks : int
+        K, at least 2. With 5, each fit has four fifths of the days, and of a cell's rate nearly as
+        much is known as at the end; fewer cost less.
 
     Returns
     -------
@@ -55,25 +56,28 @@ def cross_fitted(block: CellDayBlock) -> NDArray[np.float64]:
     parameters. Econometrics Journal 21.
     """
     counts = training_counts(block)
-    edges = block_edges(block.n_days)
+    edges = block_edges(block.n_days, n_blocks)
     log_rates = np.empty(counts.shape, dtype=np.float64)
     for start, stop in pairwise(edges):
-        others = np.r_[0:start, stop : block.n_days]
         model = EmpiricalBayes()
-        model.fit(
-            replace(
-                block,
-                days=block.days[others],
-                features=block.features[others],
-                counts=counts[others],
-            ),
-            seed=0,
-        )
+        model.fit(_without(block, counts, start, stop), seed=0)
         held_out = replace(
             block, days=block.days[start:stop], features=block.features[start:stop], counts=None
         )
         log_rates[start:stop] = np.log(model.predict(held_out))
     return log_rates
+
+
+def _without(
+    block: CellDayBlock, counts: NDArray[np.float32], start: int, stop: int
+) -> CellDayBlock:
+    """The days around a block of days; views where there are days on one side only."""
+    days: slice | NDArray[np.int64] = np.r_[0:start, stop : block.n_days]
+    if start == 0:
+        days = slice(stop, block.n_days)
+    elif stop == block.n_days:
+        days = slice(0, start)
+    return replace(block, days=block.days[days], features=block.features[days], counts=counts[days])
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ from htrisk_dagster.models.rate_offset import block_edges
 # The first four weeks have the thinnest history behind their lags and means.
 THIN_HISTORY_DAYS = 28
 FEWEST_DAYS = 91
+# Days are cut into so many blocks, of which the last two judge.
+_N_BLOCKS = 5
 # A week between, so that no validation day shares its seven-day window with a training day.
 GAP_DAYS = 7
 # Zeros are drawn as for at least so many incidents: their draw should not add to the noise.
 _FEWEST_INCIDENTS = 2_000
-# And no more than these: what a further zero says of a rate is soon next to nothing.
-MOST_ZEROS = 150_000
 _SINGLE_DAY = re.compile(r"_lag_(\d+)$")
 _LONGEST_SINGLE_LAG = 7
 
@@ -94,7 +94,7 @@ def rolling_origins(n_days: int) -> tuple[Origin, Origin]:
     alone. Each starts a week after the days it is trained on.
     """
     require_days(n_days)
-    edges = block_edges(n_days)
+    edges = block_edges(n_days, _N_BLOCKS)
     first, second = (
         Origin(slice(THIN_HISTORY_DAYS, int(edges[k]) - GAP_DAYS), slice(int(edges[k]), int(stop)))
         for k, stop in ((-3, edges[-2]), (-2, edges[-1]))
@@ -109,7 +109,7 @@ def draw_rows(
     zeros_per_incident: float,
     rng: np.random.Generator,
     *,
-    most_zeros: int = MOST_ZEROS,
+    most_zeros: int,
 ) -> Rows:
     """All cell-days with an incident in `days`, and a sample of those without.
 

@@ -35,7 +35,7 @@ def test_without_trees_it_is_empirical_bayes_to_the_bit(name, small_city):
     expected = model.predict(test.without_truth())
     np.testing.assert_array_equal(expected, rates_of_empirical_bayes(train, test))
     files = model.to_bytes()
-    assert set(files) == {f"{name}.json", "empirical_bayes.npz", "rate_offset.json"}
+    assert set(files) - set(EmpiricalBayes().to_bytes()) == {f"{name}.json", "rate_offset.json"}
     np.testing.assert_array_equal(load_model(name, files).predict(test.without_truth()), expected)
 
 

@@ -200,7 +200,7 @@ def test_an_area_without_data_is_the_area_around_it(small_city):
     cells = NetworkRows(inputs, block, torch.device("cpu"))
     rng = np.random.default_rng(0)
     offset = np.full(block.counts.shape, math.log(block.counts.mean()))
-    drawn = draw_rows(block, offset, slice(28, 200), 20.0, rng)
+    drawn = draw_rows(block, offset, slice(28, 200), 20.0, rng, most_zeros=10**6)
     cell = drawn.index % block.n_cells
     seen = (cell != 7) & (block.precinct_index[cell] != 3)
     rows = Rows(*(v[seen] for v in (drawn.index, drawn.counts, drawn.weights, drawn.log_rates)))

@@ -10,7 +10,7 @@ from htrisk_dagster.models.rate_offset import RateOffset, block_edges, cross_fit
 
 
 def test_blocks_cover_all_days_once():
-    edges = block_edges(822)
+    edges = block_edges(822, 5)
     assert (edges[0], edges[-1], len(edges)) == (0, 822, 6)
     assert set(np.diff(edges)) == {164, 165}
 
@@ -20,8 +20,8 @@ def test_a_huge_day_does_not_reach_the_offset_of_its_own_block(small_city):
     block = small_city.block
     counts = block.counts.copy()
     counts[100, 7] += 400
-    before, after = cross_fitted(block), cross_fitted(replace(block, counts=counts))
-    edges = block_edges(block.n_days)
+    before, after = (cross_fitted(b, 5) for b in (block, replace(block, counts=counts)))
+    edges = block_edges(block.n_days, 5)
     own = int(np.searchsorted(edges, 100, side="right")) - 1
     is_own = (np.arange(block.n_days) >= edges[own]) & (np.arange(block.n_days) < edges[own + 1])
     np.testing.assert_array_equal(after[is_own], before[is_own])
@@ -42,7 +42,7 @@ def test_each_block_is_empirical_bayes_on_the_days_around_it(small_city):
         seed=0,
     )
     held_out = block.between(block.days[64], block.days[128]).without_truth()
-    np.testing.assert_array_equal(cross_fitted(block)[64:128], np.log(by_hand.predict(held_out)))
+    np.testing.assert_array_equal(cross_fitted(block, 5)[64:128], np.log(by_hand.predict(held_out)))
 
 
 def test_days_to_come_have_the_rate_of_all_training_days(small_city):

@@ -21,12 +21,14 @@ def test_weekly_loss_differs_from_scipys_by_what_no_forecast_changes():
     np.testing.assert_allclose(ours, terms.reshape(3, 7 * n_cells).sum(axis=1), rtol=1e-9)
 
 
-def test_fewest_within_one_standard_error_of_the_best():
-    """Excess over the best by week: 0 steps 4+-1 a week, 1 step 0.1+-1; 8 weeks, so +-2.83 and 32."""
+def test_none_within_one_standard_error_or_fewest_within_half_of_one():
+    """Excess over the best by week: no step 4+-1, one step 0.1+-1; 32 and 0.8 in 8 weeks."""
     wobble = np.array([1.0, -1.0] * 4)
     losses = np.stack([10 + 4 + wobble, 10 + 0.1 + wobble, np.full(8, 10.0), np.full(8, 12.0)])
-    # Standard errors are sqrt(8 / 7) * sqrt(8) = 3.02; sums of the excess are 32 and 0.8.
+    # The standard error of either sum is sqrt(8 / 7) * sqrt(8) = 3.02, half of it 1.51.
     assert fewest_steps(losses) == 1
+    losses[1] += 0.1
+    assert fewest_steps(losses) == 2
     losses[0] = 10 + 0.3 + wobble
     assert fewest_steps(losses) == 0
 

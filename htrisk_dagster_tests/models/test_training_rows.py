@@ -112,4 +112,4 @@ def test_a_catalogue_without_its_single_days_keeps_all_else(small_city):
 
 def test_a_share_of_nothing_is_refused(small_city, flat):
     with pytest.raises(ValueError, match="above 0, not 0"):
-        draw_rows(small_city.block, flat, slice(0, 9), 0.0, np.random.default_rng(0))
+        draw_rows(small_city.block, flat, slice(0, 9), 0.0, np.random.default_rng(0), most_zeros=9)
