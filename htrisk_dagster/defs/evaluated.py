@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from htrisk_dagster.defs.city_truth import ceiling_table
 from htrisk_dagster.defs.featured import inputs_until, sources_table
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.partitions import days_of
@@ -48,6 +49,8 @@ def store_evaluation(workspace: Workspace, area: StudyArea) -> tuple[Path, list[
     comparison = compare(
         counts, forecasts, active=active, n_resamples=_N_RESAMPLES, seed=workspace.settings.seed
     )
+    ceilings = ceiling_table(workspace, area, inputs, days, forecasts, active)
+    comparison = pl.concat([comparison, ceilings])
     store.write(MODEL_COMPARISON, comparison, made_from=made_from)
     thresholds = _thresholds(workspace, area, days, counts, forecasts)
     store.write(THRESHOLDS, thresholds, made_from=made_from)
