@@ -60,8 +60,10 @@ def _intake_checks(area: StudyArea, table: str) -> dg.AssetChecksDefinition:
 
         store = workspace.tables(area.name)
         intake, refused = (store.read(t, [table]) for t in (raw.INTAKE, raw.QUARANTINE))
-        yield _result(key, "rows_are_accounted", rules.rows_are_accounted(intake, refused))
-        yield _result(key, "few_rows_are_refused", rules.few_rows_are_refused(intake), warn=True)
+        yield check_result(key, "rows_are_accounted", rules.rows_are_accounted(intake, refused))
+        yield check_result(
+            key, "few_rows_are_refused", rules.few_rows_are_refused(intake), warn=True
+        )
 
     return intake_checks
 
@@ -78,7 +80,7 @@ def _incident_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         from htrisk_dagster.features import input_findings as rules
 
         incidents = workspace.tables(area.name).read(grid.INCIDENT_CELLS)
-        yield _result(key, "incidents_are_placed", rules.incidents_are_placed(incidents))
+        yield check_result(key, "incidents_are_placed", rules.incidents_are_placed(incidents))
 
     return incident_checks
 
@@ -99,10 +101,10 @@ def _gi_star_checks(area: StudyArea, table: Table) -> dg.AssetChecksDefinition:
         store = workspace.tables(area.name)
         rows = store.read(table, ["all"])
         n_cells = store.read(grid.CELLS, ["all"]).height
-        yield _result(key, "schema", rules.schema_holds(rows, table))
-        yield _result(key, "every_cell_once", rules.every_cell_once(rows, table, n_cells))
+        yield check_result(key, "schema", rules.schema_holds(rows, table))
+        yield check_result(key, "every_cell_once", rules.every_cell_once(rows, table, n_cells))
         if has_weeks:
-            yield _result(key, "z_is_finite_or_missing", rules.z_is_finite_or_missing(rows))
+            yield check_result(key, "z_is_finite_or_missing", rules.z_is_finite_or_missing(rows))
 
     return gi_star_checks
 
@@ -125,14 +127,14 @@ def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         from htrisk_dagster.features import input_findings as rules
         from htrisk_dagster.features.inputs import newest_report
 
-        days = _days(context, workspace.tables(area.name).keys(features_table(area)))
+        days = days_to_check(context, workspace.tables(area.name).keys(features_table(area)))
         inputs = inputs_until(workspace, area, date.fromisoformat(days[-1]))
         cutoff = date.fromisoformat(days[-1]) - timedelta(days=inputs.lag_days)
         newest = newest_report(inputs, before=cutoff)
         whole = rules.features_are_whole(read_rows(workspace, area, days), inputs.grid.n_cells)
         fresh = rules.reports_are_fresh(newest, cutoff)
-        yield _result(key, "features_are_whole", whole, days=days)
-        yield _result(key, "reports_are_fresh", fresh, days=days)
+        yield check_result(key, "features_are_whole", whole, days=days)
+        yield check_result(key, "reports_are_fresh", fresh, days=days)
 
     return feature_checks
 
@@ -155,7 +157,7 @@ def _risk_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         from htrisk_dagster.publishing import risk_findings as rules
 
         store = workspace.tables(area.name)
-        days = _days(context, store.keys(predictions.CELL_DAY_RISK))
+        days = days_to_check(context, store.keys(predictions.CELL_DAY_RISK))
         risk = store.read(predictions.CELL_DAY_RISK, days)
         cells = store.read(grid.CELLS, ["all"])
         first = date.fromisoformat(days[0])
@@ -169,7 +171,7 @@ def _risk_checks(area: StudyArea) -> dg.AssetChecksDefinition:
             rules.catalog_agrees(risk, _rows_in_catalog(duckdb, area, days)),
         )
         for rule, finding in zip(RISK_RULES, findings, strict=True):
-            yield _result(key, rule, finding, days=days)
+            yield check_result(key, rule, finding, days=days)
 
     return risk_checks
 
@@ -189,8 +191,10 @@ def _drift_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         from htrisk_dagster.evaluation import drift_findings as rules
 
         drift = workspace.tables(area.name).read(predictions.DRIFT)
-        yield _result(key, "inputs_have_not_drifted", rules.inputs_hold(drift), warn=True)
-        yield _result(key, "calibration_has_not_drifted", rules.calibration_holds(drift), warn=True)
+        yield check_result(key, "inputs_have_not_drifted", rules.inputs_hold(drift), warn=True)
+        yield check_result(
+            key, "calibration_has_not_drifted", rules.calibration_holds(drift), warn=True
+        )
 
     return drift_checks
 
@@ -206,7 +210,7 @@ def _rows_in_catalog(duckdb: DuckDBResource, area: StudyArea, days: list[str]) -
     return int(row[0])
 
 
-def _days(context: dg.AssetCheckExecutionContext, stored: list[str]) -> list[str]:
+def days_to_check(context: dg.AssetCheckExecutionContext, stored: list[str]) -> list[str]:
     """Days of the run, or the newest day stored where the UI runs a check by itself."""
     run = context.op_execution_context
     if run.has_partition_key or run.has_partition_key_range:
@@ -218,7 +222,7 @@ def _days(context: dg.AssetCheckExecutionContext, stored: list[str]) -> list[str
     return stored[-1:]
 
 
-def _result(
+def check_result(
     key: list[str],
     rule: str,
     finding: Finding,
@@ -226,6 +230,7 @@ def _result(
     warn: bool = False,
     days: Sequence[str] = (),
 ) -> dg.AssetCheckResult:
+    """Finding of one rule as Dagster takes it, with the days that were looked at."""
     # A refusal holds for the days that were looked at, until a check passes them.
     seen = {DAYS_SEEN: f"{days[0]} to {days[-1]}"} if days else {}
     return dg.AssetCheckResult(

@@ -5,7 +5,6 @@ Belongs here: the steps behind the `evaluation` assets. Does not: metrics (`eval
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,13 +12,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from htrisk_dagster.defs.city_truth import ceiling_table
 from htrisk_dagster.defs.featured import inputs_until, sources_table
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.partitions import days_of
 from htrisk_dagster.defs.trained import months_for, read_fold_forecasts
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
-from htrisk_dagster.evaluation.champion import REFERENCE
 from htrisk_dagster.evaluation.comparison import compare, to_markdown
 from htrisk_dagster.evaluation.ensemble import FORECASTS
 from htrisk_dagster.evaluation.thresholds import threshold_table
@@ -47,10 +46,11 @@ def store_evaluation(workspace: Workspace, area: StudyArea) -> tuple[Path, list[
     forecasts = read_forecasts(workspace, area, days, inputs.grid.n_cells)
     counts = target_counts(inputs, days)
     active = active_cells(inputs, date.fromisoformat(days[0]))
-    seed = workspace.settings.seed
-    models = compare(counts, forecasts, active=active, n_resamples=_N_RESAMPLES, seed=seed)
-    mean = forecasts[REFERENCE]
-    comparison = pl.concat([models, *_ceilings(workspace, inputs, days, mean, active)])
+    comparison = compare(
+        counts, forecasts, active=active, n_resamples=_N_RESAMPLES, seed=workspace.settings.seed
+    )
+    ceilings = ceiling_table(workspace, area, inputs, days, forecasts, active)
+    comparison = pl.concat([comparison, ceilings])
     store.write(MODEL_COMPARISON, comparison, made_from=made_from)
     thresholds = _thresholds(workspace, area, days, counts, forecasts)
     store.write(THRESHOLDS, thresholds, made_from=made_from)
@@ -138,23 +138,6 @@ def active_cells(inputs: FeatureInputs, before: date) -> NDArray[np.bool_]:
     active = np.zeros(inputs.grid.n_cells, dtype=bool)
     active[known["cell_id"].unique().to_numpy()] = True
     return active
-
-
-def _ceilings(
-    workspace: Workspace,
-    inputs: FeatureInputs,
-    days: list[str],
-    historical_mean: NDArray[np.float64],
-    active: NDArray[np.bool_],
-) -> Iterator[pl.DataFrame]:
-    """Rows of both ceilings where the city is an invented one, whose truth is known."""
-    if workspace.settings.origin != "synthetic":
-        return
-    from htrisk_dagster.evaluation.truth import block_ceilings, ceilings_for, read_truth
-
-    ceilings = block_ceilings(read_truth(workspace.city_folder, inputs.grid), inputs, days)
-    seed = workspace.settings.seed
-    yield ceilings_for(ceilings, historical_mean=historical_mean, active=active, seed=seed)
 
 
 def _thresholds(

@@ -21,6 +21,7 @@ from htrisk_dagster.defs.crowned import read_champion, read_stack
 from htrisk_dagster.defs.explained import day_reasons
 from htrisk_dagster.defs.featured import read_days
 from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.seals import seal_forecasts
 from htrisk_dagster.defs.trained import months_for
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION, FORECASTS
@@ -61,6 +62,7 @@ def store_forecasts(workspace: Workspace, area: StudyArea, days: Sequence[str]) 
                 predictions.MODEL_FORECASTS, frame, day, made_from=made.forecasts(day, months)
             )
             digest.update(path.read_bytes())
+            seal_forecasts(workspace, area, day)
     return {"days": len(days), "models": len(FORECASTS), "sealed": digest.hexdigest()}
 
 

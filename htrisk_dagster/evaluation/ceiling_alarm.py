@@ -37,6 +37,7 @@ FALSE_ALARMS = 0.001
 """Rate of false alarms over all models and metrics of one call."""
 
 RANKED = ("auc", "average_precision", "pai_5pct")
+_FEWEST_WEEKS = 4
 
 
 def log_place_likelihood(counts: ArrayLike, expected: ArrayLike) -> float:
@@ -119,7 +120,8 @@ def no_forecast_is_beyond_plug_in(
 ) -> Finding:
     """No model's AUC is surely above that of the plug-in bracket's upper end.
 
-    Surely: the paired 95% block-bootstrap interval by week of the difference lies above 0.
+    Surely: the paired 95% bootstrap interval of the difference lies above 0. Weeks are resampled;
+    days, where there are fewer than four weeks, which makes the interval too narrow.
 
     Parameters
     ----------
@@ -129,12 +131,18 @@ def no_forecast_is_beyond_plug_in(
         In-sample estimate of the intensity (`plug_in`).
     """
     observed, highest = checked_pair(counts, upper)
-    n_weeks = int(week_of_day(len(observed))[-1]) + 1
-    draws = draw_weeks(n_weeks, n_resamples=n_resamples, seed=seed)
-    bound = week_replicates.auc_replicates(observed, highest, draws)
+    block = week_of_day(len(observed))
+    if block[-1] + 1 < _FEWEST_WEEKS:
+        block = np.arange(len(observed))
+    draws = draw_weeks(int(block[-1]) + 1, n_resamples=n_resamples, seed=seed)
+
+    def replicates(forecast: NDArray[np.float64]) -> NDArray[np.float64]:
+        return week_replicates.auc_replicates(observed, forecast, draws, block=block)
+
+    bound = replicates(highest)
     figures: dict[str, float] = {}
     for name, expected in forecasts.items():
-        own = week_replicates.auc_replicates(*checked_pair(observed, expected), draws)
+        own = replicates(checked_pair(observed, expected)[1])
         low, high = percentile_interval(own - bound)
         figures[f"{name}_auc_over_bracket"] = float(np.nanmean(own - bound))
         if low > 0:

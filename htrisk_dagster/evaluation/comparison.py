@@ -32,6 +32,7 @@ from htrisk_dagster.schemas.predictions import MODEL_COMPARISON
 SHARES = {"0.5pct": 0.005, "1pct": 0.01, "5pct": 0.05}
 PEI_SHARE = "1pct"
 INFORMATION_GAIN = "information_gain_bits"
+CEILING_PREFIX = "ceiling_"
 
 METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
     "poisson_deviance": poisson_deviance,
@@ -196,11 +197,13 @@ def to_markdown(
     n_days, n_cells, n_incidents : int
         Of that mask, for the line under the table.
     reference : str
-        Model of the first row; the others follow by deviance.
+        Model of the first row; the others follow by deviance, ceilings come last.
     """
     shown = comparison.filter(pl.col("mask") == mask)
     deviance = shown.filter(metric="poisson_deviance").sort("value", "model")
-    models = [reference, *(m for m in deviance["model"] if m != reference)]
+    ceilings = [m for m in deviance["model"] if m.startswith(CEILING_PREFIX)]
+    others = [m for m in deviance["model"] if m != reference and m not in ceilings]
+    models = [reference, *others, *reversed(ceilings)]
     cell = {(r["model"], r["metric"]): r for r in shown.iter_rows(named=True)}
     lines = [
         f"| model | {' | '.join(heading for _, heading, _, _ in _PRINTED)} |",
@@ -208,8 +211,7 @@ def to_markdown(
     ]
     for model in models:
         printed = [
-            _printed_value(cell.get((model, m), {}), digits, unit)
-            for m, _, digits, unit in _PRINTED
+            _printed_value(cell.get((model, m)), digits, unit) for m, _, digits, unit in _PRINTED
         ]
         lines.append(f"| {model} | {' | '.join(printed)} |")
     share = cell[reference, "prevalence"]["value"]
@@ -219,11 +221,20 @@ def to_markdown(
         f"prevalence {100 * share:.3f}% of cell-days. In brackets: 95% block-bootstrap interval by "
         "week. The reference of information gain is the first row.",
     ]
+    if ceilings:
+        lines += [
+            "",
+            f"Rows `{CEILING_PREFIX}...`: what to expect of who knows the true intensity, or the true "
+            "law and what was reported in time; in brackets the band of 95% of draws. No model can be "
+            "better but by luck.",
+        ]
     return "\n".join(lines) + "\n"
 
 
-def _printed_value(row: Mapping[str, float | None], digits: int, unit: int) -> str:
-    value, low, high = (row.get(column) for column in ("value", "lower_95", "upper_95"))
+def _printed_value(row: Mapping[str, float | None] | None, digits: int, unit: int) -> str:
+    if row is None:
+        return ""
+    value, low, high = row["value"], row["lower_95"], row["upper_95"]
     if value is None:
         return "not defined"
     if low is None or high is None:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.evaluation.ceiling_simulation import N_DRAWS, ceiling_rows
+from htrisk_dagster.evaluation.comparison import CEILING_PREFIX
 from htrisk_dagster.evaluation.filtering import LogField, expected_triggered, filtering_forecast
 from htrisk_dagster.features.feature_matrix import FeatureInputs
 from htrisk_dagster.grid.cells import Grid
@@ -27,7 +28,7 @@ from htrisk_dagster.grid.panel import count_panel
 Array = NDArray[np.float64]
 
 TRUTH_FILE = Path("truth") / "intensity.npz"
-OMNISCIENT, FILTERING = "ceiling_omniscient", "ceiling_filtering"
+OMNISCIENT, FILTERING = f"{CEILING_PREFIX}omniscient", f"{CEILING_PREFIX}filtering"
 CEILINGS = (OMNISCIENT, FILTERING)
 
 _BY_CELL = ("static", "reporting")
@@ -187,30 +188,35 @@ def _cells_on_grid(
 
 
 @dataclass(frozen=True, eq=False)
-class BlockCeilings:
-    """Both ceilings of a test block, as expected reported incidents with a cell, shape (D, C).
+class BlockIntensity:
+    """Expected reported incidents with a cell on a test block, for who knows everything.
 
     Parameters
     ----------
     omniscient : float64, shape (D, C)
         Knows the field and every incident up to the day before.
-    filtering : float64, shape (D, C)
-        Knows the law, and what was reported before each day's cutoff.
-    drawn_from : float64, shape (D, C)
-        The omniscient intensity times the shock of each day that came.
+    day_shock : float64, shape (D,)
+        Factors of the days that came, which nobody could know.
     """
 
     omniscient: Array
-    filtering: Array
-    drawn_from: Array
+    day_shock: Array
 
-    def forecasts(self) -> dict[str, Array]:
-        """Both ceilings by the name under which tables show them."""
-        return {OMNISCIENT: self.omniscient, FILTERING: self.filtering}
+    @property
+    def drawn_from(self) -> Array:
+        """What the counts of the block were drawn from, shape (D, C)."""
+        return np.maximum(self.omniscient * self.day_shock[:, None], _LEAST)
 
 
-def block_ceilings(truth: CityTruth, inputs: FeatureInputs, days: Sequence[str]) -> BlockCeilings:
-    """Both ceilings of consecutive days.
+def block_intensity(truth: CityTruth, inputs: FeatureInputs, days: Sequence[str]) -> BlockIntensity:
+    """Omniscient ceiling of consecutive days, ISO dates, on the grid of the inputs."""
+    part = truth.between(date.fromisoformat(days[0]), date.fromisoformat(days[-1]))
+    located = _located_share(inputs, date.fromisoformat(days[0]))
+    return BlockIntensity(np.maximum(part.intensity * located, _LEAST), part.day_shock)
+
+
+def block_filtering(truth: CityTruth, inputs: FeatureInputs, days: Sequence[str]) -> Array:
+    """Filtering ceiling of consecutive days: the law, and what was reported before each cutoff.
 
     Parameters
     ----------
@@ -220,6 +226,10 @@ def block_ceilings(truth: CityTruth, inputs: FeatureInputs, days: Sequence[str])
         Incidents of the target, on which the filter runs, and the publication lag.
     days : sequence of str
         Consecutive days as ISO dates.
+
+    Returns
+    -------
+    float64, shape (D, C)
     """
     first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
     begin = max(
@@ -227,16 +237,12 @@ def block_ceilings(truth: CityTruth, inputs: FeatureInputs, days: Sequence[str])
         date.fromisoformat(str(truth.days[0])),
     )
     part = truth.between(begin, last)
-    rows = inputs.target.select(inputs.incidents)
-    # What is reported without a point is on no map: of the target, as a share before the block.
-    earlier = rows.filter(pl.col("reported_on") < first)
-    located = 1 - earlier["cell_id"].null_count() / earlier.height if earlier.height else 1.0
-    prompt, share = _prompt_counts(rows, part, first)
+    prompt, share = _prompt_counts(inputs, part, first)
     forecast = filtering_forecast(
         static=part.static,
         calendar=part.calendar,
         exposure=part.exposure,
-        reporting=part.reporting * located,
+        reporting=part.reporting * _located_share(inputs, first),
         triggered=expected_triggered(
             part.triggered_as_reported,
             static=part.static,
@@ -250,17 +256,18 @@ def block_ceilings(truth: CityTruth, inputs: FeatureInputs, days: Sequence[str])
         field=truth.log_field,
         ahead_days=inputs.lag_days + 1,
     )
-    asked = slice(-len(days), None)
-    omniscient = np.maximum(part.intensity[asked] * located, _LEAST)
-    return BlockCeilings(
-        omniscient=omniscient,
-        filtering=np.maximum(forecast[asked], _LEAST),
-        drawn_from=np.maximum(omniscient * part.day_shock[asked, None], _LEAST),
-    )
+    return np.maximum(forecast[-len(days) :], _LEAST)
 
 
-def _prompt_counts(rows: pl.DataFrame, part: CityTruth, before: date) -> tuple[Array, float]:
+def _located_share(inputs: FeatureInputs, before: date) -> float:
+    """Share of the target's reports before a day that have a cell: the others are on no map."""
+    rows = inputs.target.select(inputs.incidents).filter(pl.col("reported_on") < before)
+    return 1 - rows["cell_id"].null_count() / rows.height if rows.height else 1.0
+
+
+def _prompt_counts(inputs: FeatureInputs, part: CityTruth, before: date) -> tuple[Array, float]:
     """Incidents reported on their own day, shape (D, C), and their share among those before a day."""
+    rows = inputs.target.select(inputs.incidents)
     same_day = pl.col("reported_on") == pl.col("occurred_on")
     earlier = rows.filter(pl.col("reported_on") < before)
     share = float(earlier.select(same_day.mean()).item() or 0.0) if earlier.height else 1.0
@@ -274,18 +281,24 @@ def _prompt_counts(rows: pl.DataFrame, part: CityTruth, before: date) -> tuple[A
 
 
 def ceilings_for(
-    ceilings: BlockCeilings,
+    truth: CityTruth,
+    inputs: FeatureInputs,
+    days: Sequence[str],
     *,
     historical_mean: ArrayLike,
     active: NDArray[np.bool_],
     n_draws: int = N_DRAWS,
     seed: int,
 ) -> pl.DataFrame:
-    """Rows of both ceilings for the table of models.
+    """Rows of both ceilings of consecutive days for the table of models.
 
     Parameters
     ----------
-    ceilings : BlockCeilings
+    truth : CityTruth
+        On the grid of the inputs.
+    inputs : FeatureInputs
+    days : sequence of str
+        ISO dates, D of them.
     historical_mean : array, shape (D, C)
         Forecast that differences and information gain refer to.
     active : bool, shape (C,)
@@ -299,9 +312,10 @@ def ceilings_for(
         `schemas.predictions.MODEL_COMPARISON`, models `ceiling_omniscient` and
         `ceiling_filtering`. Intervals are bands of the draws; see `ceiling_rows`.
     """
+    block = block_intensity(truth, inputs, days)
     return ceiling_rows(
-        ceilings.drawn_from,
-        ceilings.forecasts(),
+        block.drawn_from,
+        {OMNISCIENT: block.omniscient, FILTERING: block_filtering(truth, inputs, days)},
         reference=historical_mean,
         active=active,
         n_draws=n_draws,

@@ -90,9 +90,14 @@ def hotspot_replicates(
     return found
 
 
-def auc_replicates(counts: Array, expected: Array, draws: Array) -> Array:
-    """ROC AUC in each resample, shape (R,); NaN where it has no positive or no negative."""
-    weeks = week_of_day(len(counts))
+def auc_replicates(
+    counts: Array, expected: Array, draws: Array, *, block: NDArray[np.int64] | None = None
+) -> Array:
+    """ROC AUC in each resample, shape (R,); NaN where it has no positive or no negative.
+
+    Blocks are weeks, or as `block`, shape (D,), numbers each day's.
+    """
+    weeks = week_of_day(len(counts)) if block is None else block
     is_positive = counts > 0
     n_weeks = draws.shape[1]
     week_of_positive = np.broadcast_to(weeks[:, None], counts.shape)[is_positive]

@@ -16,7 +16,8 @@ from htrisk_dagster.evaluation.truth import (
     CEILINGS,
     TRUTH_FILE,
     CityTruth,
-    block_ceilings,
+    block_filtering,
+    block_intensity,
     ceilings_for,
     read_truth,
 )
@@ -107,42 +108,40 @@ def test_parts_make_the_intensity_and_its_law_is_found(truth):
 
 
 def test_a_block_s_ceilings_are_ordered_and_calibrated(truth, inputs):
-    ceilings = block_ceilings(truth, inputs, DAYS)
+    block, filtered = block_intensity(truth, inputs, DAYS), block_filtering(truth, inputs, DAYS)
     counts = target_counts(inputs, DAYS)
     before = [(date(2023, 9, 1) + timedelta(days=d)).isoformat() for d in range(205)]
     mean = np.tile(mean_rates(target_counts(inputs, before).sum(axis=0, dtype=float), 205), (28, 1))
-    score = {n: poisson_log_score(counts, f) for n, f in ceilings.forecasts().items()}
-    assert score["ceiling_omniscient"] < score["ceiling_filtering"]
-    assert score["ceiling_filtering"] < poisson_log_score(counts, mean)
+    omniscient, of_filter, of_mean = (
+        poisson_log_score(counts, forecast) for forecast in (block.omniscient, filtered, mean)
+    )
+    assert omniscient < of_filter < of_mean
     assert counts.sum() > 300
-    for forecast in (*ceilings.forecasts().values(), ceilings.drawn_from):
+    for forecast in (block.omniscient, filtered, block.drawn_from):
         assert forecast.sum() == pytest.approx(counts.sum(), rel=0.15)
     assert no_forecast_is_beyond(
-        counts, {"mean": mean, "filter": ceilings.filtering},
-        intensity=ceilings.omniscient, day_shock=truth.between(*ends()).day_shock, seed=1,
+        counts, {"mean": mean, "filter": filtered},
+        intensity=block.omniscient, day_shock=block.day_shock, seed=1,
     ).holds  # fmt: skip
 
     rows = ceilings_for(
-        ceilings, historical_mean=mean, active=mean[0] > mean.min(), n_draws=60, seed=1
-    )
+        truth, inputs, DAYS,
+        historical_mean=mean, active=mean[0] > mean.min(), n_draws=60, seed=1,
+    )  # fmt: skip
     assert set(rows["model"]) == set(CEILINGS)
     assert set(rows["mask"]) == {"active", "land"}
     auc = {r["model"]: r for r in rows.filter(metric="auc", mask="land").iter_rows(named=True)}
     best = auc["ceiling_omniscient"]
-    assert best["value"] == pytest.approx(auc_ceiling(ceilings.drawn_from), abs=0.01)
+    assert best["value"] == pytest.approx(auc_ceiling(block.drawn_from), abs=0.01)
     assert best["value"] > auc["ceiling_filtering"]["value"]
     assert best["difference_lower_95"] > 0
-
-
-def ends() -> tuple[date, date]:
-    return date.fromisoformat(DAYS[0]), date.fromisoformat(DAYS[-1])
 
 
 def test_the_filter_of_a_day_does_not_see_what_is_reported_later(truth, inputs):
     later = replace(
         inputs, incidents=inputs.incidents.filter(pl.col("reported_on") < date(2024, 4, 14))
     )
-    whole, cut = (block_ceilings(truth, i, DAYS).filtering for i in (inputs, later))
+    whole, cut = (block_filtering(truth, i, DAYS) for i in (inputs, later))
     # The forecast for the 15th uses what was reported before the 14th.
     assert np.array_equal(whole[:15], cut[:15])
     assert not np.array_equal(whole[15:], cut[15:])

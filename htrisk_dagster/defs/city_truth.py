@@ -1,0 +1,53 @@
+"""What is true of a synthetic city on the days that are scored, where the workspace has one.
+
+Belongs here: whether there is a truth, and its ceilings as rows of the comparison. Does not: the
+reading and the ceilings (`evaluation/truth.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.evaluation.truth import CityTruth, ceilings_for, read_truth
+from htrisk_dagster.features.feature_matrix import FeatureInputs
+from htrisk_dagster.schemas.predictions import MODEL_COMPARISON
+from htrisk_dagster.study_areas.area import StudyArea
+
+REFERENCE = "historical_mean"
+
+
+def city_truth(workspace: Workspace, area: StudyArea, inputs: FeatureInputs) -> CityTruth | None:
+    """Read the truth of the target in force; None for real data or another target."""
+    if workspace.settings.origin != "synthetic":
+        return None
+    truth = read_truth(workspace.settings.workspace / "city", inputs.grid)
+    groups = [area.offence_groups[name] for name in inputs.target.offence_groups]
+    codes = {code for group in groups for code in group.codes}
+    return truth if truth.offence_codes == codes else None
+
+
+def ceiling_table(
+    workspace: Workspace,
+    area: StudyArea,
+    inputs: FeatureInputs,
+    days: Sequence[str],
+    forecasts: Mapping[str, NDArray[np.float64]],
+    active: NDArray[np.bool_],
+) -> pl.DataFrame:
+    """Rows of the ceilings for the comparison; none where nothing is known to be true."""
+    truth = city_truth(workspace, area, inputs)
+    if truth is None:
+        return MODEL_COMPARISON.empty()
+    return ceilings_for(
+        truth,
+        inputs,
+        days,
+        historical_mean=forecasts[REFERENCE],
+        active=active,
+        seed=workspace.settings.seed,
+    )
