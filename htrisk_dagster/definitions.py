@@ -15,7 +15,14 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from dagster_duckdb import DuckDBResource  # noqa: E402
 
-from htrisk_dagster.defs import asset_checks, hot_place_checks, jobs, schedules, sensors  # noqa: E402
+from htrisk_dagster.defs import (  # noqa: E402
+    asset_checks,
+    context_checks,
+    hot_place_checks,
+    jobs,
+    schedules,
+    sensors,
+)
 from htrisk_dagster.defs.assets import ASSET_GROUPS, victim_population  # noqa: E402
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking  # noqa: E402
 from htrisk_dagster.defs.runs import TERMINAL, terminal_logger  # noqa: E402
@@ -46,7 +53,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             *(
                 check
                 for area in areas
-                for module in (asset_checks, hot_place_checks)
+                for module in (asset_checks, context_checks, hot_place_checks)
                 for check in module.build(area)
             ),
             *victim_population.CHECKS,
