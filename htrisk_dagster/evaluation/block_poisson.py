@@ -53,7 +53,8 @@ class BlockFits:
         """Cluster jackknife, shape (K,)."""
         g = len(self.without_block)
         spread = ((self.without_block - self.without_block.mean(axis=0)) ** 2).sum(axis=0)
-        return np.sqrt((g - 1) / g * spread)
+        errors: NDArray[np.float64] = np.sqrt((g - 1) / g * spread)
+        return errors
 
     def interval(self, k: int, coverage: float = 0.95) -> tuple[float, float]:
         """Interval of coefficient `k`, Student's t at G - 1 degrees of freedom."""
@@ -102,7 +103,7 @@ def _newton(
     total = np.log((weights @ counts) / (weights @ np.exp(offset)))
     # The constant is in the span of the design: start at the overall rate.
     start = np.linalg.lstsq(design, np.ones(len(design)), rcond=None)[0]
-    beta = total[:, None] * start
+    beta: NDArray[np.float64] = total[:, None] * start
     for _ in range(_ITERATIONS):
         predictor = (beta @ design.T).clip(-_WIDEST, _WIDEST)
         expected = weights * np.exp(predictor + offset)

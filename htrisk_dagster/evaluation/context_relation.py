@@ -200,7 +200,7 @@ def _relation(
         "deviance_gain_pct": float(100 * (before.sum() - after.sum()) / before.sum()),
         "blocks_improved_share": float((after < before).mean()),
     }
-    return row | {"sentence": _sentence(variable, row)}
+    return row | {"sentence": _sentence(variable, reports, row)}
 
 
 def _borough_levels(
@@ -214,7 +214,7 @@ def _borough_levels(
     return np.eye(len(kept))[level]
 
 
-def _sentence(variable: Variable, row: dict[str, object]) -> str:
+def _sentence(variable: Variable, reports: Reports, row: dict[str, object]) -> str:
     ratio, low, high, gain, share = (
         float(str(row[name]))
         for name in (
@@ -229,9 +229,15 @@ def _sentence(variable: Variable, row: dict[str, object]) -> str:
         if gain > 0
         else f"out of block it explains nothing ({gain:.1f}% of the deviance)"
     )
+    last = reports.last
+    later = (
+        f" The values speak of {variable.period_on.year}, later than the reports, which end in {last.year}."
+        if variable.period_on.year > last.year
+        else ""
+    )
     return (
         f"Where {variable.words} is one standard deviation higher{scale}, cells had {ratio:.2f} times "
         f"({low:.2f} to {high:.2f}) the reported incidents ({row['target']}) a square kilometre of their "
         f"borough{unclear}; {explains} and forecasts {share:.0%} of {row['blocks_count']} blocks better. "
-        "This is association at the level of places, not cause."
+        f"This is association at the level of places, not cause.{later}"
     )
