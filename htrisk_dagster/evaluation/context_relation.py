@@ -49,7 +49,7 @@ _WORDS = {
     "other_language_pct": "the share of residents who speak another language than English",
     "hotels_count": "the number of hotels",
     "subway_stations_count": "the number of subway stations",
-    "news_sentiment_mean": "the mean polarity of the news",
+    "news_polarity": "the mean polarity of the news",
     "news_negative_share": "the share of negative news",
     "news_texts_mean": "the number of news a day",
     "adverts_mean": "the number of adverts a day",

@@ -234,8 +234,9 @@ def _cell_context(declared: ContextPart) -> Iterator[FeatureSpec]:
 def _area_context(declared: ContextPart) -> Iterator[FeatureSpec]:
     if news := declared.news_sentiment:
         w, source = news.window_days, "raw.news_sentiment"
+        # No `_mean_`: models take such a column for a count, and a polarity can be below zero.
         for name, unit, text in (
-            ("sentiment_mean", "1", "Mean polarity of the news of the cell's area, -1 to 1"),
+            ("polarity", "1", "Mean polarity of the news of the cell's area, -1 to 1"),
             ("negative_share", "share", "Share of the news of the cell's area below zero"),
             ("texts_mean", "texts per day", "Texts a day about the cell's area"),
         ):

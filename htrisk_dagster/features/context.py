@@ -136,7 +136,7 @@ def _news(
     # Where others have news and a cell has none, it is quiet there; where nobody has, nothing is known.
     count = np.where(np.isnan(count) & any_text[:, None], 0.0, count)
     w = part.window_days
-    yield f"news_sentiment_mean_{w}", mean
+    yield f"news_polarity_{w}", mean
     yield f"news_negative_share_{w}", negative
     yield f"news_texts_mean_{w}", count
 

@@ -153,7 +153,7 @@ def test_the_relation_that_was_planted_is_told(made: City):
     assert hotels["rate_ratio_low"] > 1.2
     assert hotels["target"] == "trafficking_related"
     assert set(made.workspace.tables("nyc").read(context.CELLS)["variable"]) < set(rows)
-    assert {"news_sentiment_mean", "adverts_mean"} < set(rows)
+    assert {"news_polarity", "adverts_mean"} < set(rows)
     with made.runner() as runner:
         assert hotels["sentence"] in str(
             metadata(runner, "evaluation/context_relation")["relations"]
@@ -202,7 +202,7 @@ def test_the_stored_table_of_features_has_the_contexts_columns(made: City):
         "residents_count", "acs_residents_count", "median_income_usd", "poverty_pct",
         "unemployment_pct", "foreign_born_pct", "limited_english_pct", "other_language_pct",
         "hotels_count", "subway_stations_count", "places_bus_station_count", "places_motel_count",
-        "places_night_club_count", "news_sentiment_mean_28", "news_negative_share_28",
+        "places_night_club_count", "news_polarity_28", "news_negative_share_28",
         "news_texts_mean_28", "adverts_mean_28",
     ]  # fmt: skip
     inputs = read_context(made.workspace.tables("nyc"), made.area)

@@ -164,7 +164,7 @@ def test_variables_are_the_newest_of_each_and_the_periods_news(grid):
     assert np.isnan(found["hotels_count"].values[2:]).all()
     west = grid.cells["borough"].to_numpy() == "WEST"
     # Only the two days of the period, by texts: (1 x 0.4 + 3 x 0) / 4 and 4 texts in 730 days.
-    assert found["news_sentiment_mean"].values[west] == pytest.approx(0.1)
+    assert found["news_polarity"].values[west] == pytest.approx(0.1)
     assert found["news_negative_share"].values[west] == pytest.approx(1.5 / 4)
     assert found["news_texts_mean"].values[west] == pytest.approx(4 / 730)
-    assert np.isnan(found["news_sentiment_mean"].values[~west]).all()
+    assert np.isnan(found["news_polarity"].values[~west]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -117,14 +118,14 @@ def test_news_of_the_smallest_area_as_worked_by_hand(grid):
     borough = grid.cells["borough"].to_numpy()
     assert borough[:2].tolist() == ["B", "B"]
     # Cells 0 and 1 lie in AA0001, which has news of its own.
-    assert found["news_sentiment_mean_7"][0, :2].tolist() == pytest.approx([0.1, 0.1])
+    assert found["news_polarity_7"][0, :2].tolist() == pytest.approx([0.1, 0.1])
     others = np.flatnonzero(borough == "B")[2:]
-    assert found["news_sentiment_mean_7"][0, others] == pytest.approx((4 * 0.5 - 0.5) / 5)
+    assert found["news_polarity_7"][0, others] == pytest.approx((4 * 0.5 - 0.5) / 5)
     assert found["news_negative_share_7"][0, others] == pytest.approx((4 * 0.25 + 1) / 5)
     assert found["news_texts_mean_7"][0, others] == pytest.approx(5 / 7)
     # Borough A is quiet: no mean, and no text a day.
     quiet = borough == "A"
-    assert np.isnan(found["news_sentiment_mean_7"][0, quiet]).all()
+    assert np.isnan(found["news_polarity_7"][0, quiet]).all()
     assert (found["news_texts_mean_7"][0, quiet] == 0).all()
 
 
@@ -134,7 +135,7 @@ def test_a_point_of_the_news_is_its_precinct(grid):
     precinct = grid.cells["precinct"].to_numpy()
     news = news_rows(("point", f"{lon},{lat}", date(2014, 5, 30), 3, -0.4, 1.0),
                      ("point", "10.0,10.0", date(2014, 5, 30), 3, 0.9, 0.0))  # fmt: skip
-    mean = columns(inputs_of(news=news), grid, DAY, 1)["news_sentiment_mean_7"][0]
+    mean = columns(inputs_of(news=news), grid, DAY, 1)["news_polarity_7"][0]
     here = precinct == precinct[5]
     assert mean[here] == pytest.approx(-0.4)
     assert np.isnan(mean[~here]).all()
@@ -259,3 +260,16 @@ def test_the_catalogue_names_what_is_made_in_order(grid):
         assert spec.unit
         assert "published before the day" in spec.lag
         assert spec.source in ("context.cells", "raw.news_sentiment", "raw.advert_counts")
+
+
+def test_what_models_take_for_a_count_is_never_below_zero(inputs_with, busy):
+    """The LSTM takes the logarithm of columns so named; the polarity of news is below zero at times."""
+    block = build_block(
+        inputs_with(context=busy), date(2014, 5, 1), date(2014, 6, 1), with_counts=False
+    )
+    counts = [n for n in block.names if re.search(r"_(mean|ewm)_\d+$|_lag_\d+$|_count$", n)]
+    assert {"hotels_count", "news_texts_mean_7", "adverts_mean_4"} < set(counts)
+    assert "news_polarity_7" not in counts
+    for name in counts:
+        assert np.nanmin(block.column(name)) >= 0, name
+    assert np.nanmin(block.column("news_polarity_7")) < 0
