@@ -23,7 +23,7 @@ from htrisk_dagster.schemas import context as tables
 from htrisk_dagster.schemas import context_sources as rows
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.schemas.table import Table
-from htrisk_dagster.study_areas.area import StudyArea
+from htrisk_dagster.study_areas.area import ContextPart, StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE
 
 
@@ -58,31 +58,26 @@ def store_context(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         .agg(pl.col("value").sum().round(3))
         .rows()
     )
-    absent = sorted(_declared_sources(area) - {t.name for t in _present(sources)})
     return {
         **sums,
         "variables": ", ".join(found["variable"].unique().sort()) or "none",
-        "absent": ", ".join(absent) or "none",
+        "absent": ", ".join(_absent(area.context, sources)) or "none",
         "made_from": made_from,
     }
 
 
-def _declared_sources(area: StudyArea) -> set[str]:
-    part = area.context
-    return {
-        *((rows.TAX_LOTS.name, rows.CENSUS_AREAS.name) if part.census else ()),
-        *((rows.HOTELS.name,) if part.hotels else ()),
-        *((rows.SUBWAY_STATIONS.name,) if part.subway_stations else ()),
-        *((rows.PLACES_OF_INTEREST.name,) if part.places else ()),
-    }
-
-
-def _present(sources: ContextSources) -> list[Table]:
-    frames = (sources.lots, sources.census, sources.hotels, sources.stations, sources.places)
-    of = (
-        rows.TAX_LOTS, rows.CENSUS_AREAS, rows.HOTELS, rows.SUBWAY_STATIONS, rows.PLACES_OF_INTEREST,
-    )  # fmt: skip
-    return [table for table, frame in zip(of, frames, strict=True) if frame.height]
+def _absent(part: ContextPart, sources: ContextSources) -> list[str]:
+    """Sources that the study area declares and no file holds."""
+    declared = (
+        (rows.TAX_LOTS, part.census, sources.lots),
+        (rows.CENSUS_AREAS, part.census, sources.census),
+        (rows.HOTELS, part.hotels, sources.hotels),
+        (rows.SUBWAY_STATIONS, part.subway_stations, sources.stations),
+        (rows.PLACES_OF_INTEREST, part.places, sources.places),
+    )
+    return [
+        table.name for table, is_declared, found in declared if is_declared and not found.height
+    ]
 
 
 def store_relation(workspace: Workspace, area: StudyArea) -> dict[str, Any]:

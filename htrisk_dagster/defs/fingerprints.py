@@ -92,7 +92,7 @@ class MadeFrom:
         """Of the relation with the target: context, and every incident on the grid."""
         tables = (*context.CONTEXT_TABLES, *_DAILY_CONTEXT, grid.CELLS, grid.INCIDENT_CELLS)
         return fingerprint_of(
-            code_of("evaluation", "features", "grid"),
+            code_of("evaluation", "hotspots", "features", "grid"),
             self.area.context,
             self.workspace.target(self.area),
             self.workspace.settings.history_start,

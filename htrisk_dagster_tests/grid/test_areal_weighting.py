@@ -253,6 +253,7 @@ def test_poverty_weighted_to_precincts_is_near_what_is_published_for_them(real):
     )
     error = (both["value"] - both["value_published"]).abs()
     assert both.height == 76
-    assert error.median() < 1.0  # points of per cent; measured 0.5
-    assert error.quantile(0.9) < 4.0
-    assert pl.DataFrame([both["value"], both["value_published"]]).corr()[0, 1] > 0.97
+    assert error.median() < 0.3  # points of per cent; measured 0.18
+    assert error.quantile(0.9) < 1.2  # measured 0.83
+    # 95% lie within the margin that is published for the precinct itself.
+    assert (error <= both["margin_of_error_published"]).mean() > 0.9
