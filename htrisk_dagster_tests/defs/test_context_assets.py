@@ -14,8 +14,11 @@ from htrisk_dagster.defs.featured import features_table
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.plan import Step
 from htrisk_dagster.defs.runs import Runner, StepFailedError
+from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.features.inputs import read_context, read_grid
 from htrisk_dagster.schemas import context, context_sources, grid, staging
+from htrisk_dagster.settings import Settings
+from htrisk_dagster.sources.context import places_service
 from htrisk_dagster.sources.synthetic_city.boundary_files import borough_geojson, precinct_geojson
 from htrisk_dagster.sources.synthetic_city.context_files import (
     RESIDENTS,
@@ -208,3 +211,30 @@ def test_the_stored_table_of_features_has_the_contexts_columns(made: City):
     inputs = read_context(made.workspace.tables("nyc"), made.area)
     assert inputs.news.height
     assert inputs.adverts.height
+
+
+def test_a_key_asks_the_places_service_but_never_for_an_invented_city(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def fetch(service, categories, box, *, into: Path, say) -> Path:
+        asked.append((service.requests_left, categories, box.west))
+        return into
+
+    monkeypatch.setattr(places_service, "fetch_places", fetch)
+    monkeypatch.setattr(Workspace, "_synthetic_city", lambda _: tmp_path / "invented")
+    given = {"home": tmp_path, "data_dir": tmp_path, "places_request_limit": 7}
+    table = context_sources.PLACES_OF_INTEREST
+
+    def folder(**settings: object) -> Path:
+        workspace = Workspace(Settings(**given, **settings))
+        return workspace.source_folder(workspace.area("nyc"), table, [])
+
+    assert folder(origin="files") == tmp_path
+    assert folder(origin="synthetic", places_api_key="secret") == tmp_path / "invented"
+    assert asked == []
+    pulled = folder(origin="files", places_api_key="secret")
+    assert pulled == (tmp_path / "files" / "pulls" / "nyc" / "places").absolute()
+    assert asked == [(7, ("bus_station", "motel", "night_club"), -74.30)]
+    assert "secret" not in repr(Settings(places_api_key="secret"))
