@@ -252,8 +252,9 @@ def dictionary(
             from htrisk_dagster.features.catalogue import catalogue_to_markdown, feature_catalogue
             from htrisk_dagster.study_areas.area import load_area
 
-            names = ("incidents", *load_area(area).series)
-            typer.echo(catalogue_to_markdown(feature_catalogue(names)))
+            place = load_area(area)
+            names = ("incidents", *place.series)
+            typer.echo(catalogue_to_markdown(feature_catalogue(names, place.context)))
         else:
             typer.echo(to_markdown(ALL_TABLES))
 

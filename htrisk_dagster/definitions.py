@@ -17,6 +17,7 @@ from dagster_duckdb import DuckDBResource  # noqa: E402
 
 from htrisk_dagster.defs import (  # noqa: E402
     asset_checks,
+    context_checks,
     hot_place_checks,
     jobs,
     leak_checks,
@@ -53,7 +54,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             *(
                 check
                 for area in areas
-                for module in (asset_checks, hot_place_checks, leak_checks)
+                for module in (asset_checks, context_checks, hot_place_checks, leak_checks)
                 for check in module.build(area)
             ),
             *victim_population.CHECKS,

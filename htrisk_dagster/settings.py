@@ -64,6 +64,13 @@ class Settings(BaseSettings):
         None, description="Mirror of the open-data sites; the publishers' own addresses if unset."
     )
     socrata_app_token: SecretStr | None = Field(None, description="Token for NYC Open Data.")
+    places_api_key: SecretStr | None = Field(
+        None,
+        description="Key of Google's Places API (New); places come from a file or not at all if unset.",
+    )
+    places_request_limit: int = Field(
+        1_000, ge=1, description="Requests to the places service in one run, retries included."
+    )
     verified_cases_dir: Path | None = Field(
         None, description="Folder of the restricted verified-case file; data_dir if unset."
     )

@@ -37,7 +37,7 @@ def inputs_until(workspace: Workspace, area: StudyArea, end: date) -> FeatureInp
 
 def features_table(area: StudyArea) -> Table:
     """Schema of the area's `features.cell_day`."""
-    return store.cell_day_table(feature_catalogue(("incidents", *area.series)))
+    return store.cell_day_table(feature_catalogue(("incidents", *area.series), area.context))
 
 
 def store_features(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> dict[str, Any]:

@@ -18,11 +18,20 @@ from pathlib import Path
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
-from htrisk_dagster.schemas import grid, hotspots, predictions, raw, staging
+from htrisk_dagster.schemas import (
+    context,
+    context_sources,
+    grid,
+    hotspots,
+    predictions,
+    raw,
+    staging,
+)
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import fingerprint_of
 
+_DAILY_CONTEXT = (context_sources.NEWS_SENTIMENT, context_sources.ADVERT_COUNTS)
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -74,6 +83,23 @@ class MadeFrom:
         parts = map(self._contents, (staging.INCIDENTS, grid.CELLS))
         return fingerprint_of(code_of("grid"), *parts)
 
+    def context(self) -> str:
+        """Of context by cell and area: what is declared, and every row it is made from."""
+        tables = (t for t in context_sources.TABLES if t not in _DAILY_CONTEXT)
+        parts = map(self._contents, (grid.CELLS, raw.PRECINCTS, *tables))
+        return fingerprint_of(code_of("grid", "sources/context"), self.area.context, *parts)
+
+    def context_relation(self) -> str:
+        """Of the relation with the target: context, and every incident on the grid."""
+        tables = (*context.CONTEXT_TABLES, *_DAILY_CONTEXT, grid.CELLS, grid.INCIDENT_CELLS)
+        return fingerprint_of(
+            code_of("evaluation", "hotspots", "features", "grid"),
+            self.area.context,
+            self.workspace.target(self.area),
+            self.workspace.settings.history_start,
+            *map(self._contents, tables),
+        )
+
     def gi_star(self) -> str:
         """Of Gi* by week: every incident on the grid, and which of them are the target."""
         declared = (self.area.incidents, self.workspace.target(self.area))
@@ -109,7 +135,8 @@ class MadeFrom:
     @cached_property
     def _features_base(self) -> str:
         tables = (grid.CELLS, staging.EVENTS, staging.MOBILITY, raw.HOLIDAYS)
-        declared = (self.area.incidents, self.area.series, self.area.publication_lag)
+        area = self.area
+        declared = (area.incidents, area.series, area.publication_lag, area.context)
         return fingerprint_of(
             code_of("features", "grid"),
             declared,
@@ -117,21 +144,47 @@ class MadeFrom:
             *map(self._contents, tables),
         )
 
+    @cached_property
+    def _context_by_publication(self) -> list[tuple[date, str]]:
+        """Day of publication and digest of the context of cells that was published on it."""
+        store = self.workspace.tables(self.area.name)
+        if not store.keys(context.CELLS):
+            return []
+        rows = store.read(context.CELLS).sort("known_on", *context.CELLS.key)
+        return [
+            (day, fingerprint_of(published.write_csv()))
+            for (day,), published in rows.group_by("known_on", maintain_order=True)
+        ]
+
+    def _context_before(self, day: date) -> str:
+        """Of the context that a forecast for `day` can know."""
+        published = [digest for known_on, digest in self._context_by_publication if known_on < day]
+        daily = [
+            (key, digest)
+            for table in _DAILY_CONTEXT
+            for key, digest in self._contents(table).items()
+            if key < day.isoformat()
+        ]
+        lots = self._contents(context.CELL_NEIGHBOURHOODS)
+        return fingerprint_of(published, daily, lots if daily else ())
+
     def features(self, day: str) -> str:
-        """Of one day's features: the months of reports up to the day's cutoff."""
+        """Of one day's features: the months of reports up to the day's cutoff, and the context known."""
+        on = date.fromisoformat(day)
         lag = timedelta(days=self.area.publication_lag.incidents_days)
         return fingerprint_of(
-            self._features_base, self._reports_before(date.fromisoformat(day) - lag)
+            self._features_base, self._reports_before(on - lag), self._context_before(on)
         )
 
     def models(self, month: str) -> str:
-        """Of the models of one month: features, effort, seed, and the reports before the month."""
+        """Of the models of one month: features, effort, seed, and what was known before the month."""
         settings = self.workspace.settings
         return fingerprint_of(
             self._features_base,
             code_of("models", "evaluation"),
             (settings.profile, settings.seed, settings.history_start),
             self._reports_before(date.fromisoformat(month)),
+            self._context_before(date.fromisoformat(month)),
         )
 
     def forecasts(self, day: str, months: dict[str, str]) -> str:

@@ -39,6 +39,8 @@ def build(area: StudyArea) -> AreaJobs:
             "shootings",
             "permitted_events",
             "transit_ridership",
+            "news_sentiment",
+            "advert_counts",
         )
     ]
     in_process = dg.in_process_executor
@@ -48,12 +50,15 @@ def build(area: StudyArea) -> AreaJobs:
             selection=dg.AssetSelection.assets(*raw_by_month),
             partitions_def=report_months(area),
             executor_def=in_process,
-            description="Read one month of reports, events and riders again; amended rows come with it.",
+            description="Read one month of reports, events, riders and news again, amended rows with it.",
         ),
         place=dg.define_asset_job(
             f"{name}_place_incidents",
             selection=dg.AssetSelection.groups(
-                *(f"{name}_{g}" for g in ("staging", "marts", "grid", "restricted", "hotspots"))
+                *(
+                    f"{name}_{g}"
+                    for g in ("staging", "marts", "grid", "context", "restricted", "hotspots")
+                )
             )
             | dg.AssetSelection.assets(
                 *(
@@ -64,11 +69,17 @@ def build(area: StudyArea) -> AreaJobs:
                         "precincts",
                         "holidays",
                         "offence_groups",
+                        "neighbourhoods",
+                        "tax_lots",
+                        "census_areas",
+                        "hotels",
+                        "subway_stations",
+                        "places_of_interest",
                     )
                 )
             ),
             executor_def=in_process,
-            description="Stage, test and place everything that raw holds, and find its hot spots.",
+            description="Stage, test and place everything that raw holds, with context and hot spots.",
         ),
         retrain=dg.define_asset_job(
             f"{name}_retrain",

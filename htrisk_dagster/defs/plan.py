@@ -25,7 +25,7 @@ from htrisk_dagster.defs.trained import months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
-from htrisk_dagster.schemas import grid, hot_places, hotspots, predictions, raw, staging
+from htrisk_dagster.schemas import context, grid, hot_places, hotspots, predictions, raw, staging
 from htrisk_dagster.schemas.hot_places import CLUSTER_TABLES
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.sources.synthetic_city.presets import preset_named
@@ -77,6 +77,7 @@ class Plan:
         """Steps that are out of date, each decided only when those before have been done."""
         yield from self._raw()
         yield from self._placed()
+        yield from self._context()
         yield from self._concentrated()
         yield from self._features()
         yield from self._models()
@@ -110,14 +111,14 @@ class Plan:
             t for t in BY_MONTH if self._is_stale(t, dict.fromkeys(months, made.raw(t, months)))
         ]
         if stale:
-            yield Step("Read reports, events and riders", _names(stale), tuple(months))
+            yield Step("Read reports, events, riders and news", _names(stale), tuple(months))
         tables: list[Table] = [t for t in DECLARED if self._is_stale(t, {ALL: made.declared()})]
         tables += [t for t in WHOLE if self._is_stale(t, {ALL: made.raw(t, months)})]
         cases = self.workspace.restricted(self.area.name).made_from(raw.VERIFIED_CASES)
         if cases.get(ALL) != made.raw(raw.VERIFIED_CASES, months):
             tables.append(raw.VERIFIED_CASES)
         if tables:
-            yield Step("Read boundaries, passengers, holidays and cases", _names(tables))
+            yield Step("Read boundaries, passengers, holidays, places and cases", _names(tables))
 
     def _first_raw_month(self) -> date:
         settings = self.workspace.settings
@@ -141,6 +142,13 @@ class Plan:
             yield Step("Place incidents", ("grid/incident_cells",))
         if self._is_stale(staging.VERIFIED_CASE_COUNTS, {ALL: self._made.verified_counts()}):
             yield Step("Count verified cases", ("staging/verified_case_counts",))
+
+    def _context(self) -> Iterator[Step]:
+        wanted = {ALL: self._made.context()}
+        if any(self._is_stale(t, wanted) for t in context.CONTEXT_TABLES):
+            yield Step("Bring context to cells", _names(context.CONTEXT_TABLES))
+        if self._is_stale(context.CONTEXT_RELATION, {ALL: self._made.context_relation()}):
+            yield Step("Relate the target to context", _names([context.CONTEXT_RELATION]))
 
     def _concentrated(self) -> Iterator[Step]:
         if self._is_stale(hotspots.CELL_WEEK_GI_STAR, {ALL: self._made.gi_star()}):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import calendar
 import logging
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.schemas import ALL_TABLES, raw
+from htrisk_dagster.schemas import ALL_TABLES, context_sources, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.study_areas.area import SeriesPart, StudyArea, load_area
@@ -85,6 +86,10 @@ class Workspace:
         months : list of str
             Months that the API is asked for, as partition keys; other origins hold what they hold.
         """
+        # An invented city has no real places.
+        asks_service = self.settings.places_api_key and self.settings.origin != "synthetic"
+        if table is context_sources.PLACES_OF_INTEREST and asks_service:
+            return self._places_of_service(area)
         if self.settings.origin == "files":
             restricted = table is raw.VERIFIED_CASES and self.settings.verified_cases_dir
             return restricted or _given(self.settings.data_dir)
@@ -139,6 +144,20 @@ class Workspace:
 
         folder = self.source_folder(area, table, months)
         return files_fingerprint(layouts.find_files(folder, table.name))
+
+    def _places_of_service(self, area: StudyArea) -> Path:
+        """Folder of the file of places that the service gives; kept answers are not asked for again."""
+        from htrisk_dagster.sources.context.places_service import PlacesService, fetch_places
+
+        key, part = self.settings.places_api_key, area.context.places
+        folder = self.settings.workspace / "pulls" / area.name / "places"
+        folder.mkdir(parents=True, exist_ok=True)
+        if key is None or part is None:
+            return folder
+        limit = self.settings.places_request_limit
+        with closing(PlacesService(key.get_secret_value(), request_limit=limit)) as service:
+            box = area.bounding_box
+            return fetch_places(service, part.categories, box, into=folder, say=_LOG.info)
 
     def _synthetic_city(self) -> Path:
         from htrisk_dagster.sources.synthetic_city.city import write_city

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from htrisk_dagster.errors import SettingError
+from htrisk_dagster.schemas.context import CELL_VARIABLES
+from htrisk_dagster.study_areas.area import ContextPart
 
 ALL_INCIDENTS = "incidents"
 TARGET = "target"
@@ -27,6 +29,16 @@ EVENT_RADIUS_M = 1000
 _AT_CUTOFF = "reported before the cutoff, which is the day less the incidents' publication lag"
 _IN_ADVANCE = "none: known in advance"
 _INCIDENTS = "grid.incident_cells"
+_CENSUS_TEXTS = {
+    "residents_count": "Residents of the cell's tax lots.",
+    "acs_residents_count": "Residents of the survey, split over cells by tax lots.",
+    "median_income_usd": "Median household income, interpolated in brackets that were split over cells.",
+    "poverty_pct": "Residents below the poverty level.",
+    "unemployment_pct": "Unemployed of the labour force.",
+    "foreign_born_pct": "Residents born abroad.",
+    "limited_english_pct": "Residents of 5 and over who speak English less than very well.",
+    "other_language_pct": "Residents of 5 and over who speak another language than English at home.",
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,9 @@ class FeatureSpec:
     description: str
 
 
-def feature_catalogue(series_names: Sequence[str]) -> tuple[FeatureSpec, ...]:
+def feature_catalogue(
+    series_names: Sequence[str], context: ContextPart | None = None
+) -> tuple[FeatureSpec, ...]:
     """List the features of a block, in the order of its last axis.
 
     Parameters
@@ -62,6 +76,8 @@ def feature_catalogue(series_names: Sequence[str]) -> tuple[FeatureSpec, ...]:
     series_names : sequence of str
         Names of the series of incidents that serve as covariates; the first is 'incidents', all
         of them.
+    context : ContextPart, optional
+        What the study area declares of its places; features of it come last.
 
     Raises
     ------
@@ -76,6 +92,7 @@ def feature_catalogue(series_names: Sequence[str]) -> tuple[FeatureSpec, ...]:
             f"Series {names} must have names that differ from each other and from '{TARGET}'. "
             "Rename them in the study area's file."
         )
+    declared = context or ContextPart()
     return (
         *_lags(),
         *_cell_means(names),
@@ -83,6 +100,8 @@ def feature_catalogue(series_names: Sequence[str]) -> tuple[FeatureSpec, ...]:
         *_events_and_mobility(),
         *_calendar(),
         *_place(),
+        *_cell_context(declared),
+        *_area_context(declared),
     )
 
 
@@ -188,6 +207,46 @@ def _place() -> Iterator[FeatureSpec]:
         ("borough_code", "code", "0-based code of the borough, in order of name."),
     ):
         yield FeatureSpec(name, unit, "grid.cells", _IN_ADVANCE, text)
+
+
+def _published(name: str, unit: str, source: str, lag_days: int, text: str) -> FeatureSpec:
+    lag = f"published before the day: {lag_days} days after the period that the value speaks of"
+    return FeatureSpec(name, unit, source, lag, text)
+
+
+def _cell_context(declared: ContextPart) -> Iterator[FeatureSpec]:
+    cells = "context.cells"
+    if census := declared.census:
+        for name, text in _CENSUS_TEXTS.items():
+            yield _published(name, CELL_VARIABLES[name], cells, census.lag_days, text)
+    if hotels := declared.hotels:
+        text = "Hotel buildings in the cell in the newest tax year."
+        yield _published("hotels_count", "hotels", cells, hotels.lag_days, text)
+    if declared.subway_stations:
+        text = "Subway stations in the cell, from the day since which the network stands so."
+        yield _published("subway_stations_count", "stations", cells, 0, text)
+    if places := declared.places:
+        for category in places.categories:
+            text = f"Places of the category {category} in the cell, by the newest file."
+            yield _published(f"places_{category}_count", "places", cells, places.lag_days, text)
+
+
+def _area_context(declared: ContextPart) -> Iterator[FeatureSpec]:
+    if news := declared.news_sentiment:
+        w, source = news.window_days, "raw.news_sentiment"
+        # No `_mean_`: models take such a column for a count, and a polarity can be below zero.
+        for name, unit, text in (
+            ("polarity", "1", "Mean polarity of the news of the cell's area, -1 to 1"),
+            ("negative_share", "share", "Share of the news of the cell's area below zero"),
+            ("texts_mean", "texts per day", "Texts a day about the cell's area"),
+        ):
+            text = f"{text}, over {w} days; of the smallest area that has any."
+            yield _published(f"news_{name}_{w}", unit, source, news.lag_days, text)
+    if adverts := declared.advert_counts:
+        w = adverts.window_days
+        text = f"Mean adverts of the cell's area per cell, over the days counted of {w}."
+        name, unit = f"adverts_mean_{w}", "adverts per cell and day"
+        yield _published(name, unit, "raw.advert_counts", adverts.lag_days, text)
 
 
 def catalogue_to_markdown(features: Sequence[FeatureSpec]) -> str:

@@ -24,6 +24,7 @@ from htrisk_dagster.features import catalogue as cat
 from htrisk_dagster.features.as_of_counts import AsOfCounts
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.calendar import calendar_features
+from htrisk_dagster.features.context import ContextInputs, context_columns
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.neighbours import queen_contiguity
 from htrisk_dagster.grid.panel import count_panel, day_number, day_numbers
@@ -83,6 +84,8 @@ class FeatureInputs:
         Publication lag by kind of mobility series, the keys of `mobility.SERIES`.
     history_start : date
         First day of occurrence that is known; a mean divides by the days since, at most.
+    context : ContextInputs, optional
+        What is known of places; without it there are no features of context.
     """
 
     grid: Grid
@@ -95,6 +98,13 @@ class FeatureInputs:
     lag_days: int
     mobility_lag_days: Mapping[str, int]
     history_start: date
+    context: ContextInputs | None = None
+
+    @property
+    def catalogue(self) -> tuple[cat.FeatureSpec, ...]:
+        """Features that are made from these inputs, in order."""
+        declared = self.context.declared if self.context else None
+        return cat.feature_catalogue([s.name for s in self.series], declared)
 
 
 def build_block(
@@ -132,7 +142,7 @@ def build_block(
             "cannot be counted. See the coverage table, and load its source or choose another."
         )
     work = _Work(inputs, start, stop)
-    names = tuple(spec.name for spec in cat.feature_catalogue([s.name for s in inputs.series]))
+    names = tuple(spec.name for spec in inputs.catalogue)
     position = {name: i for i, name in enumerate(names)}
     # NaN until made: what has no source stays absent.
     features = np.full((work.n_days, inputs.grid.n_cells, len(names)), np.nan, dtype=np.float32)
@@ -189,6 +199,8 @@ class _Work:
         for name, values in calendar_features(self.days, inputs.holidays).items():
             yield name, values[:, None]
         yield from self._place()
+        if inputs.context:
+            yield from context_columns(inputs.context, self.grid, self.days)
 
     def _main_series(self, name: str, rows: pl.DataFrame) -> Iterator[_Column]:
         counts = self._by_cell(rows)

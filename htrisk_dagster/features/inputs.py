@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.features.catalogue import ALL_INCIDENTS, TARGET
+from htrisk_dagster.features.context import ContextInputs
 from htrisk_dagster.features.coverage import History
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.panel import count_panel
+from htrisk_dagster.schemas import context as context_tables
+from htrisk_dagster.schemas import context_sources, raw, staging
 from htrisk_dagster.schemas import grid as grid_tables
-from htrisk_dagster.schemas import raw, staging
+from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import SeriesPart, StudyArea
 from htrisk_dagster.warehouse.partitions import Partitions
 
@@ -95,6 +98,22 @@ def read_inputs(
             "transit": area.publication_lag.transit_days,
         },
         history_start=first,
+        context=read_context(tables, area),
+    )
+
+
+def read_context(tables: Partitions, area: StudyArea) -> ContextInputs:
+    """What is stored of the study area's context; a table that was never made is empty."""
+
+    def stored(table: Table) -> pl.DataFrame:
+        return tables.read(table) if tables.keys(table) else table.empty()
+
+    return ContextInputs(
+        declared=area.context,
+        cells=stored(context_tables.CELLS),
+        cell_neighbourhoods=stored(context_tables.CELL_NEIGHBOURHOODS),
+        news=stored(context_sources.NEWS_SENTIMENT),
+        adverts=stored(context_sources.ADVERT_COUNTS),
     )
 
 

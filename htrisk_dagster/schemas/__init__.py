@@ -1,13 +1,25 @@
 """The data dictionary in code: each table's columns, units, grain and warnings, described once."""
 
-from htrisk_dagster.schemas import grid, hot_places, hotspots, marts, predictions, raw, staging
+from htrisk_dagster.schemas import (
+    context,
+    context_sources,
+    grid,
+    hot_places,
+    hotspots,
+    marts,
+    predictions,
+    raw,
+    staging,
+)
 from htrisk_dagster.schemas.table import Table
 
 ALL_TABLES: tuple[Table, ...] = (
     *raw.TABLES,
+    *context_sources.TABLES,
     *staging.TABLES,
     *marts.TABLES,
     *grid.TABLES,
+    *context.TABLES,
     *hotspots.TABLES,
     *hot_places.TABLES,
     *predictions.TABLES,

@@ -1,8 +1,9 @@
-"""Boundaries of boroughs and police precincts from GeoJSON.
+"""Boundaries of boroughs, police precincts and neighbourhoods from GeoJSON.
 
-Source: NYC Open Data, Department of City Planning (boroughs, clipped to the shore line) and New
-York City Police Department (precincts, y76i-bdw7). Licence: NYC Open Data terms, no restriction on
-use. Cadence: boroughs quarterly; precincts when one is split.
+Source: NYC Open Data, Department of City Planning (boroughs, and the neighbourhood tabulation areas
+of 2020, clipped to the shore line) and New York City Police Department (precincts, y76i-bdw7).
+Licence: NYC Open Data terms, no restriction on use. Cadence: boroughs quarterly; precincts when one
+is split; neighbourhoods every ten years.
 
 Quirks:
 - GeoJSON is WGS 84, longitude first (RFC 7946); the zipped shape files, in feet, are not read.
@@ -95,6 +96,17 @@ def parse_precincts(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     below = Rule("code_not_a_number", "PRECINCT", pl.col("precinct") < 1,
                  "A precinct's number is 1 or more.")  # fmt: skip
     return Parsed(typed, (missing, code_rule("PRECINCT"), below, _area_rule("PRECINCT")))
+
+
+def parse_neighbourhoods(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
+    """Type the features of a file of neighbourhoods: `neighbourhood`, `borough` and `geometry`."""
+    typed = rows.with_columns(
+        pl.col("NTA2020").str.to_uppercase().alias("neighbourhood"),
+        pl.col("BOROUGH").str.to_uppercase().alias("borough"),
+    )
+    missing = Rule("name_missing", "NTA2020", pl.col("neighbourhood").is_null(),
+                   "The neighbourhood has no code.")  # fmt: skip
+    return Parsed(typed, (missing, _area_rule("NTA2020")))
 
 
 def _area_rule(column: str) -> Rule:

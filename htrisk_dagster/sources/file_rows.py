@@ -1,4 +1,4 @@
-"""Rows of a CSV or JSON file as text, every row accounted for.
+"""Rows of a CSV, JSON or Parquet file as text, every row accounted for.
 
 Belongs here: splitting a file into rows and fields, and telling rows that cannot be split from
 those that can. Does not: which file is which (`layouts`), what a value means (`text_values`).
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,7 +31,7 @@ _QUOTED = r'"(?:[^"]|"")*"'
 
 
 def read_rows(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
-    """Rows of a CSV or JSON file with the columns of `layout`, as text.
+    """Rows of a CSV, JSON or Parquet file with the columns of `layout`, as text.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def read_rows(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
     header : Header
         As `layouts.read_header` gave it.
     layout : Layout
-        Columns to load; no other column leaves the file.
+        Columns to load; no other column leaves the file. Optional ones that it lacks are missing.
 
     Returns
     -------
@@ -59,8 +60,11 @@ def read_rows(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
         raise SourceError(
             f"{path} cannot be read to its end ({error}). It was cut short: fetch it again."
         ) from error
-    read = _csv_rows if header.form == "CSV" else _json_rows
-    rows = read(path, content, header, layout)
+    here = replace(layout, optional=tuple(n for n in layout.optional if n in header.published))
+    read = {"CSV": _csv_rows, "JSON": _json_rows, "Parquet": _parquet_rows}[header.form]
+    rows = read(path, content, header, here).with_columns(
+        pl.lit(None, pl.String).alias(name) for name in layout.columns if name not in here.columns
+    )
     stripped = [pl.col(name).str.strip_chars() for name in layout.columns]
     return rows.select(
         pl.col(ROW).cast(pl.Int64),
@@ -149,6 +153,17 @@ def _split(records: pl.Series, n_fields: int, places: list[int]) -> pl.DataFrame
     return pl.read_csv(table, has_header=False, schema=dict.fromkeys(names, pl.String)).select(
         str(i) for i in places
     )
+
+
+def _parquet_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl.DataFrame:
+    """Columns of a Parquet file as text, which gives numbers back to the last digit."""
+    names = {header.published[name]: name for name in layout.columns}
+    try:
+        rows = pl.read_parquet(io.BytesIO(content), columns=list(names))
+    except pl.exceptions.PolarsError as error:
+        raise SourceError(f"{path} is not whole Parquet ({error}). Fetch it again.") from error
+    texts = rows.rename(names).cast(pl.String).with_columns(pl.lit(None, pl.String).alias(DEFECT))
+    return texts.with_row_index(ROW, offset=1)
 
 
 def _json_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.schemas import raw
+from htrisk_dagster.schemas import context_sources, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.sources import (
     airport_passengers,
@@ -28,7 +28,17 @@ from htrisk_dagster.sources import (
     transit_ridership,
     verified_cases,
 )  # fmt: skip
+from htrisk_dagster.sources.context import (
+    advert_counts,
+    census_areas,
+    hotels,
+    news_sentiment,
+    places_of_interest,
+    subway_stations,
+    tax_lots,
+)
 from htrisk_dagster.sources.file_rows import read_rows
+from htrisk_dagster.sources.layouts import Header, Layout
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, mark_refused
 from htrisk_dagster.study_areas.area import BoundingBox
 
@@ -63,6 +73,7 @@ class _Source:
     row_key: str | None = None  # column that may not repeat over all files
     reshape: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     is_restricted: bool = False  # no value may go into the quarantine table
+    read_geojson: Callable[[Path, Header, Layout], pl.DataFrame] = boundaries.read_features
 
 
 _SOURCES = {
@@ -78,6 +89,19 @@ _SOURCES = {
         _Source(raw.BOROUGHS, boundaries.parse_boroughs, row_key="borough"),
         _Source(raw.PRECINCTS, boundaries.parse_precincts, row_key="precinct"),
         _Source(raw.VERIFIED_CASES, verified_cases.parse, "reported_on", is_restricted=True),
+        _Source(context_sources.NEIGHBOURHOODS, boundaries.parse_neighbourhoods,
+                row_key="neighbourhood"),
+        _Source(context_sources.TAX_LOTS, tax_lots.parse),
+        _Source(context_sources.CENSUS_AREAS, census_areas.parse, row_key="area_key",
+                reshape=census_areas.by_variable),
+        _Source(context_sources.HOTELS, hotels.parse, reshape=hotels.by_building),
+        _Source(context_sources.SUBWAY_STATIONS, subway_stations.parse, row_key="station"),
+        _Source(context_sources.PLACES_OF_INTEREST, places_of_interest.parse,
+                read_geojson=places_of_interest.read_points),
+        _Source(context_sources.NEWS_SENTIMENT, news_sentiment.parse, "published_on",
+                reshape=news_sentiment.by_area_day, is_restricted=True),
+        _Source(context_sources.ADVERT_COUNTS, advert_counts.parse, "counted_on", "area_day",
+                is_restricted=True),
     )
 }  # fmt: skip
 
@@ -90,7 +114,7 @@ def read(
     Parameters
     ----------
     table_name : str
-        Name of a table of `schemas.raw` that comes from files.
+        Name of a table of `schemas.raw` or `schemas.context_sources` that comes from files.
     folder : Path
         Folder of the publishers' files.
     time_zone : str
@@ -139,7 +163,7 @@ def _read_file(
     if header is None:
         raise SourceError(f"{path} changed while it was read. Run again when it is complete.")
     layout = layouts.LAYOUTS[source.table.name]
-    read_file = boundaries.read_features if header.form == "GeoJSON" else read_rows
+    read_file = source.read_geojson if header.form == "GeoJSON" else read_rows
     facts = FileFacts(time_zone, bounding_box, _pulled_on(path))
     parsed = source.parse(read_file(path, header, layout), facts)
     name = path.relative_to(folder).as_posix()

@@ -18,12 +18,14 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Literal
 
+import polars as pl
+
 from htrisk_dagster.errors import SourceError
 
-Form = Literal["CSV", "JSON", "GeoJSON"]
+Form = Literal["CSV", "JSON", "GeoJSON", "Parquet"]
 SUFFIXES: dict[str, Form] = {
     ".csv": "CSV", ".csv.gz": "CSV", ".json": "JSON", ".json.gz": "JSON",
-    ".geojson": "GeoJSON", ".geojson.gz": "GeoJSON",
+    ".geojson": "GeoJSON", ".geojson.gz": "GeoJSON", ".parquet": "Parquet",
 }  # fmt: skip
 LOOKS_LIKE = 0.6  # share of a table's columns from which a file is taken for that table
 _CHUNK = 1 << 16
@@ -35,6 +37,10 @@ _SAME_COLUMN = {
     "BORONAME": "BOROUGH",
     "BORO_NAME": "BOROUGH",
     "BUSES_TOTAL_ESTIMATED_RIDERSIP": "BUSES_TOTAL_ESTIMATED_RIDERSHIP",  # the API's own spelling
+    "GTFS_LATITUDE": "LATITUDE",
+    "GTFS_LONGITUDE": "LONGITUDE",
+    "LAT": "LATITUDE",
+    "LON": "LONGITUDE",
 }
 
 
@@ -52,19 +58,37 @@ class Layout:
         Columns that may be empty. A CSV must have them; JSON leaves a key out where it is null.
     not_with : tuple of str
         Beginnings of columns that say that the file is of a finer grain than this table.
+    optional : tuple of str
+        Columns that a file may lack altogether; they are then missing in every row.
+    forms : tuple of str
+        Forms of file that can hold the table. In GeoJSON the place is in the geometry, so only
+        required columns are looked for.
+    is_closed : bool
+        Whether a file with any further column is refused as a whole.
+    is_generic : bool
+        Whether the names are so common that a file with only some of them is something else.
     """
 
     table: str
     required: tuple[str, ...]
     nullable: tuple[str, ...] = ()
     not_with: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    forms: tuple[Form, ...] = ("CSV", "JSON")
+    is_closed: bool = False
+    is_generic: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that is read; all others are never loaded."""
-        return self.required + self.nullable
+        return self.required + self.nullable + self.optional
+
+    def expected(self, form: Form) -> tuple[str, ...]:
+        """Columns by which a file of a form is recognised."""
+        return self.required if form == "GeoJSON" else self.required + self.nullable
 
 
+_POINT = ("LATITUDE", "LONGITUDE")
 LAYOUTS = {
     layout.table: layout
     for layout in (
@@ -98,16 +122,33 @@ LAYOUTS = {
              "ACCESS_A_RIDE_TOTAL_SCHEDULED_TRIPS", "BRIDGES_AND_TUNNELS_TOTAL_TRAFFIC",
              "STATEN_ISLAND_RAILWAY_TOTAL_ESTIMATED_RIDERSHIP"),
         ),
-        Layout("boroughs", ("BOROUGH",), not_with=("NTA", "CDTA", "PRECINCT", "CT20", "TRACT")),
-        Layout("precincts", ("PRECINCT",)),
+        Layout("boroughs", ("BOROUGH",), not_with=("NTA", "CDTA", "PRECINCT", "CT20", "TRACT"),
+               forms=("GeoJSON",)),
+        Layout("precincts", ("PRECINCT",), forms=("GeoJSON",)),
         Layout(
             "verified_cases",
             ("INCIDENT_REPORTING_DATE",),
             ("TYPE", "SECTOR", "LOCATION_TYPE", "LATITUDE", "LONGITUDE"),
         ),
+        Layout("neighbourhoods", ("NTA2020", "BOROUGH"), forms=("GeoJSON",)),
+        Layout("tax_lots", ("BBL_POPULATION_ESTIMATE",), ("NTA", "POLICEPRCT"), optional=_POINT,
+               forms=("Parquet", "CSV")),
+        Layout(
+            "census_areas",
+            ("B01001_001E",),
+            ("B01001_001M", "B06012_002PE", "B06012_002PM", "DP03_0009PE", "DP03_0009PM",
+             "DP02_0094PE", "DP02_0094PM", "DP02_0115PE", "DP02_0115PM", "C16001_002PE",
+             "C16001_002PM", *(f"DP03_00{n}{e}" for n in range(52, 62) for e in "EM")),
+            optional=("NTA_CODE", "POLICEPRCT"),
+        ),
+        Layout("hotels", ("PARID", "TAXYEAR", "BLDG_CLASS"), ("BBL",), optional=_POINT),
+        Layout("subway_stations", ("GTFS_STOP_ID", "COMPLEX_ID"), optional=_POINT),
+        Layout("places_of_interest", ("CATEGORY",), _POINT, forms=("CSV", "GeoJSON"),
+               is_generic=True),
+        Layout("news_sentiment", ("DATE", "TEXT"), optional=("AREA", *_POINT)),
+        Layout("advert_counts", ("DAY", "AREA", "ADVERT_COUNT"), forms=("CSV",), is_closed=True),
     )
 }  # fmt: skip
-_AREAS = ("boroughs", "precincts")
 
 
 @dataclass(frozen=True)
@@ -164,9 +205,11 @@ def read_header(path: Path) -> Header | None:
     if form is None:
         return None
     try:
+        if form == "Parquet":
+            return Header(form, tuple(pl.read_parquet_schema(path)))
         with open_file(path) as handle:
             return Header(form, tuple(_names(form, handle)))
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, pl.exceptions.PolarsError) as error:
         raise SourceError(
             f"{path} cannot be read ({error}). Fetch it again, or take it out of the folder."
         ) from error
@@ -194,18 +237,20 @@ def recognise(path: Path, table: str) -> Header | None:
     Raises
     ------
     SourceError
-        Where the file has at least 60% of the table's columns but lacks one that is needed, or
-        cannot be opened.
+        Where the file has at least 60% of the table's columns but lacks one that is needed, has a
+        column that a closed layout forbids, or cannot be opened.
     """
     header, layout = read_header(path), LAYOUTS[table]
-    if header is None or (header.form == "GeoJSON") != (table in _AREAS):
+    if header is None or header.form not in layout.forms:
         return None
-    names = set(header.published)
+    names, expected = set(header.published), layout.expected(header.form)
     if any(name.startswith(layout.not_with) for name in names if layout.not_with):
         return None
-    if len(names.intersection(layout.columns)) < LOOKS_LIKE * len(layout.columns):
+    enough = 1.0 if layout.is_generic else LOOKS_LIKE
+    if len(names.intersection(expected)) < enough * len(expected):
         return None
-    needed = layout.columns if header.form == "CSV" else layout.required
+    _require_nothing_else(path, header, layout)
+    needed = layout.required if header.form == "JSON" else expected
     missing = [name for name in needed if name not in names]
     if missing:
         raise SourceError(
@@ -213,6 +258,18 @@ def recognise(path: Path, table: str) -> Header | None:
             f"It has: {', '.join(header.names)}. Fetch it again, or take it out of the folder."
         )
     return header
+
+
+def _require_nothing_else(path: Path, header: Header, layout: Layout) -> None:
+    """Refuse a file of a closed layout that holds more than the aggregate."""
+    further = [name for name in header.names if normalise(name) not in layout.columns]
+    if layout.is_closed and further:
+        raise SourceError(
+            f"{path} holds {', '.join(further)} beside {', '.join(layout.columns)}. {layout.table} are "
+            "read as an aggregate only: a file with a text, a telephone number, an address of a page "
+            "or anything else of single adverts or persons is refused. Aggregate it elsewhere, and "
+            "take this file out of the folder."
+        )
 
 
 def find_files(folder: Path, table: str) -> list[Path]:

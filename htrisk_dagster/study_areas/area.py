@@ -6,6 +6,7 @@ files beside this module), nor code that acts on a field.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import date
 from functools import cache
@@ -78,6 +79,60 @@ class PublicationLag(_Part):
     transit_days: int = Field(ge=0)
 
 
+class CensusPart(_Part):
+    """Survey of residents: its last year, which its file does not say, and days to publication."""
+
+    last_year: int = Field(ge=2000)
+    lag_days: int = Field(ge=0)
+
+
+class HotelsPart(_Part):
+    """Hotels by tax year: days from the year's end to the day the roll can be used."""
+
+    lag_days: int = Field(ge=0)
+
+
+class StationsPart(_Part):
+    """Stations: the day since which the network stands as in the file, which has no days."""
+
+    known_from: date
+
+
+class PlacesPart(_Part):
+    """Places of interest: categories that are counted, and days from the file's own day."""
+
+    lag_days: int = Field(ge=0)
+    categories: tuple[str, ...] = Field(min_length=1)
+
+    @field_validator("categories")
+    @classmethod
+    def _categories_are_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [c for c in value if not re.fullmatch(r"[a-z][a-z0-9_]*", c)]
+        if wrong or len({*value}) < len(value):
+            raise ValueError(
+                f"{list(value)} must be different words in lower case, such as bus_station"
+            )
+        return value
+
+
+class DailyPart(_Part):
+    """A series by area and day: days to publication, and days over which it is averaged."""
+
+    lag_days: int = Field(ge=0)
+    window_days: int = Field(ge=1, le=366)
+
+
+class ContextPart(_Part):
+    """What is known of places, each with its own lag. A part that is left out does not exist here."""
+
+    census: CensusPart | None = None
+    hotels: HotelsPart | None = None
+    subway_stations: StationsPart | None = None
+    places: PlacesPart | None = None
+    news_sentiment: DailyPart | None = None
+    advert_counts: DailyPart | None = None
+
+
 class StudyArea(_Part):
     """One place, declared: everything about it that is not code."""
 
@@ -92,6 +147,7 @@ class StudyArea(_Part):
     incidents: SeriesPart
     series: dict[str, SeriesPart]
     targets: dict[str, SeriesPart]
+    context: ContextPart = ContextPart()
 
     @field_validator("time_zone")
     @classmethod

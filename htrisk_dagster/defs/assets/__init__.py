@@ -7,6 +7,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from htrisk_dagster.defs.assets import (
+    context,
     evaluation,
     features,
     grid,
@@ -24,6 +25,7 @@ ASSET_GROUPS: dict[str, Callable[[StudyArea], list[dg.AssetsDefinition]]] = {
     "raw": raw.build,
     "staging": staging.build,
     "grid": grid.build,
+    "context": context.build,
     "hotspots": hotspots.build,
     "hot_places": hot_places.build,
     "features": features.build,

@@ -7,7 +7,7 @@ import dagster as dg
 
 from htrisk_dagster.defs.partitions import risk_days, single_run
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.schemas import grid, raw, staging
+from htrisk_dagster.schemas import context, context_sources, grid, raw, staging
 from htrisk_dagster.study_areas.area import StudyArea
 
 
@@ -26,6 +26,10 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             [name, staging.LAYER, "events"],
             [name, staging.LAYER, "mobility"],
             [name, raw.LAYER, "holidays"],
+            [name, raw.LAYER, context_sources.NEWS_SENTIMENT.name],
+            [name, raw.LAYER, context_sources.ADVERT_COUNTS.name],
+            [name, context.LAYER, context.CELLS.name],
+            [name, context.LAYER, context.CELL_NEIGHBOURHOODS.name],
         ],
         description=(
             "One row: one cell and day. Features of the day's cutoff: nothing reported on or after "

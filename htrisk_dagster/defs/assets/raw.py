@@ -11,7 +11,7 @@ from htrisk_dagster.defs.intake import store_area_table, store_source
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.partitions import report_months, single_run
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.schemas import raw
+from htrisk_dagster.schemas import context_sources, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 
@@ -22,8 +22,20 @@ BY_MONTH = {
     raw.SHOOTINGS: "reported_on",
     raw.PERMITTED_EVENTS: "starts_on",
     raw.TRANSIT_RIDERSHIP: "ridden_on",
+    context_sources.NEWS_SENTIMENT: "published_on",
+    context_sources.ADVERT_COUNTS: "counted_on",
 }
-WHOLE = (raw.AIRPORT_PASSENGERS, raw.BOROUGHS, raw.PRECINCTS)
+WHOLE = (
+    raw.AIRPORT_PASSENGERS,
+    raw.BOROUGHS,
+    raw.PRECINCTS,
+    context_sources.NEIGHBOURHOODS,
+    context_sources.TAX_LOTS,
+    context_sources.CENSUS_AREAS,
+    context_sources.HOTELS,
+    context_sources.SUBWAY_STATIONS,
+    context_sources.PLACES_OF_INTEREST,
+)
 DECLARED = (raw.HOLIDAYS, raw.OFFENCE_GROUPS)
 
 

@@ -1,0 +1,67 @@
+"""Context assets: what is known of cells and areas, and how the target's reports relate to it.
+
+Belongs here: `context/cell_neighbourhoods`, `cells`, `areas` and `evaluation/context_relation`. Does not:
+the publishers' rows (`raw.py`), weighting (`grid/`), the regression (`evaluation/`).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from htrisk_dagster.defs.metadata import table_metadata
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas import context, context_sources, grid, raw, staging
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.study_areas.area import StudyArea
+
+_DAILY = (context_sources.NEWS_SENTIMENT, context_sources.ADVERT_COUNTS)
+
+
+def build(area: StudyArea) -> list[dg.AssetsDefinition]:
+    """Context assets of one study area."""
+    name = area.name
+    sources = (raw.PRECINCTS, *(t for t in context_sources.TABLES if t not in _DAILY), grid.CELLS)
+    placed = (*context.CONTEXT_TABLES, *_DAILY, grid.CELLS, grid.INCIDENT_CELLS, staging.INCIDENTS)
+
+    def described(table: Table) -> dict[str, Any]:
+        return {
+            "group_name": f"{name}_{table.layer}",
+            "description": table.description,
+            "metadata": table_metadata(table),
+            "tags": {"study_area": name},
+            "kinds": {"python", "parquet"},
+        }
+
+    def keys(tables: tuple[Table, ...]) -> list[list[str]]:
+        return [[name, t.layer, t.name] for t in tables]
+
+    @dg.multi_asset(
+        name=f"{name}_context",
+        specs=[
+            dg.AssetSpec(key, deps=keys(sources), **described(table))
+            for table, key in zip(context.CONTEXT_TABLES, keys(context.CONTEXT_TABLES), strict=True)
+        ],
+    )
+    def placed_context(
+        workspace: dg.ResourceParam[Workspace],
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Residents, rates and places by cell and area, each with the day it was published."""
+        from htrisk_dagster.defs.contextual import store_context
+
+        metadata = store_context(workspace, area)
+        for key in keys(context.CONTEXT_TABLES):
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+    @dg.asset(
+        key=[name, context.CONTEXT_RELATION.layer, context.CONTEXT_RELATION.name],
+        deps=keys(placed),
+        **described(context.CONTEXT_RELATION),
+    )
+    def context_relation(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+        """Rate ratio of the target at one standard deviation more of each variable, 95% interval."""
+        from htrisk_dagster.defs.contextual import store_relation
+
+        return dg.MaterializeResult(metadata=store_relation(workspace, area))
+
+    return [placed_context, context_relation]

@@ -1,0 +1,88 @@
+"""Asset checks of context and of its relation with the target; all block.
+
+Belongs here: which rule watches which of these assets, and what it is given. Does not: the rules
+(`grid/context_findings.py`, `evaluation/relation_findings.py`).
+"""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas import context, context_sources, grid
+from htrisk_dagster.schemas.finding import Finding
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.study_areas.area import StudyArea
+
+Rules = Callable[[Workspace, StudyArea], Iterator[tuple[str, Finding]]]
+
+
+def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
+    """Asset checks of one study area."""
+    return [
+        _checks(
+            area,
+            context.CELLS,
+            ("values_are_dated", "residents_are_kept", "counts_are_kept", "rates_are_means"),
+            _cells,
+        ),
+        _checks(
+            area,
+            context.CONTEXT_RELATION,
+            (
+                "effects_stand_with_intervals",
+                "sentences_are_careful",
+                "every_variable_is_related",
+            ),
+            _relation,
+        ),
+    ]
+
+
+def _checks(
+    area: StudyArea, table: Table, names: tuple[str, ...], rules: Rules
+) -> dg.AssetChecksDefinition:
+    key = [area.name, table.layer, table.name]
+
+    @dg.multi_asset_check(
+        name=f"{area.name}_{table.layer}_{table.name}_checks",
+        specs=[dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names],
+    )
+    def checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
+        """The stored table is whole and means what it says."""
+        for name, finding in rules(workspace, area):
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=name,
+                passed=finding.holds,
+                description=finding.sentence,
+                metadata=finding.figures,
+            )
+
+    return checks
+
+
+def _cells(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.grid import context_findings as rules
+
+    store = workspace.tables(area.name)
+    cells, areas = (store.read(t) for t in (context.CELLS, context.AREAS))
+    shared = store.read(context.CELL_NEIGHBOURHOODS)
+    lots = store.read(context_sources.TAX_LOTS)
+    # A study area that declares no census brings no residents to its cells.
+    lots = lots if area.context.census else lots.clear()
+    yield "values_are_dated", rules.values_are_dated(cells, store.read(grid.CELLS).height)
+    yield "residents_are_kept", rules.residents_are_kept(cells, lots)
+    yield "counts_are_kept", rules.counts_are_kept(cells, areas, shared)
+    yield "rates_are_means", rules.rates_are_means(cells, areas)
+
+
+def _relation(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.evaluation import relation_findings as rules
+
+    store = workspace.tables(area.name)
+    relation = store.read(context.CONTEXT_RELATION)
+    variables = store.read(context.CELLS)["variable"].unique()
+    yield "effects_stand_with_intervals", rules.effects_stand_with_intervals(relation)
+    yield "sentences_are_careful", rules.sentences_are_careful(relation)
+    yield "every_variable_is_related", rules.every_variable_is_related(relation, variables)

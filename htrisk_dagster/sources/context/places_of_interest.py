@@ -1,0 +1,69 @@
+"""Places of interest by category, from a CSV (category, lon, lat) or a GeoJSON of points.
+
+Source: any; a user's own file, an export of OpenStreetMap, or what `places_service` fetched. The licence
+is that of the file. A row is a category and a point: names of places are never loaded.
+
+Quirks:
+- Longitude and latitude are called lon and lat, or by their whole names.
+- In GeoJSON a feature that is no point has no place and is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from htrisk_dagster.errors import SourceError
+from htrisk_dagster.schemas import context_sources
+from htrisk_dagster.sources.context.tax_lots import point_missing_rule
+from htrisk_dagster.sources.file_rows import DEFECT, ROW
+from htrisk_dagster.sources.incidents import place_rules, with_place
+from htrisk_dagster.sources.layouts import Header, Layout, open_file
+from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule
+
+TABLE = context_sources.PLACES_OF_INTEREST
+
+
+def read_points(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
+    """Points of a GeoJSON file as rows of text, as a CSV of the same places would give.
+
+    Raises
+    ------
+    SourceError
+        Where the file is not whole GeoJSON.
+    """
+    try:
+        with open_file(path) as handle:
+            features = json.loads(handle.read())["features"]
+        points = [_point(feature["geometry"]) for feature in features]
+        categories = [f["properties"].get(header.published["CATEGORY"]) for f in features]
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path} is not whole GeoJSON ({error}). Fetch it again.") from error
+    columns = {
+        "CATEGORY": [None if c is None else str(c).strip() or None for c in categories],
+        "LONGITUDE": [lon for lon, _ in points],
+        "LATITUDE": [lat for _, lat in points],
+        DEFECT: [None] * len(features),
+    }
+    rows = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    return rows.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64))
+
+
+def _point(geometry: dict[str, object] | None) -> tuple[str | None, str | None]:
+    if not geometry or geometry["type"] != "Point":
+        return None, None
+    coordinates = geometry["coordinates"]
+    assert isinstance(coordinates, list)
+    return str(coordinates[0]), str(coordinates[1])
+
+
+def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
+    """Type the rows of one file: `category` and its point."""
+    spelt = pl.col("CATEGORY").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
+    typed = with_place(rows).with_columns(spelt.str.strip_chars("_").alias("category"))
+    missing = Rule("category_missing", "CATEGORY",
+                   pl.col("category").is_null() | (pl.col("category") == ""),
+                   "The place has no category.")  # fmt: skip
+    return Parsed(typed, (missing, *place_rules(facts), point_missing_rule()))
