@@ -189,5 +189,24 @@ THRESHOLDS = Table(
     ),
     key=("model", "budget_pct"),
 )
+OUTSIDE_FORECAST = Table(
+    "outside",
+    "forecast",
+    "one cell and test day of a fold",
+    "A forecast made elsewhere, on the folds of an export, to be scored beside the models.",
+    (
+        *_CELL_DAY,
+        Column("fold", pl.Int32, "0-based fold of the export, in order of time.", lower=0),
+        Column(
+            "expected_count",
+            pl.Float64,
+            "Expected reported incidents, above 0: no incident is impossible.",
+            unit="incidents",
+            lower=0,
+        ),
+    ),
+    key=("risk_on", "cell_id", "fold"),
+)
+"""Of a user's file, not of the warehouse: it is in no catalog and no list of tables."""
 EVALUATION_TABLES = (MODEL_COMPARISON, THRESHOLDS)
 TABLES = (MODEL_FORECASTS, CELL_DAY_RISK, *EVALUATION_TABLES)
