@@ -146,7 +146,8 @@ def export(
     Labels are those each fold may train on; the truth of the test days stays here, see `score`.
     """
     with _sentences():
-        from htrisk_dagster.defs.exchanged import export_folds, newest_trained_month
+        from htrisk_dagster.defs.exchanged import export_folds
+        from htrisk_dagster.defs.fold_results import newest_trained_month
 
         workspace = _workspace(data, origin, target, home)
         study_area = workspace.area(area)
@@ -185,7 +186,8 @@ def score(
     It is sealed with SHA-256 before the truth is read.
     """
     with _sentences():
-        from htrisk_dagster.defs.exchanged import newest_trained_month, score_forecast
+        from htrisk_dagster.defs.exchanged import score_forecast
+        from htrisk_dagster.defs.fold_results import newest_trained_month
 
         workspace = _workspace(data, origin, target, home)
         study_area = workspace.area(area)
@@ -194,11 +196,7 @@ def score(
 
 
 def _workspace(
-    data: Path | None,
-    origin: str | None,
-    target: str | None,
-    profile: str | None,
-    home: Path | None,
+    data: Path | None, origin: str | None, target: str | None, home: Path | None
 ) -> Workspace:
     from htrisk_dagster.defs.workspace import Workspace
     from htrisk_dagster.settings import load_settings

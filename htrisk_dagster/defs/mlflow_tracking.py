@@ -1,6 +1,10 @@
-"""MLflow as a resource: one run a model and month, with folds, curves, digests and registry.
+"""MLflow as a resource: a run a training, below it a run a model, below that a run a fold.
 
-Belongs here: every call of MLflow. Does not: what is logged (`trained.py` decides), training.
+Belongs here: every call of MLflow. Does not: what is logged (`trained.py` and `compared.py`
+decide), training, model files as MLflow loads them (`mlflow_model.py`).
+
+A training is what was made for one month from one set of rows. Its run holds the data's digest and,
+once the champion is chosen, the comparison page; the tag `level` tells `training`, `model` and `fold`.
 
 dagster-mlflow predates assets and leaves an asset's run RUNNING; this class is what is needed of
 it. https://mlflow.org/docs/latest/ml/tracking
@@ -11,24 +15,33 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from htrisk_dagster.evaluation.backtest import FoldResult
+from htrisk_dagster.evaluation.curves import all_curves
 from htrisk_dagster.evaluation.training import Training, fold_truth
 from htrisk_dagster.features.block import CellDayBlock
 
 if TYPE_CHECKING:
+    from mlflow.data.dataset import Dataset
     from mlflow.models import ModelSignature
     from mlflow.models.model import ModelInfo
 
 _LOADER = "htrisk_dagster.defs.mlflow_model"
+COMPARISON_PAGE = "comparison.html"
+# Tag of a model's run that names its learning curves among its metrics.
+_CURVES = "learning_curves"
+# MLflow takes at most this many metrics in one call.
+_BATCH = 1000
 _INDEX_COLUMNS = ("risk_on", "cell_id", "precinct_index", "borough_index")
 
 ENVIRONMENT = {
@@ -64,7 +77,7 @@ class MlflowTracking:
         block: CellDayBlock,
         card: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Log one model: parameters, metrics a fold, curves, data digest, files, a version.
+        """Log one model below its training: parameters, folds, curves, digest, files, a version.
 
         Returns
         -------
@@ -74,27 +87,25 @@ class MlflowTracking:
         import mlflow
 
         registered = f"htrisk-{area}-{target}"
-        with self._run(f"{area}/{target}", f"{name} {card['month']}") as run:
-            mlflow.set_tags(
-                {
-                    "study_area": area,
-                    "target": target,
-                    "model": name,
-                    "month": card["month"],
-                    "known_before": str(card["known_before"]),
-                    "dagster_run_id": card["dagster_run_id"],
-                    "made_from": card["made_from"],
-                }
-            )
+        about = {
+            "study_area": area,
+            "target": target,
+            "month": card["month"],
+            "known_before": str(card["known_before"]),
+            "made_from": card["made_from"],
+        }
+        training = self._training(f"{area}/{target}", about, block)
+        with self._run(f"{area}/{target}", f"{name} {card['month']}", training) as run:
+            of_model = {**about, "model": name, "dagster_run_id": card["dagster_run_id"]}
+            mlflow.set_tags({**of_model, "level": "model", _CURVES: ",".join(trained.fit.curves)})
             mlflow.log_params({**trained.fit.params, "seed": card["seed"]})
             mlflow.log_metric("dispersion", min(trained.dispersion, 1e12))
-            self._log_dataset(area, target, block, str(card["made_from"]))
+            mlflow.log_input(_dataset(about, block), context="training")
             for index, fold in enumerate(trained.folds):
                 mlflow.log_metrics(_finite(fold.metrics), step=index)
-            for curve, values in trained.fit.curves.items():
-                for step, value in enumerate(values):
-                    mlflow.log_metric(curve, value, step=step, synchronous=False)
-            _log_curves(trained, block)
+                _log_fold(f"{name} {card['month']} fold {index}", index, fold, of_model, block)
+            _log_learning(trained.fit.curves)
+            _log_curves(trained.folds[-1], block)
             mlflow.log_dict({k: _plain(v) for k, v in card.items()}, "card.json")
             logged = self._log_model(name, trained.files, block, registered)
         return {
@@ -103,6 +114,89 @@ class MlflowTracking:
             "registered_model": registered,
             "registered_version": logged,
         }
+
+    def learning_curves(self, run_id: str) -> dict[str, list[float]]:
+        """Learning curves of a model's run by name; empty where the run is not in this store."""
+        self._connect()
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        client = MlflowClient()
+        try:
+            named = client.get_run(run_id).data.tags.get(_CURVES, "")
+        except MlflowException:
+            return {}
+        return {
+            name: [
+                m.value
+                for m in sorted(client.get_metric_history(run_id, name), key=lambda m: m.step)
+            ]
+            for name in named.split(",")
+            if name
+        }
+
+    def log_figures(self, run_id: str, figures: Mapping[str, str]) -> None:
+        """Add drawings, SVG by name, to a run; nothing where the run is not in this store."""
+        self._connect()
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        client = MlflowClient()
+        try:
+            client.get_run(run_id)
+        except MlflowException:
+            return
+        for name, drawing in figures.items():
+            client.log_text(run_id, drawing, f"figures/{name}.svg")
+
+    def log_page(
+        self,
+        about: Mapping[str, str],
+        page: str,
+        *,
+        figures: Mapping[str, str],
+        data: Mapping[str, Any],
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+    ) -> dg.MetadataValue:
+        """Log what compares the models of a training: page, drawings, and their points.
+
+        Parameters
+        ----------
+        about : dict of str to str
+            Tags of the training: `study_area`, `target`, `month`, `made_from` and others.
+        page : str
+            HTML.
+        figures, data : dict
+            SVG and points by name of curve.
+        params, metrics : dict
+            Of the training as a whole.
+
+        Returns
+        -------
+        dagster.MetadataValue
+            Address of the page in MLflow.
+        """
+        self._connect()
+        from mlflow import MlflowClient
+        from mlflow.entities import Param
+
+        client = MlflowClient()
+        run_id = self._training(f"{about['study_area']}/{about['target']}", about)
+        for key, value in about.items():
+            client.set_tag(run_id, key, value)
+        # A parameter is written once: choosing the champion again from the same rows gives the same.
+        client.log_batch(run_id, params=[Param(k, str(v)) for k, v in params.items()])
+        for metric, reached in _finite(metrics).items():
+            client.log_metric(run_id, metric, reached)
+        client.log_text(run_id, page, COMPARISON_PAGE)
+        self.log_figures(run_id, figures)
+        for name, points in data.items():
+            client.log_dict(run_id, dict(points), f"curves/{name}.json")
+        experiment_id = client.get_run(run_id).info.experiment_id
+        return dg.MetadataValue.url(
+            f"{self._address(experiment_id, run_id)}/artifacts/{COMPARISON_PAGE}"
+        )
 
     def log_values(
         self,
@@ -132,8 +226,7 @@ class MlflowTracking:
     def as_metadata(self, figures: Mapping[str, Any]) -> dict[str, Any]:
         """Figures for Dagster's UI, the MLflow run as a link where there is a server."""
         shown = {k: v for k, v in figures.items() if k != "mlflow_experiment_id"}
-        base = self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000"
-        run = f"{base}/#/experiments/{figures['mlflow_experiment_id']}/runs/{figures['mlflow_run_id']}"
+        run = self._address(figures["mlflow_experiment_id"], figures["mlflow_run_id"])
         return {**shown, "mlflow_run": dg.MetadataValue.url(run)}
 
     def prepare(self) -> None:
@@ -151,29 +244,56 @@ class MlflowTracking:
         mlflow.set_tracking_uri(self.uri)
         logging.getLogger("mlflow").setLevel(logging.WARNING)
 
-    @contextmanager
-    def _run(self, experiment: str, name: str) -> Iterator[Any]:
+    def _address(self, experiment_id: str, run_id: str) -> str:
+        base = self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000"
+        return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
+
+    def _experiment(self, name: str) -> str:
+        """Id of the experiment, made if it is not there."""
         self._connect()
         import mlflow
 
-        found = mlflow.get_experiment_by_name(experiment)
-        if found is None:
-            local = None if self.uri.startswith("http") else (self.store / "artifacts").as_uri()
-            experiment_id = mlflow.create_experiment(experiment, local)
-        else:
-            experiment_id = found.experiment_id
-        with mlflow.start_run(experiment_id=experiment_id, run_name=name) as run:
-            yield run
+        found = mlflow.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        local = None if self.uri.startswith("http") else (self.store / "artifacts").as_uri()
+        return str(mlflow.create_experiment(name, local))
 
-    def _log_dataset(self, area: str, target: str, block: CellDayBlock, digest: str) -> None:
+    def _training(
+        self, experiment: str, about: Mapping[str, str], block: CellDayBlock | None = None
+    ) -> str:
+        """Id of the run of a training, made if it is not there; `block` is what it learns from.
+
+        Models of one training come one by one, from Dagster runs of their own, so that no run is
+        open from the first to the last: it is finished at once and added to.
+        """
+        experiment_id = self._experiment(experiment)
         import mlflow
-        from mlflow.data.code_dataset_source import CodeDatasetSource
-        from mlflow.data.numpy_dataset import NumpyDataset
+        from mlflow import MlflowClient
 
-        span = f"{block.days[0]}..{block.days[-1]}"
-        source = CodeDatasetSource(tags={"asset": f"{area}/features/cell_day", "days": span})
-        dataset = NumpyDataset(block.features, source, name=f"{area} {target}", digest=digest)
-        mlflow.log_input(dataset, context="training")
+        client = MlflowClient()
+        wanted = {"level": "training", "month": about["month"], "made_from": about["made_from"]}
+        same = " and ".join(f"tags.{k} = '{v}'" for k, v in wanted.items())
+        found = client.search_runs([experiment_id], same, max_results=1)
+        if found:
+            return str(found[0].info.run_id)
+        with mlflow.start_run(experiment_id=experiment_id, run_name=f"training {about['month']}"):
+            mlflow.set_tags({**about, **wanted})
+            if block is not None:
+                mlflow.log_input(_dataset(about, block), context="training")
+            run = mlflow.active_run()
+        assert run is not None
+        return str(run.info.run_id)
+
+    @contextmanager
+    def _run(self, experiment: str, name: str, parent: str | None = None) -> Iterator[Any]:
+        experiment_id = self._experiment(experiment)
+        import mlflow
+
+        with mlflow.start_run(
+            experiment_id=experiment_id, run_name=name, parent_run_id=parent
+        ) as run:
+            yield run
 
     def _log_model(
         self, name: str, files: Mapping[str, bytes], block: CellDayBlock, registered: str
@@ -228,13 +348,56 @@ def _signature(names: tuple[str, ...]) -> ModelSignature:
     )
 
 
-def _log_curves(trained: Training, block: CellDayBlock) -> None:
+def _dataset(about: Mapping[str, str], block: CellDayBlock) -> Dataset:
+    """Features that a training learns from, by digest; the rows stay where they are."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.numpy_dataset import NumpyDataset
+
+    area, target = about["study_area"], about["target"]
+    span = f"{block.days[0]}..{block.days[-1]}"
+    source = CodeDatasetSource(tags={"asset": f"{area}/features/cell_day", "days": span})
+    return NumpyDataset(block.features, source, name=f"{area} {target}", digest=about["made_from"])
+
+
+def _log_fold(
+    name: str, index: int, fold: FoldResult, of_model: Mapping[str, str], block: CellDayBlock
+) -> None:
+    """Log one blind fold as a run below its model's: days, seal, metrics, curves."""
     import mlflow
 
-    from htrisk_dagster.evaluation.curves import all_curves
+    above = mlflow.active_run()
+    assert above is not None
+    # Without its experiment a nested run lands in the default one.
+    with mlflow.start_run(experiment_id=above.info.experiment_id, run_name=name, nested=True):
+        mlflow.set_tags({**of_model, "level": "fold", "fold": index, "sealed": fold.digest})
+        mlflow.log_params({k: str(v) for k, v in asdict(fold.fold).items()})
+        mlflow.log_metrics(_finite(fold.metrics))
+        _log_learning(fold.fit.curves)
+        _log_curves(fold, block)
 
-    last = trained.folds[-1]
-    for curve in all_curves(fold_truth(block, last.fold), last.forecast):
+
+def _log_learning(curves: Mapping[str, Sequence[float]]) -> None:
+    """Log learning curves of the active run as metrics by step."""
+    import mlflow
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    values = [
+        Metric(curve, float(value), now, step)
+        for curve, of_curve in curves.items()
+        for step, value in enumerate(of_curve)
+    ]
+    run = mlflow.active_run()
+    assert run is not None
+    for start in range(0, len(values), _BATCH):
+        mlflow.MlflowClient().log_batch(run.info.run_id, values[start : start + _BATCH])
+
+
+def _log_curves(fold: FoldResult, block: CellDayBlock) -> None:
+    """Log the curves of a fold's forecast as points, with the active run."""
+    import mlflow
+
+    for curve in all_curves(fold_truth(block, fold.fold), fold.forecast):
         table = {curve.x_title: curve.x.tolist(), curve.y_title: curve.y.tolist()}
         mlflow.log_dict(table, f"curves/{curve.name}.json")
 

@@ -200,7 +200,7 @@ def test_other_files_are_refused(tmp_path, data):
     with pytest.raises(SourceError, match="its metadata has no 'htrisk_folds'"):
         read_fold_set(tmp_path / "other.parquet")
     np.savez(tmp_path / "other.npz", a=np.arange(3))
-    with pytest.raises(SourceError, match="it has no member 'header.json'"):
+    with pytest.raises(SourceError, match=r"it has no member 'header\.json'"):
         read_fold_set(tmp_path / "other.npz")
 
 

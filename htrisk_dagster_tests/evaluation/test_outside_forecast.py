@@ -156,7 +156,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(SourceError, match="There is no file"):
         outside_forecast.read_forecast(tmp_path / "mine.csv", FOLDS, N_CELLS)
     (tmp_path / "mine.txt").write_text("")
-    with pytest.raises(SourceError, match="a forecast is a .csv or .parquet file"):
+    with pytest.raises(SourceError, match=r"a forecast is a \.csv or \.parquet file"):
         outside_forecast.read_forecast(tmp_path / "mine.txt", FOLDS, N_CELLS)
     (tmp_path / "mine.parquet").write_text("no parquet at all")
     with pytest.raises(SourceError, match="is no forecast"):
