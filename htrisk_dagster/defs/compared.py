@@ -26,12 +26,8 @@ from htrisk_dagster.evaluation.training_comparison import (
     curves_as_data,
     fold_scores,
 )
-from htrisk_dagster.publishing.model_page import (
-    TrainingHeader,
-    draw_curve,
-    render_model_page,
-    standalone,
-)
+from htrisk_dagster.publishing.model_charts import draw_curve, standalone
+from htrisk_dagster.publishing.model_page import TrainingHeader, render_model_page
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import write_text_whole
 

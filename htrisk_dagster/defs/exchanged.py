@@ -44,7 +44,7 @@ def export_folds(
         month=month,
         known_before=data.known_before,
         publication_lag_days=area.publication_lag.incidents_days,
-        made_from=MadeFrom(workspace, area).models(month),
+        made_from=MadeFrom(workspace, area).features(data.days[-1]),
     )
     chosen = fold_set(
         origin,

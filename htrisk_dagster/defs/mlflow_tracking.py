@@ -1,7 +1,7 @@
 """MLflow as a resource: a run a training, below it a run a model, below that a run a fold.
 
-Belongs here: every call of MLflow. Does not: what is logged (`trained.py` and `compared.py`
-decide), training, model files as MLflow loads them (`mlflow_model.py`).
+Belongs here: which runs there are, the registry, the connection. Does not: what is written into a
+run (`mlflow_records.py`), the choice of what is logged (`trained.py`, `compared.py`), training.
 
 A training is what was made for one month from one set of rows. Its run holds the data's digest and,
 once the champion is chosen, the comparison page; the tag `level` tells `training`, `model` and `fold`.
@@ -15,34 +15,24 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
-from htrisk_dagster.evaluation.backtest import FoldResult
-from htrisk_dagster.evaluation.curves import all_curves
-from htrisk_dagster.evaluation.training import Training, fold_truth
+from htrisk_dagster.defs import mlflow_records
+from htrisk_dagster.evaluation.training import Training
 from htrisk_dagster.features.block import CellDayBlock
-
-if TYPE_CHECKING:
-    from mlflow.data.dataset import Dataset
-    from mlflow.models import ModelSignature
-    from mlflow.models.model import ModelInfo
 
 _LOADER = "htrisk_dagster.defs.mlflow_model"
 COMPARISON_PAGE = "comparison.html"
 # Tag of a model's run that names its learning curves among its metrics.
 _CURVES = "learning_curves"
-# MLflow takes at most this many metrics in one call.
-_BATCH = 1000
-_INDEX_COLUMNS = ("risk_on", "cell_id", "precinct_index", "borough_index")
 
 ENVIRONMENT = {
     # No telemetry; no job workers in the server: 541 MB in two processes instead of 2.6 GB in ten.
@@ -100,13 +90,15 @@ class MlflowTracking:
             mlflow.set_tags({**of_model, "level": "model", _CURVES: ",".join(trained.fit.curves)})
             mlflow.log_params({**trained.fit.params, "seed": card["seed"]})
             mlflow.log_metric("dispersion", min(trained.dispersion, 1e12))
-            mlflow.log_input(_dataset(about, block), context="training")
+            mlflow.log_input(mlflow_records.dataset(about, block), context="training")
             for index, fold in enumerate(trained.folds):
-                mlflow.log_metrics(_finite(fold.metrics), step=index)
-                _log_fold(f"{name} {card['month']} fold {index}", index, fold, of_model, block)
-            _log_learning(trained.fit.curves)
-            _log_curves(trained.folds[-1], block)
-            mlflow.log_dict({k: _plain(v) for k, v in card.items()}, "card.json")
+                mlflow.log_metrics(mlflow_records.finite(fold.metrics), step=index)
+                mlflow_records.log_fold(
+                    f"{name} {card['month']} fold {index}", index, fold, of_model, block
+                )
+            mlflow_records.log_learning(trained.fit.curves)
+            mlflow_records.log_curves(trained.folds[-1], block)
+            mlflow.log_dict({k: mlflow_records.plain(v) for k, v in card.items()}, "card.json")
             logged = self._log_model(name, trained.files, block, registered)
         return {
             "mlflow_run_id": run.info.run_id,
@@ -187,7 +179,7 @@ class MlflowTracking:
             client.set_tag(run_id, key, value)
         # A parameter is written once: choosing the champion again from the same rows gives the same.
         client.log_batch(run_id, params=[Param(k, str(v)) for k, v in params.items()])
-        for metric, reached in _finite(metrics).items():
+        for metric, reached in mlflow_records.finite(metrics).items():
             client.log_metric(run_id, metric, reached)
         client.log_text(run_id, page, COMPARISON_PAGE)
         self.log_figures(run_id, figures)
@@ -212,7 +204,9 @@ class MlflowTracking:
 
             mlflow.set_tag("dagster_run_id", dagster_run_id)
             mlflow.log_params(dict(params))
-            mlflow.log_metrics(_finite({k: v for k, v in metrics.items() if v is not None}))
+            mlflow.log_metrics(
+                mlflow_records.finite({k: v for k, v in metrics.items() if v is not None})
+            )
 
     def set_aliases(self, aliases: Mapping[str, tuple[str, str]]) -> None:
         """Point each alias at a registered model and version."""
@@ -280,7 +274,7 @@ class MlflowTracking:
         with mlflow.start_run(experiment_id=experiment_id, run_name=f"training {about['month']}"):
             mlflow.set_tags({**about, **wanted})
             if block is not None:
-                mlflow.log_input(_dataset(about, block), context="training")
+                mlflow.log_input(mlflow_records.dataset(about, block), context="training")
             run = mlflow.active_run()
         assert run is not None
         return str(run.info.run_id)
@@ -312,103 +306,7 @@ class MlflowTracking:
                 name="model",
                 loader_module=_LOADER,
                 data_path=str(data),
-                signature=_signature(block.names),
+                signature=mlflow_records.signature(block.names),
                 pip_requirements=[f"htrisk-dagster=={version('htrisk-dagster')}"],
             )
-        return _register(registered, info)
-
-
-def _register(name: str, info: ModelInfo) -> str:
-    """Make a version of the registered model; return its number."""
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    client = MlflowClient()
-    try:
-        client.get_registered_model(name)
-    except MlflowException:
-        client.create_registered_model(name)
-    made = client.create_model_version(
-        name, info.model_uri, run_id=info.run_id, model_id=info.model_id
-    )
-    return str(made.version)
-
-
-def _signature(names: tuple[str, ...]) -> ModelSignature:
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    index = [
-        ColSpec("datetime" if c == "risk_on" else "integer", c, required=True)
-        for c in _INDEX_COLUMNS
-    ]
-    features = [ColSpec("float", c, required=True) for c in names]
-    return ModelSignature(
-        inputs=Schema([*index, *features]), outputs=Schema([ColSpec("double", "expected_count")])
-    )
-
-
-def _dataset(about: Mapping[str, str], block: CellDayBlock) -> Dataset:
-    """Features that a training learns from, by digest; the rows stay where they are."""
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.numpy_dataset import NumpyDataset
-
-    area, target = about["study_area"], about["target"]
-    span = f"{block.days[0]}..{block.days[-1]}"
-    source = CodeDatasetSource(tags={"asset": f"{area}/features/cell_day", "days": span})
-    return NumpyDataset(block.features, source, name=f"{area} {target}", digest=about["made_from"])
-
-
-def _log_fold(
-    name: str, index: int, fold: FoldResult, of_model: Mapping[str, str], block: CellDayBlock
-) -> None:
-    """Log one blind fold as a run below its model's: days, seal, metrics, curves."""
-    import mlflow
-
-    above = mlflow.active_run()
-    assert above is not None
-    # Without its experiment a nested run lands in the default one.
-    with mlflow.start_run(experiment_id=above.info.experiment_id, run_name=name, nested=True):
-        mlflow.set_tags({**of_model, "level": "fold", "fold": index, "sealed": fold.digest})
-        mlflow.log_params({k: str(v) for k, v in asdict(fold.fold).items()})
-        mlflow.log_metrics(_finite(fold.metrics))
-        _log_learning(fold.fit.curves)
-        _log_curves(fold, block)
-
-
-def _log_learning(curves: Mapping[str, Sequence[float]]) -> None:
-    """Log learning curves of the active run as metrics by step."""
-    import mlflow
-    from mlflow.entities import Metric
-
-    now = int(time.time() * 1000)
-    values = [
-        Metric(curve, float(value), now, step)
-        for curve, of_curve in curves.items()
-        for step, value in enumerate(of_curve)
-    ]
-    run = mlflow.active_run()
-    assert run is not None
-    for start in range(0, len(values), _BATCH):
-        mlflow.MlflowClient().log_batch(run.info.run_id, values[start : start + _BATCH])
-
-
-def _log_curves(fold: FoldResult, block: CellDayBlock) -> None:
-    """Log the curves of a fold's forecast as points, with the active run."""
-    import mlflow
-
-    for curve in all_curves(fold_truth(block, fold.fold), fold.forecast):
-        table = {curve.x_title: curve.x.tolist(), curve.y_title: curve.y.tolist()}
-        mlflow.log_dict(table, f"curves/{curve.name}.json")
-
-
-def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {k: v for k, v in metrics.items() if v == v and abs(v) != float("inf")}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value if isinstance(value, str | int | float | bool | type(None)) else str(value)
+        return mlflow_records.register(registered, info)

@@ -45,7 +45,7 @@ class Origin:
     publication_lag_days : int
         A feature of day D uses rows reported before D less this many days.
     made_from : str
-        Fingerprint of code, declarations and rows.
+        Fingerprint of the code, declarations and rows behind the newest day's features.
     """
 
     area: str

@@ -1,6 +1,6 @@
 """The comparison of one training's models as one HTML file that opens anywhere, offline.
 
-Belongs here: what the page says and in which order. Does not: the drawing (`chart_drawing`), the
+Belongs here: what the page says and in which order. Does not: its charts (`model_charts`), the
 numbers (`evaluation/training_comparison`), where the page is kept (`defs`).
 
 It shows differences only: a parameter that all models share is not listed. Every metric has its
@@ -13,52 +13,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from html import escape
-from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from htrisk_dagster.evaluation.comparison import INFORMATION_GAIN
 from htrisk_dagster.evaluation.curves import Curve
 from htrisk_dagster.evaluation.training_comparison import (
-    CEILING,
     changed_params,
     differing_params,
-    fold_spread,
     learning_summary,
     own_params,
 )
-from htrisk_dagster.publishing.chart_drawing import (
-    Box,
-    Interval,
-    Line,
-    box_chart,
-    interval_chart,
-    line_chart,
-    line_style,
+from htrisk_dagster.publishing.model_charts import (
+    METRICS,
+    curve_charts,
+    fold_charts,
+    interval_charts,
+    learning_charts,
+    stylesheet,
 )
 
-_HERE = Path(__file__).parent
 _MASK = "active"
-_CALIBRATED = 1.0
-_OWN = ("value", "lower_95", "upper_95")
-_DIFFERENCE = ("difference", "difference_lower_95", "difference_upper_95")
-# Metric, title, the unit that scales it, and what it is read against where not the baseline.
-_METRICS: tuple[tuple[str, str, int, float | None], ...] = (
-    ("poisson_deviance", "Poisson deviance, per 1,000 cell-days (lower is better)", 1000, None),
-    (INFORMATION_GAIN, "Information gain, bits per incident (higher is better)", 1, 0.0),
-    ("pai_1pct", "PAI at 1% of area (higher is better)", 1, None),
-    ("average_precision", "Average precision, % (higher is better)", 100, None),
-    ("auc", "AUC (higher is better)", 1, None),
-    ("calibration_slope", "Calibration slope (1 is calibrated)", 1, _CALIBRATED),
-    ("expected_over_observed", "Expected over observed (1 is calibrated)", 1, _CALIBRATED),
-)
-_CURVES = (
-    ("roc", "ROC", False, False),
-    ("precision_recall", "Precision and recall", False, None),
-    ("pai_by_area", "PAI by share of area", True, None),
-    ("calibration", "Calibration", True, True),
-)
 _INVENTED = (
     "INVENTED CITY. Every incident behind these figures was made up by a program, to show how it "
     "works."
@@ -154,9 +128,24 @@ def render_model_page(
             _headline(header, title),
             "<main>",
             _figures_table(shown, models, header),
-            _interval_charts(shown, models, header),
-            _fold_charts(by_fold, models, header),
-            _curve_charts(curves, models, header),
+            _section(
+                f"Differences to {header.reference}",
+                "Paired: all models meet the same resampled weeks. Where a bar crosses the broken "
+                "line, the folds cannot tell the model from the baseline, or from a perfect calibration.",
+                interval_charts(shown, models, reference=header.reference),
+            ),
+            _section(
+                "By fold",
+                "Range, quartiles and median over the blind folds; each fold is a dot, the newest "
+                f"filled. The broken line is the median of {header.reference}, or the value of a "
+                "perfect calibration.",
+                fold_charts(by_fold, models, reference=header.reference),
+            ),
+            _section(
+                "Curves",
+                f"Over the test days of all folds. The ceiling is {header.ceiling}.",
+                curve_charts(curves, models, reference=header.reference),
+            ),
             _params_table(params, models),
             _changes(before, params),
             _learning_table(learning),
@@ -169,62 +158,10 @@ def render_model_page(
     )
 
 
-def stylesheet() -> str:
-    """Colours and type of the page, and of its charts where they stand alone."""
-    return (_HERE / "model_page.css").read_text(encoding="utf-8")
-
-
-def draw_curve(
-    name: str, curves: Mapping[str, Curve], *, reference: str, order: Sequence[str] = ()
-) -> str:
-    """Draw one kind of curve for all models, the ceiling and the baseline on top.
-
-    Parameters
-    ----------
-    name : str
-        Of the curve, as `Curve.name`.
-    curves : dict of str to Curve
-        By model, the ceiling under `CEILING`.
-    reference : str
-        The baseline.
-    order : sequence of str, optional
-        Models in the order that gives them their colours; that of `curves` if empty.
-    """
-    _, title, log_x, log_y = next(c for c in _CURVES if c[0] == name)
-    lines = [
-        Line(model, style, curves[model].x, curves[model].y)
-        for model, style in _styles(order or list(curves), reference).items()
-        if model in curves
-    ]
-    any_curve = next(iter(curves.values()))
-    told = f"{title} of {', '.join(line.name for line in lines)}."
-    return line_chart(
-        lines,
-        title=told,
-        x_title=any_curve.x_title,
-        y_title=any_curve.y_title,
-        log_x=log_x,
-        log_y=log_y,
-    )
-
-
-def standalone(chart: str) -> str:
-    """Give a chart its own style, to be a file of its own."""
-    first, _, rest = chart.partition("\n")
-    return f"{first}\n<style>{stylesheet()}\nsvg {{ background: var(--page); }}</style>\n{rest}\n"
-
-
 def _in_order(comparison: pl.DataFrame, reference: str) -> list[str]:
     """Baseline first, then by deviance, best first."""
     ranked = comparison.filter(mask=_MASK, metric="poisson_deviance").sort("value", "model")
     return [reference, *(m for m in ranked["model"] if m != reference)]
-
-
-def _styles(models: Sequence[str], reference: str) -> dict[str, str]:
-    """Style by model in the order they are drawn: baseline and ceiling last, on top."""
-    others = [m for m in models if m not in (reference, CEILING)]
-    styles = {m: line_style(i) for i, m in enumerate(others)}
-    return {**styles, CEILING: "ceiling", reference: "baseline"}
 
 
 def _headline(header: TrainingHeader, title: str) -> str:
@@ -252,11 +189,11 @@ def _headline(header: TrainingHeader, title: str) -> str:
 def _figures_table(shown: pl.DataFrame, models: Sequence[str], header: TrainingHeader) -> str:
     cell = {(r["model"], r["metric"]): r for r in shown.iter_rows(named=True)}
     heads = "".join(
-        f'<th scope="col" class="number">{escape(title)}</th>' for _, title, _, _ in _METRICS
+        f'<th scope="col" class="number">{escape(title)}</th>' for _, title, _, _ in METRICS
     )
     rows = []
     for model in models:
-        values = "".join(_figure(cell.get((model, m)), unit) for m, _, unit, _ in _METRICS)
+        values = "".join(_figure(cell.get((model, m)), unit) for m, _, unit, _ in METRICS)
         chosen = ' class="best"' if model == header.champion else ""
         rows.append(f'<tr{chosen}><th scope="row">{escape(model)}</th>{values}</tr>')
     return _section(
@@ -275,99 +212,6 @@ def _figure(row: Mapping[str, float | None] | None, unit: int) -> str:
     low, high = row["lower_95"], row["upper_95"]
     interval = "" if low is None or high is None else f"{low * unit:.3g} to {high * unit:.3g}"
     return f'<td class="number">{value * unit:.4g}<small>{interval}</small></td>'
-
-
-def _interval_charts(shown: pl.DataFrame, models: Sequence[str], header: TrainingHeader) -> str:
-    """Chart differences to the baseline; of calibration, whose best is 1, the values themselves."""
-    cell = {(r["model"], r["metric"]): r for r in shown.iter_rows(named=True)}
-    others = [m for m in models if m != header.reference]
-    charts = []
-    for metric, title, unit, against in _METRICS:
-        is_calibration = against == _CALIBRATED
-        columns = _OWN if is_calibration else _DIFFERENCE
-        rows = [
-            Interval(model, *(float(cell[model, metric][c]) * unit for c in columns))
-            for model in (models if is_calibration else others)
-            if all(cell[model, metric][c] is not None for c in columns)
-        ]
-        if rows:
-            what = "value" if is_calibration else f"difference to {header.reference}"
-            drawn = interval_chart(
-                rows,
-                title=f"{title}: {what} with 95% interval.",
-                x_title=what,
-                mark=_CALIBRATED if is_calibration else 0.0,
-            )
-            charts.append(_figure_of(title, drawn))
-    return _section(
-        f"Differences to {header.reference}",
-        "Paired: all models meet the same resampled weeks. Where a bar crosses the broken line, the "
-        "folds cannot tell the model from the baseline, or from a perfect calibration.",
-        _grid(charts),
-    )
-
-
-def _fold_charts(by_fold: pl.DataFrame, models: Sequence[str], header: TrainingHeader) -> str:
-    spread = {(r["model"], r["metric"]): r for r in fold_spread(by_fold).iter_rows(named=True)}
-    single = by_fold.drop_nulls().sort("fold").partition_by("model", "metric", as_dict=True)
-    charts = []
-    for metric, title, unit, against in _METRICS:
-        boxes = [
-            _box(model, row, single[model, metric]["value"].to_list(), unit)
-            for model in models
-            for row in [spread.get((model, metric), {})]
-            if row.get("median") is not None
-        ]
-        if boxes:
-            base = next((b.median for b in boxes if b.name == header.reference), None)
-            drawn = box_chart(
-                boxes,
-                title=f"{title} by fold.",
-                x_title="value on a fold",
-                mark=base if against is None else against,
-            )
-            charts.append(_figure_of(title, drawn))
-    return _section(
-        "By fold",
-        "Range, quartiles and median over the blind folds; each fold is a dot, the newest filled. The "
-        f"broken line is the median of {header.reference}, or the value of a perfect calibration.",
-        _grid(charts),
-    )
-
-
-def _box(model: str, row: Mapping[str, float], values: Sequence[float], unit: int) -> Box:
-    return Box(
-        model,
-        lowest=row["lowest"] * unit,
-        lower_quartile=row["lower_quartile"] * unit,
-        median=row["median"] * unit,
-        upper_quartile=row["upper_quartile"] * unit,
-        highest=row["highest"] * unit,
-        values=tuple(unit * v for v in values),
-    )
-
-
-def _curve_charts(
-    curves: Mapping[str, Mapping[str, Curve]], models: Sequence[str], header: TrainingHeader
-) -> str:
-    styles = _styles([*models, CEILING], header.reference)
-    items = "".join(
-        f'<li><svg viewBox="0 0 40 10" aria-hidden="true"><path class="line {style}" d="M0 5H40"/>'
-        f"</svg>{escape(name)}</li>"
-        for name, style in sorted(
-            styles.items(), key=lambda s: s[0] not in (CEILING, header.reference)
-        )
-    )
-    charts = [
-        _figure_of(title, draw_curve(name, curves[name], reference=header.reference, order=models))
-        for name, title, _, _ in _CURVES
-        if name in curves
-    ]
-    return _section(
-        "Curves",
-        f"Over the test days of all folds. The ceiling is {header.ceiling}.",
-        f'<ul class="legend" aria-label="Legend">{items}</ul>{_grid(charts)}',
-    )
 
 
 def _params_table(params: Mapping[str, Mapping[str, object]], models: Sequence[str]) -> str:
@@ -407,26 +251,13 @@ def _learning_table(learning: Mapping[str, Mapping[str, Sequence[float]]]) -> st
     summary = learning_summary(learning)
     if summary.is_empty():
         return ""
-    charts = []
-    for model, of_model in learning.items():
-        lines = [
-            Line(name, line_style(i), np.arange(len(v), dtype=float), np.asarray(v, dtype=float))
-            for i, (name, v) in enumerate(of_model.items())
-            if len(v) > 1
-        ]
-        if lines:
-            told = f"{model}: {', '.join(line.name for line in lines)}"
-            drawn = line_chart(
-                lines, title=f"{told} by step.", x_title="step", y_title="loss", log_x=False
-            )
-            charts.append(_figure_of(told, drawn))
     numbers = summary.with_columns(pl.selectors.float().round_sig_figs(5)).cast(pl.String)
     numbers = numbers.rename({c: c.replace("_", " ") for c in numbers.columns})
     return _section(
         "Learning curves",
         "Lowest, highest and last value of the fit on all that was known. A last value above the "
         "lowest one of a validation curve is overfitting.",
-        f"{_frame(numbers, 'model')}{_grid(charts)}",
+        f"{_frame(numbers, 'model')}{learning_charts(learning)}",
     )
 
 
@@ -454,11 +285,3 @@ def _section(title: str, text: str, content: str) -> str:
         f'<section><h2>{escape(title)}</h2>\n<p class="quiet">{escape(text)}</p>\n'
         f"{content}</section>"
     )
-
-
-def _grid(charts: Sequence[str]) -> str:
-    return f'<div class="charts">{"".join(charts)}</div>' if charts else ""
-
-
-def _figure_of(title: str, chart: str) -> str:
-    return f"<figure><h3>{escape(title)}</h3>\n{chart}</figure>\n"

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from click.testing import Result
 from htrisk_dagster.cli import app
+from htrisk_dagster.defs.featured import features_table
 from htrisk_dagster.defs.trained import read_fold_forecasts, training_set
 from htrisk_dagster.evaluation.exchange_files import read_fold_set
 from htrisk_dagster.features.inputs import target_counts
@@ -54,7 +55,8 @@ def test_the_export_is_what_the_models_were_trained_on(city: City, exported: Pat
     np.testing.assert_array_equal(found.block.features, data.block.features)
     card = city.workspace.models(city.area).card(MONTH, "lightgbm")
     assert [str(f.test_start) for f in found.folds] == [f["test_start"] for f in card["folds"]]
-    assert found.origin.made_from == card["made_from"]
+    stored = city.workspace.tables("nyc").made_from(features_table(city.area))
+    assert found.origin.made_from == stored[data.days[-1]]
     assert found.origin.month == MONTH, "the newest trained"
     (fold,) = found.folds
     cutoff = fold.cutoff(city.area.publication_lag.incidents_days)

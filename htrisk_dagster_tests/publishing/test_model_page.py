@@ -13,12 +13,8 @@ import polars as pl
 import pytest
 from htrisk_dagster.evaluation.comparison import compare
 from htrisk_dagster.evaluation.training_comparison import compared_curves, fold_scores
-from htrisk_dagster.publishing.model_page import (
-    TrainingHeader,
-    draw_curve,
-    render_model_page,
-    standalone,
-)
+from htrisk_dagster.publishing.model_charts import draw_curve, standalone
+from htrisk_dagster.publishing.model_page import TrainingHeader, render_model_page
 
 HEADER = TrainingHeader(
     area_title="New York City",
