@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.errors import SourceError, TableError
 from htrisk_dagster.evaluation.backtest import Fold, seal
-from htrisk_dagster.evaluation.comparison import compare, point_values, to_markdown
+from htrisk_dagster.evaluation.comparison import compare, to_markdown
+from htrisk_dagster.evaluation.training_comparison import fold_scores
 from htrisk_dagster.schemas.predictions import OUTSIDE_FORECAST
 
 _FOLD_COLUMNS = (
@@ -45,7 +46,7 @@ class OutsideScore:
     comparison : DataFrame
         `MODEL_COMPARISON` over the test days of all folds.
     by_fold : DataFrame
-        `model`, `fold`, `metric`, `value` on all cells, as `FoldResult.metrics`.
+        Of `training_comparison.fold_scores`, on all cells.
     n_incidents : dict of str to int
         Reported incidents by mask.
     n_cells : dict of str to int
@@ -178,17 +179,11 @@ def score(
         n_resamples=n_resamples,
         seed=seed,
     )
-    rows = [
-        {"model": model, "fold": index, "metric": metric, "value": value}
-        for model, values in by_model.items()
-        for index, (observed, expected) in enumerate(zip(counts, values, strict=True))
-        for metric, value in point_values(observed, expected).items()
-    ]
     return OutsideScore(
         name,
         seals,
         comparison,
-        pl.DataFrame(rows),
+        fold_scores(counts, by_model, active=np.ones_like(active)),
         {"active": int(truth[:, active].sum()), "land": int(truth.sum())},
         {"active": int(active.sum()), "land": active.size},
     )
@@ -215,7 +210,8 @@ def score_to_markdown(found: OutsideScore, folds: Sequence[Fold]) -> str:
     lines.append("|---" * (len(_FOLD_COLUMNS) + 2) + "|")
     values = {(r["model"], r["fold"], r["metric"]): r["value"] for r in found.by_fold.to_dicts()}
     for model, fold in dict.fromkeys((m, f) for m, f, _ in values):
-        shown = (f"{unit * values[model, fold, m]:.4g}" for m, _, unit in _FOLD_COLUMNS)
+        figures = ((values[model, fold, m], unit) for m, _, unit in _FOLD_COLUMNS)
+        shown = ("not defined" if v is None else f"{unit * v:.4g}" for v, unit in figures)
         lines.append(f"| {model} | {fold} | {' | '.join(shown)} |")
     parts.append("## By fold, on all land cells\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"

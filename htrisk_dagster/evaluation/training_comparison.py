@@ -50,8 +50,8 @@ def fold_scores(
     rows: list[dict[str, object]] = []
     for model, of_model in forecasts.items():
         for fold, (observed, expected) in enumerate(zip(counts, of_model, strict=True)):
-            cut = observed[:, active], expected[:, active]
-            base = forecasts[reference][fold][:, active]
+            cut = _of_cells(observed, active), _of_cells(expected, active)
+            base = _of_cells(forecasts[reference][fold], active)
             values = point_values(*cut) | {INFORMATION_GAIN: information_gain(*cut, reference=base)}
             rows += [
                 {"model": model, "fold": fold, "metric": metric, "value": value}
@@ -61,6 +61,11 @@ def fold_scores(
     return pl.DataFrame(rows, schema=schema).with_columns(
         pl.when(pl.col("value").is_finite()).then("value").alias("value")
     )
+
+
+def _of_cells(values: NDArray[np.floating], active: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Columns of the active cells, in row order: sums then add up as over the whole array."""
+    return np.ascontiguousarray(values[:, active])
 
 
 def fold_spread(by_fold: pl.DataFrame) -> pl.DataFrame:

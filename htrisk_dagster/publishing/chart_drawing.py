@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH = 420
-_HEIGHT = 290
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 12, 10, 42
+_HEIGHT = 330
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 12, 10, 42
 _NAME = 148
 _ROW = 24
 _N_COLOURS = 6
