@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.defs.fold_results import REFERENCE, FoldResults, fold_results
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
-from htrisk_dagster.defs.trained import CHAMPION
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.comparison import compare
 from htrisk_dagster.evaluation.curves import Curve
@@ -53,7 +52,7 @@ def store_page(
     results = fold_results(workspace, area, month)
     counts, active = results.truth()
     forecasts = results.forecasts()
-    choice = workspace.models(area).card(month, CHAMPION)
+    choice = results.choice
     best = min(results.cards, key=lambda n: choice["deviances"].get(n, float("inf")))
     curves = compared_curves(counts, forecasts, active=active, intensity=forecasts[best])
     comparison = compare(
@@ -92,7 +91,7 @@ def store_page(
         before=_before(results),
     )
     path = write_text_whole(page_path(workspace, area, month), page)
-    logged = _log(workspace, area, tracking, results, page, curves, choice)
+    logged = _log(tracking, results, page, curves)
     return {"comparison_page": dg.MetadataValue.path(path), "comparison_in_mlflow": logged}
 
 
@@ -111,17 +110,13 @@ def _before(results: FoldResults) -> tuple[str, dict[str, dict[str, Any]]] | Non
 
 
 def _log(
-    workspace: Workspace,
-    area: StudyArea,
     tracking: MlflowTracking,
     results: FoldResults,
     page: str,
     curves: dict[str, dict[str, Curve]],
-    choice: dict[str, Any],
 ) -> dg.MetadataValue:
     """Log page and figures with the training, and each model's own figures with its run."""
-    target, _ = workspace.target(area)
-    base = results.cards[REFERENCE]
+    base, choice = results.cards[REFERENCE], results.choice
     figures = {
         name: standalone(draw_curve(name, of, reference=REFERENCE)) for name, of in curves.items()
     }
@@ -135,8 +130,8 @@ def _log(
         }
         tracking.log_figures(card["mlflow_run_id"], own)
     about = {
-        "study_area": area.name,
-        "target": target,
+        "study_area": results.area.name,
+        "target": str(base["target"]),
         "month": results.month,
         "known_before": str(results.known_before),
         "made_from": str(base["made_from"]),
@@ -148,6 +143,6 @@ def _log(
         page,
         figures=figures,
         data={name: curves_as_data(of) for name, of in curves.items()},
-        params={"seed": base["seed"], "n_folds": len(results.folds), "models": len(results.cards)},
+        params={"seed": base["seed"], "n_folds": len(results.folds)},
         metrics={f"deviance_{name}": value for name, value in choice["deviances"].items()},
     )

@@ -22,7 +22,6 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.evaluation.backtest import Fold
 from htrisk_dagster.features.inputs import target_counts
-from htrisk_dagster.models.count_model import MODEL_NAMES
 from htrisk_dagster.study_areas.area import StudyArea
 
 REFERENCE = "historical_mean"
@@ -55,6 +54,11 @@ class FoldResults:
     def known_before(self) -> date:
         """Day on or after which nothing reported was seen."""
         return date.fromisoformat(self.cards[REFERENCE]["known_before"])
+
+    @property
+    def choice(self) -> Mapping[str, Any]:
+        """What the champion was stored with: the choice and its reason."""
+        return self.workspace.models(self.area).card(self.month, CHAMPION)
 
     def forecasts(self) -> dict[str, list[NDArray[np.float64]]]:
         """Sealed forecasts of the folds by model, (D, C) each."""
@@ -91,8 +95,9 @@ def fold_results(workspace: Workspace, area: StudyArea, month: str) -> FoldResul
             f"The models of {month} for area '{area.name}' have not been trained. Materialise "
             f"{area.name}/models/{REFERENCE} for it first."
         )
-    cards = {name: models.card(month, name) for name in (REFERENCE, *MODEL_NAMES)}
-    tested = {n: card for n, card in cards.items() if card and _folds(card) == _folds(base)}
+    others = (name for name in models.names(month) if name != REFERENCE)
+    cards = {name: models.card(month, name) for name in (REFERENCE, *others)}
+    tested = {n: card for n, card in cards.items() if _folds(card) == _folds(base)}
     return FoldResults(workspace, area, month, tested)
 
 

@@ -18,6 +18,8 @@ from htrisk_dagster.features.inputs import target_counts
 from htrisk_dagster_tests.defs.small_city import City
 from typer.testing import CliRunner
 
+pytestmark = pytest.mark.slow
+
 MONTH = "2024-04-01"
 Invoke = Callable[..., Result]
 
