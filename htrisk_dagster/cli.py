@@ -1,4 +1,4 @@
-"""The `htrisk` command: run, cases, evaluate, fetch, doctor, dictionary and ui.
+"""The `htrisk` command: run, export, score, cases, evaluate, fetch, doctor, dictionary and ui.
 
 Belongs here: arguments, progress on the terminal, exit codes. Does not: work; each command is a
 few calls into `defs` or the science, imported when it is asked for.
@@ -13,11 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from htrisk_dagster.errors import HtriskError
+
+if TYPE_CHECKING:
+    from htrisk_dagster.defs.workspace import Workspace
 
 app = typer.Typer(
     name="htrisk",
@@ -38,6 +41,14 @@ Origin = Annotated[
 Target = Annotated[
     str | None, typer.Option(help="What is forecast; the area's first if not given.")
 ]
+Home = Annotated[Path | None, typer.Option(help="Folder of the workspaces.")]
+Month = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="Month whose folds these are, its first day; the newest trained if not given.",
+    ),
+]
 
 
 @app.command()
@@ -52,7 +63,7 @@ def run(
     preset: Annotated[
         str | None, typer.Option(help="Synthetic city: tiny, demo or default.")
     ] = None,
-    home: Annotated[Path | None, typer.Option(help="Folder of the workspaces.")] = None,
+    home: Home = None,
 ) -> None:
     """From raw reports to risk maps and the comparison of all models, in Dagster, for a range of days.
 
@@ -115,9 +126,94 @@ def _run_range(start: date, end: date, **given: object) -> None:
 
 
 @app.command()
+def export(
+    to: Annotated[Path, typer.Option(help="File to write: .npz, .parquet or .csv.")],
+    month: Month = None,
+    start: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; all if not given.")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; all if not given.")
+    ] = None,
+    area: Area = "nyc",
+    data: Data = None,
+    origin: Origin = None,
+    target: Target = None,
+    home: Home = None,
+) -> None:
+    """Write features, labels, 7-day sequences and folds of a training month, for a notebook.
+
+    Labels are those each fold may train on; the truth of the test days stays here, see `score`.
+    """
+    with _sentences():
+        from htrisk_dagster.defs.exchanged import export_folds
+        from htrisk_dagster.defs.fold_results import newest_trained_month
+
+        workspace = _workspace(data, origin, target, home)
+        study_area = workspace.area(area)
+        chosen = f"{month:%Y-%m-%d}" if month else newest_trained_month(workspace, study_area)
+        written, digest = export_folds(
+            workspace,
+            study_area,
+            chosen,
+            to,
+            start=start.date() if start else None,
+            end=end.date() if end else None,
+        )
+        block = written.block
+        typer.echo(
+            f"{to}: {block.n_days} days, {block.n_cells:,} cells, {len(block.names)} features, "
+            f"{len(written.folds)} folds for {written.origin.target}; SHA-256 {digest}"
+        )
+
+
+@app.command()
+def score(
+    forecast: Annotated[
+        Path,
+        typer.Option(help="CSV or Parquet: risk_on, cell_id, fold, expected_count."),
+    ],
+    name: Annotated[str, typer.Option(help="What the forecast is called.")] = "notebook",
+    month: Month = None,
+    area: Area = "nyc",
+    data: Data = None,
+    origin: Origin = None,
+    target: Target = None,
+    home: Home = None,
+) -> None:
+    """Score a forecast made elsewhere on the folds of an export, beside the program's models.
+
+    It is sealed with SHA-256 before the truth is read.
+    """
+    with _sentences():
+        from htrisk_dagster.defs.exchanged import score_forecast
+        from htrisk_dagster.defs.fold_results import newest_trained_month
+
+        workspace = _workspace(data, origin, target, home)
+        study_area = workspace.area(area)
+        chosen = f"{month:%Y-%m-%d}" if month else newest_trained_month(workspace, study_area)
+        typer.echo(score_forecast(workspace, study_area, chosen, forecast, name))
+
+
+def _workspace(
+    data: Path | None, origin: str | None, target: str | None, home: Path | None
+) -> Workspace:
+    from htrisk_dagster.defs.workspace import Workspace
+    from htrisk_dagster.settings import load_settings
+
+    settings = load_settings(
+        data_dir=data,
+        origin=origin or ("files" if data else None),
+        target=target,
+        home=home,
+    )
+    return Workspace(settings)
+
+
+@app.command()
 def cases(
     data: Annotated[Path, typer.Option(help="Folder with a CTDC file.")],
-    home: Annotated[Path | None, typer.Option(help="Folder of the workspaces.")] = None,
+    home: Home = None,
 ) -> None:
     """Clean a CTDC file, analyse who is harmed and how, and write the tables that may leave."""
     with _sentences():

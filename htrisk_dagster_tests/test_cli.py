@@ -48,7 +48,7 @@ def publish(folder: Path, table: str, *, without: str = "") -> Path:
 
 
 def test_every_command_is_known() -> None:
-    assert {"run", "fetch", "doctor", "dictionary", "ui"} <= set(COMMANDS)
+    assert {"run", "export", "score", "fetch", "doctor", "dictionary", "ui"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

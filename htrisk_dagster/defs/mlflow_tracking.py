@@ -1,6 +1,10 @@
-"""MLflow as a resource: one run a model and month, with folds, curves, digests and registry.
+"""MLflow as a resource: a run a training, below it a run a model, below that a run a fold.
 
-Belongs here: every call of MLflow. Does not: what is logged (`trained.py` decides), training.
+Belongs here: which runs there are, the registry, the connection. Does not: what is written into a
+run (`mlflow_records.py`), the choice of what is logged (`trained.py`, `compared.py`), training.
+
+A training is what was made for one month from one set of rows. Its run holds the data's digest and,
+once the champion is chosen, the comparison page; the tag `level` tells `training`, `model` and `fold`.
 
 dagster-mlflow predates assets and leaves an asset's run RUNNING; this class is what is needed of
 it. https://mlflow.org/docs/latest/ml/tracking
@@ -17,19 +21,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
-from htrisk_dagster.evaluation.training import Training, fold_truth
+from htrisk_dagster.defs import mlflow_records
+from htrisk_dagster.evaluation.training import Training
 from htrisk_dagster.features.block import CellDayBlock
 
-if TYPE_CHECKING:
-    from mlflow.models import ModelSignature
-    from mlflow.models.model import ModelInfo
-
 _LOADER = "htrisk_dagster.defs.mlflow_model"
-_INDEX_COLUMNS = ("risk_on", "cell_id", "precinct_index", "borough_index")
+COMPARISON_PAGE = "comparison.html"
+# Tag of a model's run that names its learning curves among its metrics.
+_CURVES = "learning_curves"
 
 ENVIRONMENT = {
     # No telemetry; no job workers in the server: 541 MB in two processes instead of 2.6 GB in ten.
@@ -64,7 +67,7 @@ class MlflowTracking:
         block: CellDayBlock,
         card: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Log one model: parameters, metrics a fold, curves, data digest, files, a version.
+        """Log one model below its training: parameters, folds, curves, digest, files, a version.
 
         Returns
         -------
@@ -74,28 +77,28 @@ class MlflowTracking:
         import mlflow
 
         registered = f"htrisk-{area}-{target}"
-        with self._run(f"{area}/{target}", f"{name} {card['month']}") as run:
-            mlflow.set_tags(
-                {
-                    "study_area": area,
-                    "target": target,
-                    "model": name,
-                    "month": card["month"],
-                    "known_before": str(card["known_before"]),
-                    "dagster_run_id": card["dagster_run_id"],
-                    "made_from": card["made_from"],
-                }
-            )
+        about = {
+            "study_area": area,
+            "target": target,
+            "month": card["month"],
+            "known_before": str(card["known_before"]),
+            "made_from": card["made_from"],
+        }
+        training = self._training(f"{area}/{target}", about, block)
+        with self._run(f"{area}/{target}", f"{name} {card['month']}", training) as run:
+            of_model = {**about, "model": name, "dagster_run_id": card["dagster_run_id"]}
+            mlflow.set_tags({**of_model, "level": "model", _CURVES: ",".join(trained.fit.curves)})
             mlflow.log_params({**trained.fit.params, "seed": card["seed"]})
             mlflow.log_metric("dispersion", min(trained.dispersion, 1e12))
-            self._log_dataset(area, target, block, str(card["made_from"]))
+            mlflow.log_input(mlflow_records.dataset(about, block), context="training")
             for index, fold in enumerate(trained.folds):
-                mlflow.log_metrics(_finite(fold.metrics), step=index)
-            for curve, values in trained.fit.curves.items():
-                for step, value in enumerate(values):
-                    mlflow.log_metric(curve, value, step=step, synchronous=False)
-            _log_curves(trained, block)
-            mlflow.log_dict({k: _plain(v) for k, v in card.items()}, "card.json")
+                mlflow.log_metrics(mlflow_records.finite(fold.metrics), step=index)
+                mlflow_records.log_fold(
+                    f"{name} {card['month']} fold {index}", index, fold, of_model, block
+                )
+            mlflow_records.log_learning(trained.fit.curves)
+            mlflow_records.log_curves(trained.folds[-1], block)
+            mlflow.log_dict({k: mlflow_records.plain(v) for k, v in card.items()}, "card.json")
             logged = self._log_model(name, trained.files, block, registered)
         return {
             "mlflow_run_id": run.info.run_id,
@@ -103,6 +106,89 @@ class MlflowTracking:
             "registered_model": registered,
             "registered_version": logged,
         }
+
+    def learning_curves(self, run_id: str) -> dict[str, list[float]]:
+        """Learning curves of a model's run by name; empty where the run is not in this store."""
+        self._connect()
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        client = MlflowClient()
+        try:
+            named = client.get_run(run_id).data.tags.get(_CURVES, "")
+        except MlflowException:
+            return {}
+        return {
+            name: [
+                m.value
+                for m in sorted(client.get_metric_history(run_id, name), key=lambda m: m.step)
+            ]
+            for name in named.split(",")
+            if name
+        }
+
+    def log_figures(self, run_id: str, figures: Mapping[str, str]) -> None:
+        """Add drawings, SVG by name, to a run; nothing where the run is not in this store."""
+        self._connect()
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        client = MlflowClient()
+        try:
+            client.get_run(run_id)
+        except MlflowException:
+            return
+        for name, drawing in figures.items():
+            client.log_text(run_id, drawing, f"figures/{name}.svg")
+
+    def log_page(
+        self,
+        about: Mapping[str, str],
+        page: str,
+        *,
+        figures: Mapping[str, str],
+        data: Mapping[str, Any],
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+    ) -> dg.MetadataValue:
+        """Log what compares the models of a training: page, drawings, and their points.
+
+        Parameters
+        ----------
+        about : dict of str to str
+            Tags of the training: `study_area`, `target`, `month`, `made_from` and others.
+        page : str
+            HTML.
+        figures, data : dict
+            SVG and points by name of curve.
+        params, metrics : dict
+            Of the training as a whole.
+
+        Returns
+        -------
+        dagster.MetadataValue
+            Address of the page in MLflow.
+        """
+        self._connect()
+        from mlflow import MlflowClient
+        from mlflow.entities import Param
+
+        client = MlflowClient()
+        run_id = self._training(f"{about['study_area']}/{about['target']}", about)
+        for key, value in about.items():
+            client.set_tag(run_id, key, value)
+        # A parameter is written once: choosing the champion again from the same rows gives the same.
+        client.log_batch(run_id, params=[Param(k, str(v)) for k, v in params.items()])
+        for metric, reached in mlflow_records.finite(metrics).items():
+            client.log_metric(run_id, metric, reached)
+        client.log_text(run_id, page, COMPARISON_PAGE)
+        self.log_figures(run_id, figures)
+        for name, points in data.items():
+            client.log_dict(run_id, dict(points), f"curves/{name}.json")
+        experiment_id = client.get_run(run_id).info.experiment_id
+        return dg.MetadataValue.url(
+            f"{self._address(experiment_id, run_id)}/artifacts/{COMPARISON_PAGE}"
+        )
 
     def log_values(
         self,
@@ -118,7 +204,9 @@ class MlflowTracking:
 
             mlflow.set_tag("dagster_run_id", dagster_run_id)
             mlflow.log_params(dict(params))
-            mlflow.log_metrics(_finite({k: v for k, v in metrics.items() if v is not None}))
+            mlflow.log_metrics(
+                mlflow_records.finite({k: v for k, v in metrics.items() if v is not None})
+            )
 
     def set_aliases(self, aliases: Mapping[str, tuple[str, str]]) -> None:
         """Point each alias at a registered model and version."""
@@ -132,8 +220,7 @@ class MlflowTracking:
     def as_metadata(self, figures: Mapping[str, Any]) -> dict[str, Any]:
         """Figures for Dagster's UI, the MLflow run as a link where there is a server."""
         shown = {k: v for k, v in figures.items() if k != "mlflow_experiment_id"}
-        base = self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000"
-        run = f"{base}/#/experiments/{figures['mlflow_experiment_id']}/runs/{figures['mlflow_run_id']}"
+        run = self._address(figures["mlflow_experiment_id"], figures["mlflow_run_id"])
         return {**shown, "mlflow_run": dg.MetadataValue.url(run)}
 
     def prepare(self) -> None:
@@ -151,29 +238,56 @@ class MlflowTracking:
         mlflow.set_tracking_uri(self.uri)
         logging.getLogger("mlflow").setLevel(logging.WARNING)
 
-    @contextmanager
-    def _run(self, experiment: str, name: str) -> Iterator[Any]:
+    def _address(self, experiment_id: str, run_id: str) -> str:
+        base = self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000"
+        return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
+
+    def _experiment(self, name: str) -> str:
+        """Id of the experiment, made if it is not there."""
         self._connect()
         import mlflow
 
-        found = mlflow.get_experiment_by_name(experiment)
-        if found is None:
-            local = None if self.uri.startswith("http") else (self.store / "artifacts").as_uri()
-            experiment_id = mlflow.create_experiment(experiment, local)
-        else:
-            experiment_id = found.experiment_id
-        with mlflow.start_run(experiment_id=experiment_id, run_name=name) as run:
-            yield run
+        found = mlflow.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        local = None if self.uri.startswith("http") else (self.store / "artifacts").as_uri()
+        return str(mlflow.create_experiment(name, local))
 
-    def _log_dataset(self, area: str, target: str, block: CellDayBlock, digest: str) -> None:
+    def _training(
+        self, experiment: str, about: Mapping[str, str], block: CellDayBlock | None = None
+    ) -> str:
+        """Id of the run of a training, made if it is not there; `block` is what it learns from.
+
+        Models of one training come one by one, from Dagster runs of their own, so that no run is
+        open from the first to the last: it is finished at once and added to.
+        """
+        experiment_id = self._experiment(experiment)
         import mlflow
-        from mlflow.data.code_dataset_source import CodeDatasetSource
-        from mlflow.data.numpy_dataset import NumpyDataset
+        from mlflow import MlflowClient
 
-        span = f"{block.days[0]}..{block.days[-1]}"
-        source = CodeDatasetSource(tags={"asset": f"{area}/features/cell_day", "days": span})
-        dataset = NumpyDataset(block.features, source, name=f"{area} {target}", digest=digest)
-        mlflow.log_input(dataset, context="training")
+        client = MlflowClient()
+        wanted = {"level": "training", "month": about["month"], "made_from": about["made_from"]}
+        same = " and ".join(f"tags.{k} = '{v}'" for k, v in wanted.items())
+        found = client.search_runs([experiment_id], same, max_results=1)
+        if found:
+            return str(found[0].info.run_id)
+        with mlflow.start_run(experiment_id=experiment_id, run_name=f"training {about['month']}"):
+            mlflow.set_tags({**about, **wanted})
+            if block is not None:
+                mlflow.log_input(mlflow_records.dataset(about, block), context="training")
+            run = mlflow.active_run()
+        assert run is not None
+        return str(run.info.run_id)
+
+    @contextmanager
+    def _run(self, experiment: str, name: str, parent: str | None = None) -> Iterator[Any]:
+        experiment_id = self._experiment(experiment)
+        import mlflow
+
+        with mlflow.start_run(
+            experiment_id=experiment_id, run_name=name, parent_run_id=parent
+        ) as run:
+            yield run
 
     def _log_model(
         self, name: str, files: Mapping[str, bytes], block: CellDayBlock, registered: str
@@ -192,60 +306,7 @@ class MlflowTracking:
                 name="model",
                 loader_module=_LOADER,
                 data_path=str(data),
-                signature=_signature(block.names),
+                signature=mlflow_records.signature(block.names),
                 pip_requirements=[f"htrisk-dagster=={version('htrisk-dagster')}"],
             )
-        return _register(registered, info)
-
-
-def _register(name: str, info: ModelInfo) -> str:
-    """Make a version of the registered model; return its number."""
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    client = MlflowClient()
-    try:
-        client.get_registered_model(name)
-    except MlflowException:
-        client.create_registered_model(name)
-    made = client.create_model_version(
-        name, info.model_uri, run_id=info.run_id, model_id=info.model_id
-    )
-    return str(made.version)
-
-
-def _signature(names: tuple[str, ...]) -> ModelSignature:
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    index = [
-        ColSpec("datetime" if c == "risk_on" else "integer", c, required=True)
-        for c in _INDEX_COLUMNS
-    ]
-    features = [ColSpec("float", c, required=True) for c in names]
-    return ModelSignature(
-        inputs=Schema([*index, *features]), outputs=Schema([ColSpec("double", "expected_count")])
-    )
-
-
-def _log_curves(trained: Training, block: CellDayBlock) -> None:
-    import mlflow
-
-    from htrisk_dagster.evaluation.curves import all_curves
-
-    last = trained.folds[-1]
-    for curve in all_curves(fold_truth(block, last.fold), last.forecast):
-        table = {curve.x_title: curve.x.tolist(), curve.y_title: curve.y.tolist()}
-        mlflow.log_dict(table, f"curves/{curve.name}.json")
-
-
-def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {k: v for k, v in metrics.items() if v == v and abs(v) != float("inf")}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value if isinstance(value, str | int | float | bool | type(None)) else str(value)
+        return mlflow_records.register(registered, info)

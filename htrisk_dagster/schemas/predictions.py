@@ -256,5 +256,24 @@ DRIFT = Table(
         "False alarms, where nothing changed: all inputs 5% of times; the band 1% of times; the two sums one in 730 days.",
     ),
 )
+OUTSIDE_FORECAST = Table(
+    "outside",
+    "forecast",
+    "one cell and test day of a fold",
+    "A forecast made elsewhere, on the folds of an export, to be scored beside the models.",
+    (
+        *_CELL_DAY,
+        Column("fold", pl.Int32, "0-based fold of the export, in order of time.", lower=0),
+        Column(
+            "expected_count",
+            pl.Float64,
+            "Expected reported incidents, above 0: no incident is impossible.",
+            unit="incidents",
+            lower=0,
+        ),
+    ),
+    key=("risk_on", "cell_id", "fold"),
+)
+"""Of a user's file, not of the warehouse: it is in no catalog and no list of tables."""
 EVALUATION_TABLES = (MODEL_COMPARISON, THRESHOLDS)
 TABLES = (MODEL_FORECASTS, CELL_DAY_RISK, *EVALUATION_TABLES, DRIFT, FEATURE_IMPORTANCE)

@@ -88,6 +88,11 @@ class ModelFiles:
         """Months from which a model of this name may be used, in order."""
         return sorted(p.parent.name for p in self.root.glob(f"{self.area}/{self.target}/*/{model}"))
 
+    def names(self, month: str) -> list[str]:
+        """Names of the models of one month, in order of name."""
+        cards = (self.root / self.area / self.target / month).glob(f"[!.]*/{_CARD}")
+        return sorted(card.parent.name for card in cards)
+
     def newest_month(self, model: str, day: date) -> str:
         """Newest month whose model may be used for `day`: its training ended before it.
 

@@ -6,6 +6,8 @@ That nothing but this machine was asked for is asserted where the city is made (
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
+from htrisk_dagster.defs.compared import page_path
 from htrisk_dagster.defs.featured import read_days
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.evaluation.effort import EFFORTS
@@ -24,6 +27,8 @@ from numpy.typing import NDArray
 REGISTERED = "htrisk-nyc-trafficking_related"
 LOGGED = (*MODEL_NAMES, "stack")
 DAY = "2024-04-03"
+MONTHS = ("2024-03-01", "2024-04-01")
+PARENT = "mlflow.parentRunId"
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +42,106 @@ def client(city: City) -> Iterator[object]:
 
 
 @pytest.fixture(scope="module")
-def runs(client) -> dict[tuple[str, str], object]:
-    """Run by model and month."""
+def all_runs(client) -> list:
     experiments = [
         e.experiment_id for e in client.search_experiments() if e.name.startswith("nyc/")
     ]
-    found = client.search_runs(experiments, max_results=100)
+    return list(client.search_runs(experiments, max_results=200))
+
+
+@pytest.fixture(scope="module")
+def runs(all_runs) -> dict[tuple[str, str], object]:
+    """Run by model and month."""
+    found = [r for r in all_runs if r.data.tags["level"] == "model"]
+    assert len(found) == len(MODEL_NAMES) * len(MONTHS)
     return {(r.data.tags["model"], r.data.tags["month"]): r for r in found}
 
 
+@pytest.fixture(scope="module")
+def trainings(all_runs) -> dict[str, object]:
+    """Run of the training by month."""
+    found = [r for r in all_runs if r.data.tags["level"] == "training"]
+    assert len(found) == len(MONTHS)
+    return {r.data.tags["month"]: r for r in found}
+
+
 def test_every_model_of_every_month_has_one_finished_run(runs) -> None:
-    wanted = {(m, month) for m in LOGGED for month in ("2024-03-01", "2024-04-01")}
+    wanted = {(m, month) for m in LOGGED for month in MONTHS}
 
     assert set(runs) == wanted
     assert {r.info.status for r in runs.values()} == {"FINISHED"}
+
+
+def test_folds_lie_below_models_and_models_below_their_training(
+    city: City, all_runs, runs, trainings
+) -> None:
+    for (_, month), run in runs.items():
+        assert run.data.tags[PARENT] == trainings[month].info.run_id
+    folds = [r for r in all_runs if r.data.tags["level"] == "fold"]
+    by_parent = {r.data.tags[PARENT]: r for r in folds}
+    assert len(folds) == len(by_parent) == len(runs), "one fold each in the profile smoke"
+    for (model, month), run in runs.items():
+        card = city.workspace.models(city.area).card(month, model)
+        fold = by_parent[run.info.run_id]
+        assert fold.info.status == "FINISHED"
+        assert fold.data.tags["sealed"] == card["folds"][0]["sealed"]
+        assert fold.data.params["test_start"] == card["folds"][0]["test_start"]
+        auc = card["folds"][0]["metrics"]["auc"]
+        assert fold.data.metrics["auc"] == pytest.approx(auc, rel=1e-12)
+
+
+def test_a_training_holds_the_data_digest_and_its_champion(city: City, trainings) -> None:
+    for month, run in trainings.items():
+        card = city.workspace.models(city.area).card(month, "champion")
+        assert run.info.status == "FINISHED"
+        assert PARENT not in run.data.tags
+        (used,) = run.inputs.dataset_inputs
+        assert used.dataset.digest == card["made_from"]
+        assert run.data.tags["champion"] == card["champion"]
+        for model, deviance in card["deviances"].items():
+            logged = run.data.metrics[f"deviance_{model}"]
+            assert logged == pytest.approx(deviance, rel=1e-12)
+
+
+def test_a_training_has_one_page_its_figures_and_their_points(
+    city: City, client, trainings
+) -> None:
+    for month, run in trainings.items():
+        run_id = run.info.run_id
+        found = {f.path for f in client.list_artifacts(run_id)}
+        assert {"comparison.html", "figures", "curves"} <= found
+        drawn = {Path(f.path).stem for f in client.list_artifacts(run_id, "figures")}
+        points = {Path(f.path).stem for f in client.list_artifacts(run_id, "curves")}
+        assert drawn == points == {"roc", "precision_recall", "pai_by_area", "calibration"}
+        page = Path(client.download_artifacts(run_id, "comparison.html")).read_text()
+        assert page == page_path(city.workspace, city.area, month).read_text()
+        assert len(page) < 300_000
+        data = json.loads(Path(client.download_artifacts(run_id, "curves/roc.json")).read_text())
+        assert set(data) == {*MODEL_NAMES, "ceiling"}
+
+
+def test_every_model_has_its_figures_with_baseline_and_ceiling(client, runs) -> None:
+    for (model, _), run in runs.items():
+        figures = client.list_artifacts(run.info.run_id, "figures")
+        assert len(figures) == 4
+        drawing = Path(client.download_artifacts(run.info.run_id, "figures/roc.svg")).read_text()
+        shown = set(re.findall(r"<path class=.line [^>]*><title>([^<]*)", drawing))
+        assert shown == {model, "historical_mean", "ceiling"}
+
+
+def test_the_champion_links_its_page(city: City, trainings) -> None:
+    with city.instance() as instance:
+        for month, run in trainings.items():
+            event = instance.fetch_materializations(
+                dg.AssetRecordsFilter(
+                    asset_key=dg.AssetKey(["nyc", "models", "champion"]), asset_partitions=[month]
+                ),
+                limit=1,
+            ).records[0]
+            metadata = event.asset_materialization.metadata
+            wanted = f"/runs/{run.info.run_id}/artifacts/comparison.html"
+            assert metadata["comparison_in_mlflow"].value.endswith(wanted)
+            assert Path(metadata["comparison_page"].value).is_file()
 
 
 def test_runs_say_what_went_in(city: City, runs) -> None:

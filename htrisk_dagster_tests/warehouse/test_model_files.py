@@ -61,6 +61,17 @@ def test_a_model_that_was_not_made_is_one_sentence(models):
     )
 
 
+def test_names_are_those_of_the_month_without_what_a_killed_write_left(models):
+    for name in ("lstm", "etas"):
+        models.write("2015-07-01", name, FILES, {})
+    models.write("2015-08-01", "stack", FILES, {})
+    left = models.folder("2015-07-01", ".lstm.17.tmp")
+    left.mkdir()
+    (left / "card.json").write_text("{}")
+    assert models.names("2015-07-01") == ["etas", "lstm"]
+    assert models.names("2015-09-01") == []
+
+
 def test_months_are_those_of_the_model_area_and_target(models):
     for month in ("2015-09-01", "2015-07-01"):
         models.write(month, "lstm", {}, {})

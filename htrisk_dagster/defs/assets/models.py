@@ -130,11 +130,14 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         workspace: dg.ResourceParam[Workspace],
         tracking: dg.ResourceParam[MlflowTracking],
     ) -> dg.MaterializeResult[None]:
-        """Compare the sealed fold forecasts and set MLflow's aliases."""
+        """Compare the sealed fold forecasts, set MLflow's aliases, write the comparison page."""
+        from htrisk_dagster.defs.compared import store_page
         from htrisk_dagster.defs.crowned import store_champion
 
         month = context.partition_key
-        return dg.MaterializeResult(metadata=store_champion(workspace, area, tracking, month))
+        figures = store_champion(workspace, area, tracking, month)
+        page = store_page(workspace, area, tracking, month)
+        return dg.MaterializeResult(metadata={**figures, **page})
 
     @dg.asset(
         key=[name, FEATURE_IMPORTANCE.layer, FEATURE_IMPORTANCE.name],
