@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from htrisk_dagster.defs.evaluated import active_cells
 from htrisk_dagster.defs.featured import inputs_until
 from htrisk_dagster.defs.partitions import days_of
-from htrisk_dagster.defs.trained import CHAMPION, read_fold_forecasts
+from htrisk_dagster.defs.trained import read_fold_forecasts
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.evaluation.backtest import Fold
+from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.features.inputs import target_counts
 from htrisk_dagster.study_areas.area import StudyArea
 
