@@ -91,6 +91,15 @@ def test_cells_without_the_variable_are_left_out(reports_and_hotels, grid):
     assert row["incidents_count"] == reports.counts[np.isfinite(some)].sum()
 
 
+def test_values_of_later_years_than_the_reports_are_told_so(reports_and_hotels, grid):
+    reports, hotels, _ = reports_and_hotels
+    later = Variable("hotels_count", date(2025, 12, 31), hotels)
+    sentence = relate(reports, [later], grid)["sentence"].item()
+    assert sentence.endswith(
+        "not cause. The values speak of 2025, later than the reports, which end in 2023."
+    )
+
+
 @pytest.mark.parametrize("lack", ["incidents", "difference", "cells"])
 def test_too_little_is_said_so(reports_and_hotels, grid, lack):
     reports, hotels, _ = reports_and_hotels

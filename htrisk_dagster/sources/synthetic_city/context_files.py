@@ -10,7 +10,6 @@ News are set phrases; advert counts are what a partner's aggregate would look li
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -89,7 +88,7 @@ def context_tables(
     precinct = precincts.locate(land.x_m[cell], land.y_m[cell], land.borough[cell])
     weight = rng.gamma(0.8, 1.0, len(cell)) * np.sqrt(business[cell])
     residents = RESIDENTS * weight / weight.sum()
-    by_precinct = np.bincount(precinct, residents, minlength=len(codes))
+    by_precinct = np.bincount(precinct, residents, minlength=len(codes)).astype(np.float64)
     survey = _survey(by_precinct, rng)
     years = range(preset.first_day.year - 1, preset.last_day.year + 1)
     hotels = points(_HOTELS, business**1.5, PARID=range(1, _HOTELS + 1), BLDG_CLASS="H3")
@@ -158,7 +157,7 @@ def _news(preset: Preset, rng: np.random.Generator) -> pl.DataFrame:
 
 
 def _adverts(preset: Preset, rng: np.random.Generator) -> pl.DataFrame:
-    days: Sequence[Any] = every_day(preset.first_day, preset.last_day)
+    days = every_day(preset.first_day, preset.last_day)
     level = rng.uniform(5, 40, len(BOROUGHS))
     return pl.DataFrame(
         {
