@@ -1,7 +1,7 @@
 """What is true of a synthetic city on the days that are scored, where the workspace has one.
 
 Belongs here: whether there is a truth, and its ceilings as rows of the comparison. Does not: the
-reading and the ceilings (`evaluation/truth.py`).
+reading (`evaluation/truth.py`), the ceilings (`evaluation/block_ceilings.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.evaluation.truth import CityTruth, ceilings_for, read_truth
+from htrisk_dagster.evaluation.block_ceilings import ceilings_for
+from htrisk_dagster.evaluation.truth import CityTruth, read_truth
 from htrisk_dagster.features.feature_matrix import FeatureInputs
 from htrisk_dagster.schemas.predictions import MODEL_COMPARISON
 from htrisk_dagster.study_areas.area import StudyArea

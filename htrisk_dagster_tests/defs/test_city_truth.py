@@ -12,11 +12,10 @@ from htrisk_dagster.defs.city_truth import ceiling_table, city_truth
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
-from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.sources.synthetic_city.presets import PRESETS
 from htrisk_dagster.sources.synthetic_city.world import simulate_world
-from htrisk_dagster_tests.evaluation.test_truth import CRS, write
+from htrisk_dagster_tests.evaluation.true_city import inputs_of, write
 
 DAYS = [(date(2024, 1, 8) + timedelta(days=d)).isoformat() for d in range(7)]
 
@@ -34,15 +33,7 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Feat
     folder = workspace.settings.workspace / "city"
     folder.mkdir(parents=True)
     write(folder, world)
-    inputs = FeatureInputs(
-        grid=Grid.from_cells(world.grid(), CRS, 500),
-        incidents=world.incident_cells(),
-        target=Series("target", ("complaints",), ("prostitution_related", "kidnapping")),
-        series=(Series("incidents", ("complaints",)),),
-        events=world.events(), mobility=world.mobility(), holidays=world.holidays(),
-        lag_days=1, mobility_lag_days={"airport": 45, "transit": 2},
-        history_start=date(2023, 11, 1),
-    )  # fmt: skip
+    inputs = replace(inputs_of(world), history_start=date(2023, 11, 1))
     return workspace, inputs
 
 
