@@ -19,6 +19,7 @@ from htrisk_dagster.defs.partitions import days_of
 from htrisk_dagster.defs.trained import months_for, read_fold_forecasts
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.evaluation.champion import REFERENCE
 from htrisk_dagster.evaluation.comparison import compare, to_markdown
 from htrisk_dagster.evaluation.ensemble import FORECASTS
 from htrisk_dagster.evaluation.thresholds import threshold_table
@@ -49,7 +50,7 @@ def store_evaluation(workspace: Workspace, area: StudyArea) -> tuple[Path, list[
     comparison = compare(
         counts, forecasts, active=active, n_resamples=_N_RESAMPLES, seed=workspace.settings.seed
     )
-    ceilings = ceiling_table(workspace, area, inputs, days, forecasts, active)
+    ceilings = ceiling_table(workspace, area, inputs, days, forecasts[REFERENCE], active)
     comparison = pl.concat([comparison, ceilings])
     store.write(MODEL_COMPARISON, comparison, made_from=made_from)
     thresholds = _thresholds(workspace, area, days, counts, forecasts)

@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from htrisk_dagster.defs.crowned import read_champion, read_stack
+from htrisk_dagster.defs.explained import day_reasons
 from htrisk_dagster.defs.featured import read_days
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.seals import seal_forecasts
@@ -26,6 +27,7 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION, FORECASTS
 from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.features.block import CellDayBlock
+from htrisk_dagster.models.attribution import Explains
 from htrisk_dagster.models.count_model import MODEL_NAMES, load_model
 from htrisk_dagster.publishing.risk_map import MapHeader, render_risk_map
 from htrisk_dagster.publishing.risk_table import risk_table
@@ -87,6 +89,7 @@ def store_risk(
     made = MadeFrom(workspace, area)
     target, _ = workspace.target(area)
     figures = {}
+    explainers: dict[tuple[str, str], Explains] = {}
     for day in days:
         month = workspace.models(area).newest_month(CHAMPION, date.fromisoformat(day))
         card = workspace.models(area).card(month, CHAMPION)
@@ -99,6 +102,7 @@ def store_risk(
             target=target,
             model=str(card["champion"]),
             trained_before=date.fromisoformat(str(card["known_before"])),
+            reasons=day_reasons(workspace, area, day, explainers),
         )
         store.write_unchecked(predictions.CELL_DAY_RISK, risk, day, made_from=made.risk(day))
         figures[day] = {

@@ -181,6 +181,9 @@ class Plan:
         for title, name in (("Weigh the models", STACK), ("Choose the champion", CHAMPION)):
             if stale or models.card(self._month, name).get("made_from") != wanted:
                 yield Step(title, (f"models/{name}",), (self._month,))
+        table = predictions.FEATURE_IMPORTANCE
+        if self._is_stale(table, {self._month: wanted}):
+            yield Step("Ask the models for their reasons", _names([table]), (self._month,))
 
     def _scored(self) -> Iterator[Step]:
         days = days_of(self.start, self.end)

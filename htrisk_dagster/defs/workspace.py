@@ -67,6 +67,11 @@ class Workspace:
         """Folder of the risk maps."""
         return self.settings.warehouse / "maps" / area
 
+    @property
+    def city_folder(self) -> Path:
+        """Folder of the synthetic city, its truth below it."""
+        return self.settings.workspace / "city"
+
     def build_catalog(self) -> Path:
         """Replace `warehouse.duckdb` by one that sees all partitions of now."""
         public = [t for t in ALL_TABLES if t is not raw.VERIFIED_CASES]
@@ -139,9 +144,8 @@ class Workspace:
         from htrisk_dagster.sources.synthetic_city.city import write_city
         from htrisk_dagster.sources.synthetic_city.presets import preset_named
 
-        folder = self.settings.workspace / "city"
-        write_city(folder, preset_named(self.settings.preset), self.settings.seed)
-        return folder
+        write_city(self.city_folder, preset_named(self.settings.preset), self.settings.seed)
+        return self.city_folder
 
 
 def _given(folder: Path | None) -> Path:

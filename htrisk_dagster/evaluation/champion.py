@@ -33,9 +33,12 @@ from htrisk_dagster.evaluation.pairs import checked_pair
 from htrisk_dagster.evaluation.scored_fold import ScoredFold, model_names
 from htrisk_dagster.evaluation.stacking import STACK
 
-BASELINES = ("historical_mean", "empirical_bayes")
 REFERENCE = "historical_mean"
 FALL_BACK = "empirical_bayes"
+BASELINES = (
+    "historical_mean", "kde", "ewma", "kde_ewma", "prospective_hotspot", "etas", "risk_terrain",
+    "empirical_bayes",
+)  # fmt: skip
 
 _SURE_BASELINE = 0.95
 _SURE_LEARNER = 0.9

@@ -6,10 +6,11 @@ not: the calibration line as a metric (`calibration`), weights over models (`sta
     log E' = log E + level + (slope - 1) (log E - centre) + borough
 
 Fitted by Poisson likelihood on forecasts of blind folds, which lie after what each was trained on
-(Cox 1958, doi 10.1093/biomet/45.3-4.562, with all else held). Each term has a normal prior at "no
-correction": slope 1 with standard deviation 0.1, level and each borough 0 with 0.05. At a spread of
-log E of 1, a hundred incidents weigh as much as the prior of the slope, and four hundred as much as
-that of a level; with few the forecast stays as it is.
+(Cox 1958, doi 10.1093/biomet/45.3-4.562). Slope and boroughs have normal priors at "no correction":
+slope 1 with standard deviation 0.1, each borough 0 with 0.03. At a spread of log E of 1 a hundred
+incidents weigh as much as the prior of the slope, and eleven hundred as much as that of a borough;
+with few the forecast stays as it is. Of the level only what lasts beyond a season is corrected
+(`poisson_posterior.lasting_level`).
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from htrisk_dagster.evaluation.poisson_posterior import posterior_mode, weekly_overdispersion
+from htrisk_dagster.evaluation.poisson_posterior import (
+    lasting_level,
+    posterior_mode,
+    weekly_overdispersion,
+)
 from htrisk_dagster.evaluation.scored_fold import ScoredFold, known_before
 
 Array = NDArray[np.float64]
 
 _SLOPE_SD = 0.1
-_LEVEL_SD = 0.05
+_BOROUGH_SD = 0.03
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,14 @@ class Recalibration:
             0-based code of each cell's borough, as in `CellDayBlock`; one that the folds did not
             have is not corrected.
         """
-        known = borough_index < len(self.boroughs)
-        terms = np.array([*self.boroughs, 0.0])
-        shift = self.level + terms[np.where(known, borough_index, -1)]
+        shift = self.level + self.borough_terms(borough_index)
         log_factor = shift + (self.slope - 1) * (np.log(expected) - self.centre)
         return np.asarray(expected * np.exp(log_factor))
+
+    def borough_terms(self, borough_index: NDArray[np.integer]) -> Array:
+        """Term of each borough of `borough_index`, in its shape; 0 where the folds had none."""
+        known = borough_index < len(self.boroughs)
+        return np.array([*self.boroughs, 0.0])[np.where(known, borough_index, -1)]
 
     def as_state(self) -> dict[str, Any]:
         """The correction as a JSON object."""
@@ -87,8 +95,7 @@ def fit_recalibration(
     model: str,
     borough_index: NDArray[np.integer] | None = None,
     *,
-    slope_sd: float = _SLOPE_SD,
-    level_sd: float = _LEVEL_SD,
+    shrunk: bool = True,
 ) -> Recalibration:
     """Fit the correction of one model on blind folds; none where no fold or incident is given.
 
@@ -100,8 +107,8 @@ def fit_recalibration(
         One of the folds' models.
     borough_index : int, shape (C,), optional
         Code of each cell's borough; no term by borough without it.
-    slope_sd, level_sd : float
-        Of the priors; inf leaves a term to the data alone.
+    shrunk : bool
+        False leaves level and slope to the data alone; with boroughs there is no such fit.
     """
     if not folds or not any(fold.counts.any() for fold in folds):
         return Recalibration()
@@ -114,15 +121,23 @@ def fit_recalibration(
         codes = np.arange(int(borough_index.max()) + 1)
         columns += [np.broadcast_to(borough_index == code, x.shape) for code in codes]
     design = np.stack([np.asarray(c, dtype=np.float64).ravel() for c in columns], axis=1)
-    sds = np.array([level_sd, slope_sd, *([level_sd] * (len(columns) - 2))])
+    slope_sd, borough_sd = (_SLOPE_SD, _BOROUGH_SD) if shrunk else (np.inf, np.inf)
+    sds = np.array([np.inf, slope_sd, *([borough_sd] * (len(columns) - 2))])
+    overdispersion = weekly_overdispersion(counts, expected)
     level, tilt, *boroughs = posterior_mode(
         design,
         counts.ravel(),
         offset=x.ravel(),
         prior_mean=np.zeros(len(sds)),
-        prior_sd=sds,
-        overdispersion=weekly_overdispersion(counts, expected),
+        prior_precision=np.diag(1 / np.square(sds)),
+        overdispersion=overdispersion,
     ).tolist()
+    if shrunk:
+        # What slope and boroughs change of the total is no error of the level.
+        own = design[:, 1:] @ np.array([tilt, *boroughs])
+        own_level = float(np.log((expected.ravel() * np.exp(own)).sum() / expected.sum()))
+        seen = level + own_level
+        level = lasting_level(seen, len(counts), float(counts.sum()), overdispersion) - own_level
     return Recalibration(level, 1 + tilt, centre, tuple(boroughs))
 
 

@@ -8,8 +8,11 @@ A log-linear pool (Genest and Zidek 1986, doi 10.1214/ss/1177013825):
     log E = level + log E_anchor + sum_m d_m log E_m,    weights w_anchor = 1 + d_anchor, w_m = d_m
 
 with w >= 0, fitted by Poisson likelihood. Weights need not sum to 1: the sum is a slope, which
-recalibrates, and the level its intercept. The prior of the weights is normal around the anchor
-alone: with few incidents the stack is its anchor, the model that is best when little is known.
+recalibrates. The prior of the weights is normal around the anchor alone, that of their sum around
+1: with few incidents the stack is its anchor, the model that is best when little is known. Its level
+is the anchor's too, as far as the folds do not show a lasting error of it
+(`poisson_posterior.lasting_level`): the anchor follows the city's level, and the last season's error
+is not the next one's.
 
 Time is kept: each day of a fold is combined with weights fitted on days before it, so that the
 stack's fold forecasts are as blind as its members' and it competes on equal terms.
@@ -23,7 +26,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from htrisk_dagster.evaluation.poisson_posterior import posterior_mode, weekly_overdispersion
+from htrisk_dagster.evaluation.poisson_posterior import (
+    lasting_level,
+    posterior_mode,
+    weekly_overdispersion,
+)
 from htrisk_dagster.evaluation.scored_fold import ScoredFold, model_names
 from htrisk_dagster.models.artifacts import json_bytes, json_state
 
@@ -35,9 +42,8 @@ _FILE = "stack.json"
 # Prior standard deviation of a weight. Where two models' logs differ by 0.3, n incidents tell as
 # much of their weights as the prior does at n = (0.3 * 0.3)^-2 = 120.
 _WEIGHT_SD = 0.3
-# Of the level: 400 incidents tell as much. A city's total of the folds is not that of the forecast,
-# so that a level learnt from few would add noise.
-_LEVEL_SD = 0.05
+# Of the sum of weights, which is a slope: as in `recalibration`.
+_SUM_SD = 0.1
 _SMALLEST_WEIGHT = 1e-9
 _SMALLEST_SHOWN = 0.005
 _REFIT_DAYS = 14
@@ -166,17 +172,45 @@ def _fit(counts: Array, logs: Array, names: Sequence[str], anchor: str) -> Stack
     expected = np.exp(base)
     centre = expected @ columns / expected.sum()
     lower = np.array([-np.inf, *(-1.0 if name == anchor else 0.0 for name in names)])
+    overdispersion = weekly_overdispersion(counts, expected.reshape(counts.shape))
     level, *deviations = posterior_mode(
         np.concatenate([np.ones((len(columns), 1)), columns - centre], axis=1),
         counts.ravel(),
         offset=base,
         prior_mean=np.zeros(len(lower)),
-        prior_sd=np.array([_LEVEL_SD, *(_WEIGHT_SD for _ in names)]),
+        prior_precision=_precision(len(names)),
         lower=lower,
-        overdispersion=weekly_overdispersion(counts, expected.reshape(counts.shape)),
+        overdispersion=overdispersion,
     ).tolist()
+    level = _carried(level, columns - centre, deviations, counts, expected, overdispersion)
     weights = {n: d + float(n == anchor) for n, d in zip(names, deviations, strict=True)}
     # Weights that move no forecast are rounding of their bound.
     shown = {name: w if w > _SMALLEST_WEIGHT else 0.0 for name, w in weights.items()}
     # exp(level + anchor + sum d (log - centre)), written with plain logs.
     return Stack(shown, level - float(np.dot(deviations, centre)))
+
+
+def _precision(n_models: int) -> Array:
+    """Of the level, which is free, and of the weights: each by itself, and their sum."""
+    precision = np.zeros((n_models + 1, n_models + 1))
+    precision[1:, 1:] = np.eye(n_models) / _WEIGHT_SD**2 + 1 / _SUM_SD**2
+    return precision
+
+
+def _carried(
+    level: float,
+    centred: Array,
+    deviations: Sequence[float],
+    counts: Array,
+    expected: Array,
+    overdispersion: float,
+) -> float:
+    """Level at which the stack expects what its anchor did, and what of its error lasts.
+
+    `centred` are the logs of the forecasts less their centre, (N, M), and `expected` the anchor's
+    counts, (N,).
+    """
+    # What the weights alone change of the total is no error of the level.
+    own = float(np.log((expected * np.exp(centred @ np.array(deviations))).sum() / expected.sum()))
+    n_incidents = float(counts.sum())
+    return lasting_level(level + own, len(counts), n_incidents, overdispersion) - own

@@ -1,13 +1,13 @@
 """Kernel density of incidents on the cells of the grid, its bandwidth chosen on later months.
 
-Belongs here: the Gaussian kernel on the lattice, its edge correction and the choice of bandwidth.
-Does not: which points may enter (`grid/location_quality.py`), clusters (`density_clusters`).
+Belongs here: the edge correction and the choice of bandwidth. Does not: the kernel itself
+(`grid/lattice_kernel.py`), which points may enter (`grid/location_quality.py`), clusters
+(`density_clusters`).
 
-A cell receives the mass that the kernel around each incident's cell puts into its square: a product
-of two normal probabilities, so one small matrix a direction does all cells and months at once, exactly.
-Kernels lose mass over water; each is divided by the share that falls on land (Jones 1993,
-"Simple boundary correction for kernel density estimation", doi 10.1007/BF00147776; Diggle 1985),
-so the density sums to the number of incidents.
+A cell receives the mass that the kernel around each incident's cell puts into its square. Kernels
+lose mass over water; each is divided by the share that falls on land (Jones 1993, "Simple boundary
+correction for kernel density estimation", doi 10.1007/BF00147776; Diggle 1985), so the density sums
+to the number of incidents.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.grid.cells import Grid
+from htrisk_dagster.grid.lattice_kernel import spread_on_lattice
 
 Array = NDArray[np.float64]
 
@@ -69,14 +70,10 @@ def kernel_density(counts: Array, grid: Grid, bandwidth_m: float) -> Array:
     """
     row, col = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
     land = grid.cells["land_share"].to_numpy()
-    up = _mass_between_squares(grid.n_rows, grid.cell_size_m / bandwidth_m)
-    across = _mass_between_squares(grid.n_cols, grid.cell_size_m / bandwidth_m)
+    bandwidth_cells = bandwidth_m / grid.cell_size_m
 
     def smoothed(values: Array) -> Array:
-        lattice = np.zeros((*values.shape[:-1], grid.n_rows, grid.n_cols))
-        lattice[..., row, col] = values
-        spread: Array = (up @ lattice @ across)[..., row, col]
-        return spread
+        return spread_on_lattice(values, row, col, bandwidth_cells)
 
     # The kernel is symmetric: what a cell's kernel puts on land is what land's would put on it.
     due: Array = land * smoothed(counts / smoothed(land))
@@ -137,16 +134,6 @@ def choose_bandwidth(
         scores[float(bandwidth)] = (_log_likelihood(held_out, mean) - reference) / incidents
     best = max(scores, key=lambda bandwidth: scores[bandwidth])
     return BandwidthChoice(best, scores, incidents)
-
-
-def _mass_between_squares(n: int, size: float) -> Array:
-    """Mass that a unit normal at the centre of square i puts into square j, shape (n, n)."""
-    from scipy.special import ndtr
-
-    steps = np.arange(n)
-    mass = ndtr((steps + 0.5) * size) - ndtr((steps - 0.5) * size)
-    matrix: Array = mass[np.abs(steps[:, None] - steps)]
-    return matrix
 
 
 def _log_likelihood(counts: Array, mean: Array) -> float:

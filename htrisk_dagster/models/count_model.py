@@ -7,7 +7,7 @@ Does not: any model (the modules beside this one), metrics, reading or writing f
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar, Protocol, Self, cast
@@ -24,6 +24,12 @@ Progress = Callable[[str, int, int], None]
 # Module and class by model name. Text, so that a model's library is imported only when it is used.
 _MODELS = {
     "historical_mean": ("historical_mean", "HistoricalMean"),
+    "kde": ("kde", "KernelDensity"),
+    "ewma": ("ewma", "EWMA"),
+    "kde_ewma": ("kde_ewma", "KDEEWMA"),
+    "prospective_hotspot": ("prospective_hotspot", "ProspectiveHotspot"),
+    "etas": ("etas", "ETAS"),
+    "risk_terrain": ("risk_terrain", "RiskTerrain"),
     "empirical_bayes": ("empirical_bayes", "EmpiricalBayes"),
     "lightgbm": ("boosting", "LightGBMModel"),
     "xgboost": ("xgboost_model", "XGBoostModel"),
@@ -134,4 +140,14 @@ def require_cells(name: str, fitted_cells: int, block: CellDayBlock) -> None:
         raise ValueError(
             f"Model '{name}' was fitted on {fitted_cells} cells and the block has "
             f"{block.n_cells}. Fit it again on this grid."
+        )
+
+
+def require_columns(name: str, block: CellDayBlock, columns: Sequence[str]) -> None:
+    """Refuse a block that lacks a feature that a model is defined on."""
+    missing = [column for column in columns if column not in block.names]
+    if missing:
+        raise ValueError(
+            f"Model '{name}' needs feature '{missing[0]}', which the block lacks "
+            f"({len(missing)} missing in all). Make the features with the whole list."
         )

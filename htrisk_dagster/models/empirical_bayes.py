@@ -1,137 +1,187 @@
-"""Hierarchical empirical Bayes: cells shrunk to precinct, borough, city and covariates.
+"""Hierarchical empirical Bayes: cells shrunk to neighbours, precinct, borough, city and covariates.
 
-Belongs here: the gamma-Poisson hierarchy and weekday multipliers. Does not: the covariates of the
-prior (`covariate_prior`), the negative binomial itself (`count_distribution`).
+Belongs here: the order of levels, from covariates down to the cell, and what multiplies them. Does
+not: the covariates (`covariate_prior`), shrinkage of one level (`shrinkage`), weekdays
+(`weekdays`), the last weeks (`recency`).
 
-For rare events most cells have 0 or 1 incident, and the historical mean is mostly noise. Here a
-unit with y incidents where e were expected gets the ratio (k + y) / (k + e): the posterior mean of
-theta ~ Gamma(k, k) under y ~ Poisson(e theta). The strength k, in incidents, maximises the negative
-binomial marginal likelihood over all units of a level (Clayton and Kaldor 1987). Levels go from
-borough to precinct to cell, each taking as expected what the level above left.
+For rare events most cells have 0 or 1 incident, and the historical mean is mostly noise. Levels go
+from city to borough to precinct to the cells around to the cell, each taking as expected what the
+level above left: a smoothed standardised ratio times what common incidents let expect. Above the
+cell none counts the cell's own incidents, so that they are believed once; where pooling to precinct
+or borough makes cells less likely given the cells around them, it is left out.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.features.block import CellDayBlock
-from htrisk_dagster.models.artifacts import npz_arrays, npz_bytes
-from htrisk_dagster.models.count_distribution import estimate_dispersion
+from htrisk_dagster.models.artifacts import json_bytes, json_state, npz_arrays, npz_bytes
+from htrisk_dagster.models.cell_lattice import CellLattice
 from htrisk_dagster.models.count_model import FitResult, Progress, require_cells, training_counts
 from htrisk_dagster.models.covariate_prior import covariate_matrix, expected_totals
+from htrisk_dagster.models.recency import Recency, choose_recency
+from htrisk_dagster.models.shrinkage import (
+    Neighbourhood,
+    choose_neighbourhood,
+    marginal_likelihood,
+    ratio_of_others,
+    shrunk_ratio,
+)
+from htrisk_dagster.models.weekdays import weekday_multipliers, weekday_of
 
-_FILE = "empirical_bayes.npz"
+Array = NDArray[np.float64]
 
-
-def shrunk_ratio(
-    observed: NDArray[np.float64], expected: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
-    """Posterior mean ratio of observed to expected for each unit of one level.
-
-    Parameters
-    ----------
-    observed, expected : float64, shape (U,)
-        Incidents counted, and expected by the level above (above 0), of each unit.
-
-    Returns
-    -------
-    ratio : float64, shape (U,)
-        (k + observed) / (k + expected), all above 0.
-    strength : float
-        k, in incidents; inf where the units differ no more than chance, and all ratios are 1.
-
-    References
-    ----------
-    Clayton, D. and Kaldor, J. (1987). Empirical Bayes estimates of age-standardized relative risks
-    for use in disease mapping. Biometrics 43.
-    """
-    strength = estimate_dispersion(observed, expected)
-    if math.isinf(strength):
-        return np.ones_like(observed), strength
-    return (strength + observed) / (strength + expected), strength
-
-
-def weekday_of(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
-    """Weekday of each day, Monday 0 to Sunday 6."""
-    # Day 0 of the epoch, 1970-01-01, was a Thursday.
-    return (days.astype("datetime64[D]").astype(np.int64) + 3) % 7
+_ARRAYS_FILE, _STATE_FILE = "empirical_bayes.npz", "empirical_bayes.json"
+# The last part of the training days tells what the last weeks are worth.
+_LATER_SHARE = 1 / 3
 
 
 @dataclass
 class EmpiricalBayes:
-    """Gamma-Poisson shrinkage of cell rates, times a weekday multiplier."""
+    """Gamma-Poisson shrinkage of cell rates, times a weekday and what the last weeks say."""
 
     name: ClassVar[str] = "empirical_bayes"
-    _rates: NDArray[np.float64] = field(
-        init=False, repr=False, default_factory=lambda: np.empty(0, dtype=np.float64)
-    )
-    _weekday: NDArray[np.float64] = field(
-        init=False, repr=False, default_factory=lambda: np.ones(7, dtype=np.float64)
-    )
+    _rates: Array = field(init=False, repr=False, default_factory=lambda: np.empty(0))
+    _weekday: Array = field(init=False, repr=False, default_factory=lambda: np.ones(7))
+    _recency: Recency = field(init=False, repr=False, default_factory=Recency)
+    _lattice: CellLattice | None = field(init=False, repr=False, default=None)
 
     def fit(self, block: CellDayBlock, *, seed: int, progress: Progress | None = None) -> FitResult:
-        """Fit on all days of the block; nothing is drawn, so the seed changes nothing."""
+        """Fit on all days of the block; nothing is drawn, so the seed changes nothing.
+
+        A block without positions `x_km` and `y_km` is fitted without neighbours.
+        """
         counts = training_counts(block)
-        totals = counts.sum(axis=0, dtype=np.float64)
-        names, covariates = covariate_matrix(block)
-        expected = expected_totals(totals, covariates)
+        has_places = "x_km" in block.names and "y_km" in block.names
+        lattice = CellLattice.of_block(block, self.name) if has_places else None
+        self._lattice = lattice
+        self._recency = _later_recency(block, lattice)
+        if progress is not None:
+            progress("empirical Bayes", 1, 2)
+        self._rates, levels = static_rates(block, lattice)
+        daily = counts.sum(axis=1, dtype=np.float64)
+        self._weekday, strength = weekday_multipliers(
+            block.days, daily, np.full(block.n_days, self._rates.sum())
+        )
+        if progress is not None:
+            progress("empirical Bayes", 2, 2)
         params: dict[str, Any] = {
             "training_days": block.n_days,
-            "training_incidents": int(totals.sum()),
-            "covariates": ", ".join(names),
+            "training_incidents": int(daily.sum()),
+            **levels,
+            "weekday_prior_incidents": strength,
+            **{f"recency_{name}": value for name, value in asdict(self._recency).items()},
         }
-        levels: tuple[tuple[str, NDArray[Any]], ...] = (
-            ("borough", block.borough_index),
-            ("precinct", block.precinct_index),
-            ("cell", np.arange(block.n_cells)),
-        )
-        for done, (level, codes) in enumerate(levels, start=1):
-            unit = np.unique(codes, return_inverse=True)[1]
-            ratio, strength = shrunk_ratio(_sums(unit, totals), _sums(unit, expected))
-            expected = expected * ratio[unit]
-            params[f"{level}_prior_incidents"] = strength
-            if progress is not None:
-                progress("empirical Bayes levels", done, len(levels))
-        self._rates = expected / block.n_days
-        self._weekday, params["weekday_prior_incidents"] = self._weekday_multipliers(block, counts)
         return FitResult(params)
 
-    def _weekday_multipliers(
-        self, block: CellDayBlock, counts: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float64], float]:
-        """Multiplier of each weekday, Monday first, with mean 1 over the training days."""
-        weekday = weekday_of(block.days)
-        n_days = np.bincount(weekday, minlength=7).astype(np.float64)
-        observed = _sums(weekday, counts.sum(axis=1, dtype=np.float64), at_least=7)
-        ratio, strength = shrunk_ratio(observed, n_days * self._rates.sum())
-        return ratio / np.average(ratio, weights=n_days), strength
-
-    def predict(self, block: CellDayBlock) -> NDArray[np.float64]:
+    def predict(self, block: CellDayBlock) -> Array:
         """Give expected counts, shape (D, C)."""
         require_cells(self.name, len(self._rates), block)
-        return self._weekday[weekday_of(block.days)][:, None] * self._rates
+        weekday = self._weekday[weekday_of(block.days)][:, None]
+        moved = self._recency.multipliers(block, self._rates, self._lattice)
+        expected: Array = weekday * self._rates * moved
+        return expected
 
     def to_bytes(self) -> dict[str, bytes]:
-        """One NPZ with the rate of each cell and the seven multipliers."""
-        return {_FILE: npz_bytes({"rates": self._rates, "weekday": self._weekday})}
+        """One NPZ with rates, weekdays and squares of the cells; the last weeks' strengths as JSON."""
+        arrays = {"rates": self._rates, "weekday": self._weekday}
+        if self._lattice is not None:
+            arrays |= self._lattice.to_arrays()
+        # JSON has no infinity.
+        recency = {n: None if v == math.inf else v for n, v in asdict(self._recency).items()}
+        return {_ARRAYS_FILE: npz_bytes(arrays), _STATE_FILE: json_bytes({"recency": recency})}
 
     @classmethod
     def from_bytes(cls, files: Mapping[str, bytes]) -> Self:
         """Read what `to_bytes` wrote."""
-        arrays = npz_arrays(files[_FILE])
+        arrays, state = npz_arrays(files[_ARRAYS_FILE]), json_state(files[_STATE_FILE])
         model = cls()
         model._rates, model._weekday = arrays["rates"], arrays["weekday"]
+        model._lattice = CellLattice.from_arrays(arrays) if "row" in arrays else None
+        recency: dict[str, Any] = {
+            n: math.inf if v is None else v for n, v in state["recency"].items()
+        }
+        model._recency = Recency(**recency)
         return model
 
 
-def _sums(
-    unit: NDArray[np.int64], values: NDArray[np.float64], at_least: int = 0
-) -> NDArray[np.float64]:
-    """Sum of the values of each unit."""
-    return np.bincount(unit, values, minlength=at_least).astype(np.float64)
+def static_rates(
+    block: CellDayBlock, lattice: CellLattice | None
+) -> tuple[Array, dict[str, float | str]]:
+    """Incidents per day of each cell, and what each level of pooling came to.
+
+    Parameters
+    ----------
+    block : CellDayBlock
+        With counts.
+    lattice : CellLattice or None
+        Where the cells lie; without it, cells are not pooled with the cells around.
+
+    Returns
+    -------
+    rates : float64, shape (C,)
+        Above 0.
+    params : dict
+        Covariates, and the strength of each level in incidents.
+    """
+    totals = training_counts(block).sum(axis=0, dtype=np.float64)
+    names, covariates = covariate_matrix(block, lattice)
+    expected, prior_sd = expected_totals(totals, covariates)
+    params: dict[str, float | str] = {
+        "covariates": ", ".join(names),
+        "coefficient_prior_sd": prior_sd,
+    }
+    best = -math.inf
+    start = expected
+    for level, unit in (
+        ("city", None),
+        ("borough", block.borough_index),
+        ("precinct", block.precinct_index),
+    ):
+        if unit is not None:
+            codes = np.unique(unit, return_inverse=True)[1]
+            ratio, strength = ratio_of_others(codes, totals, start)
+            start = start * ratio
+            params[f"{level}_prior_incidents"] = strength
+        around, score = _around(totals, start, lattice)
+        if score > best:
+            best = score
+            expected = (
+                start * around.ratio(totals, start, lattice) if lattice is not None else start
+            )
+            params |= {
+                "pooled_to": level,
+                "around_prior_incidents": around.strength,
+                "around_bandwidth_cells": around.bandwidth_cells,
+            }
+    ratio, params["cell_prior_incidents"] = shrunk_ratio(totals, expected)
+    return expected * ratio / block.n_days, params
+
+
+def _around(
+    totals: Array, expected: Array, lattice: CellLattice | None
+) -> tuple[Neighbourhood, float]:
+    if lattice is None:
+        return Neighbourhood(0.0, math.inf), marginal_likelihood(totals, expected)
+    return choose_neighbourhood(totals, expected, lattice)
+
+
+def _later_recency(block: CellDayBlock, lattice: CellLattice | None) -> Recency:
+    """What the last weeks are worth, from later days forecast by rates of the days before."""
+    cut = block.n_days - round(block.n_days * _LATER_SHARE)
+    if cut == block.n_days:
+        return Recency()
+    later = block.days[cut]
+    earlier = block.between(block.days[0], later)
+    rates, _ = static_rates(earlier, lattice)
+    daily = training_counts(earlier).sum(axis=1, dtype=np.float64)
+    weekday, _ = weekday_multipliers(earlier.days, daily, np.full(cut, rates.sum()))
+    test = block.between(later, block.days[-1] + np.timedelta64(1, "D"))
+    return choose_recency(test, rates, weekday[weekday_of(test.days)][:, None], lattice)

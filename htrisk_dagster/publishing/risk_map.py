@@ -156,9 +156,14 @@ def _require_one_row_a_cell(risk: pl.DataFrame, cells: pl.DataFrame, day: date) 
 
 
 def _cell_sentence() -> pl.Expr:
+    reasons = (
+        pl.when(pl.col("reasons").is_null())
+        .then(pl.lit(""))
+        .otherwise(pl.format(" Against the city's mean: {}.", "reasons"))
+    )
     return pl.format(
         "Rank {}, {}: precinct {}, {}, map square {}. Expected {} reported incidents, risk {}%, "
-        "95% interval {} to {}.",
+        "95% interval {} to {}.{}",
         "rank",
         "band",
         "precinct",
@@ -168,6 +173,7 @@ def _cell_sentence() -> pl.Expr:
         (100 * pl.col("risk_prob")).round_sig_figs(2),
         "lower_95_count",
         "upper_95_count",
+        reasons,
     )
 
 

@@ -31,6 +31,7 @@ def risk_table(
     target: str,
     model: str,
     trained_before: date,
+    reasons: pl.Series | None = None,
 ) -> pl.DataFrame:
     """Risk of each cell and day from expected counts.
 
@@ -47,6 +48,8 @@ def risk_table(
         What is forecast, and by which model.
     trained_before : date
         The model saw nothing reported on or after this day.
+    reasons : Series of str, length D x C, optional
+        Why each forecast is high or low, in order of day and cell; missing without it.
 
     Returns
     -------
@@ -89,6 +92,7 @@ def risk_table(
             pl.lit(target).alias("target"),
             pl.lit(model).alias("model"),
             pl.lit(trained_before).alias("trained_before"),
+            (pl.lit(None, pl.String) if reasons is None else reasons).alias("reasons"),
         )
     )
 

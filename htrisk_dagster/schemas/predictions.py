@@ -1,6 +1,6 @@
-"""Tables of the `predictions` and `evaluation` layers.
+"""Tables of the `predictions`, `models` and `evaluation` layers.
 
-Belongs here: forecasts by cell and day, and how good they were. Does not: features
+Belongs here: forecasts by cell and day, what moved them, and how good they were. Does not: features
 (`features/catalogue.py` lists them), nor what is published to the public.
 """
 
@@ -96,9 +96,42 @@ CELL_DAY_RISK = Table(
             "very high: top 0.5% of cells; high: to 1%; elevated: to 5%; baseline: the rest.",
             allowed=BANDS,
         ),
+        Column(
+            "reasons",
+            pl.String,
+            "The three field terms that move the forecast most, by sign and by what each multiplies the city's mean with; what the model went by, not what causes incidents.",
+            nullable=True,
+        ),
     ),
     key=("risk_on", "cell_id"),
     warnings=("Of reported incidents at places; it says nothing of any person.",),
+)
+FEATURE_IMPORTANCE = Table(
+    "models",
+    "feature_importance",
+    "one model and feature or field term",
+    "How much each feature and each group of features moves a model's forecasts: the mean absolute contribution to the log of the expected count.",
+    (
+        Column("month_on", pl.Date, "First day on which the model may be used."),
+        Column("target", pl.String, "What is forecast, a target of the study area's file."),
+        Column("model", pl.String, "Name of the model."),
+        Column(
+            "kind",
+            pl.String,
+            "feature: one input; field term: all inputs of a kind, summed before the mean.",
+            allowed=("feature", "field term"),
+        ),
+        Column("name", pl.String, "Feature, part of the long-run rate, or field term."),
+        Column(
+            "mean_abs_log",
+            pl.Float64,
+            "Mean absolute contribution; 0.7 halves or doubles.",
+            unit="log of incidents",
+            lower=0,
+        ),
+    ),
+    key=("month_on", "target", "model", "kind", "name"),
+    warnings=("What the models went by, not what causes incidents.",),
 )
 MODEL_COMPARISON = Table(
     "evaluation",
@@ -224,4 +257,4 @@ DRIFT = Table(
     ),
 )
 EVALUATION_TABLES = (MODEL_COMPARISON, THRESHOLDS)
-TABLES = (MODEL_FORECASTS, CELL_DAY_RISK, *EVALUATION_TABLES, DRIFT)
+TABLES = (MODEL_FORECASTS, CELL_DAY_RISK, *EVALUATION_TABLES, DRIFT, FEATURE_IMPORTANCE)

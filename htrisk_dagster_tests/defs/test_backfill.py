@@ -12,6 +12,7 @@ from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.partitions import days_of
 from htrisk_dagster.defs.plan import Step
 from htrisk_dagster.defs.runs import Runner, StepFailedError
+from htrisk_dagster.models.count_model import MODEL_NAMES
 from htrisk_dagster.schemas import grid, predictions
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import load_area
@@ -23,7 +24,7 @@ SCORED = (
     "features/cell_day", "predictions/model_forecasts", "predictions/cell_day_risk",
     "publishing/risk_map",
 )  # fmt: skip
-TRAINED = ("historical_mean", "empirical_bayes", "lightgbm", "xgboost", "lstm", "champion")
+TRAINED = (*MODEL_NAMES, "champion")
 
 
 def files_of(city: City, days: Iterable[str]) -> dict[str, bytes]:

@@ -24,13 +24,13 @@ def test_weights_and_level_of_a_true_pool_are_found_again():
     folds = []
     for _ in range(3):
         forecasts = {n: rng.lognormal(-1, 0.8, (40, 400)) for n in (ANCHOR, "lstm", "kde")}
-        truth = 1.1 * forecasts[ANCHOR] ** 0.4 * forecasts["lstm"] ** 0.6
+        truth = 1.4 * forecasts[ANCHOR] ** 0.4 * forecasts["lstm"] ** 0.6
         folds.append(ScoredFold(rng.poisson(truth), forecasts))
     stack = fit_stack(folds)
     assert stack.weights[ANCHOR] == pytest.approx(0.4, abs=0.02)
     assert stack.weights["lstm"] == pytest.approx(0.6, abs=0.02)
     assert stack.weights["kde"] == pytest.approx(0.0, abs=0.02)
-    assert stack.level == pytest.approx(np.log(1.1), abs=0.05)
+    assert stack.level == pytest.approx(np.log(1.4), abs=0.05)
 
 
 def test_many_incidents_make_it_better_than_each_member():
@@ -53,8 +53,8 @@ def test_twenty_incidents_leave_it_at_its_anchor():
         losses.append(
             city.skill(city.test.forecasts[ANCHOR]) - city.skill(stack.combine(city.test.forecasts))
         )
-    assert np.mean(losses) < 0.02
-    assert max(losses) < 0.12
+    assert np.mean(losses) < 0.01
+    assert max(losses) < 0.04
 
 
 def test_without_an_incident_it_is_its_anchor_to_the_bit():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,8 @@ def simulate_city(
     With `drift`, log rates wander around their cell's mean with that standard deviation and a
     correlation of 0.97 from day to day, so that recent days tell of the next.
 
-    Lags are exact: `target_lag_k` of day d is the count of day d - 1 - k.
+    Lags are exact: `target_lag_k` of day d is the count of day d - 1 - k. Cells fill a lattice of
+    500 m; neighbours have nothing in common.
     """
     rng = np.random.default_rng(seed)
     total_days = HISTORY_DAYS + 1 + n_days
@@ -75,6 +77,14 @@ def simulate_city(
     columns["weekday_sin"] = np.tile(np.sin(angle)[:, None], (1, n_cells))
     columns["weekday_cos"] = np.tile(np.cos(angle)[:, None], (1, n_cells))
     columns["transit_subway_ratio"] = np.full((n_days, n_cells), np.nan)
+    for w in (91, 364):
+        # Thin history, as in the first year of data: the mean is over the days there are.
+        columns[f"target_mean_{w}"] = mean_before(counts, first, w)
+    row, col = np.divmod(np.arange(n_cells), math.isqrt(n_cells))
+    columns["x_km"] = np.tile(0.5 * (col - col.mean()), (n_days, 1))
+    columns["y_km"] = np.tile(0.5 * (row - row.mean()), (n_days, 1))
+    city = columns["target_mean_28"].mean(axis=1, keepdims=True)
+    columns["city_target_mean_28"] = np.tile(city, (1, n_cells))
     precinct = (np.arange(n_cells) * 8 // n_cells).astype(np.int32)
     block = CellDayBlock(
         days=days[first:],
@@ -85,6 +95,14 @@ def simulate_city(
         counts=counts[first:],
     )
     return SimulatedCity(block, intensity[first:])
+
+
+def mean_before(counts: NDArray[np.float32], first: int, w: int) -> NDArray[np.float64]:
+    """Mean of the w days before the cutoff of each day from `first` on, as far as they exist."""
+    running = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, axis=0)])
+    cutoff = np.arange(first, len(counts)) - 1
+    start = np.maximum(cutoff - w, 0)
+    return (running[cutoff] - running[start]) / (cutoff - start)[:, None]
 
 
 def _wander(n_days: int, n_cells: int, seed: int) -> NDArray[np.float64]:

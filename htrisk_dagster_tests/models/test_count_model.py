@@ -18,12 +18,20 @@ from sklearn.metrics import mean_poisson_deviance, roc_auc_score
 N_TRAIN = 240
 OPTIONS: dict[str, dict[str, float | int]] = {
     "historical_mean": {},
+    "kde": {},
+    "ewma": {},
+    "kde_ewma": {},
+    "prospective_hotspot": {},
+    "etas": {},
+    "risk_terrain": {},
     "empirical_bayes": {},
     "lightgbm": {"n_estimators": 80, "learning_rate": 0.1},
     "xgboost": {"n_estimators": 80, "learning_rate": 0.1},
     "lstm": {"epochs": 12, "hidden": 8, "batch_size": 512, "learning_rate": 0.01},
 }
+LEARNERS = ("lightgbm", "xgboost", "lstm")
 each_model = pytest.mark.parametrize("name", MODEL_NAMES)
+each_baseline = pytest.mark.parametrize("name", [n for n in MODEL_NAMES if n not in LEARNERS])
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +69,7 @@ def test_beats_the_city_mean_on_later_days(name, small_city, fitted):
     assert expected.sum() == pytest.approx(truth.sum(), rel=0.12)
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "lstm"])
+@pytest.mark.parametrize("name", LEARNERS)
 def test_learners_find_the_event_effect_that_the_mean_cannot(name, small_city, fitted):
     _, test, _ = small_city.split(N_TRAIN)
     event = test.names.index("event_today")
@@ -108,7 +116,7 @@ def test_same_seed_same_bytes(name, small_city, fitted):
     assert again.to_bytes() == fitted[name].to_bytes()
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "lstm"])
+@pytest.mark.parametrize("name", LEARNERS)
 def test_another_seed_other_bytes(name, small_city, fitted):
     train, _, _ = small_city.split(N_TRAIN)
     other = make_model(name, **OPTIONS[name])
@@ -143,7 +151,7 @@ def test_fit_reports_progress_params_and_curves(name, small_city):
     assert len(seen) <= seen[0][2]
     for value in result.params.values():
         assert isinstance(value, float | int | str)
-    if name in ("lightgbm", "xgboost", "lstm"):
+    if name in LEARNERS:
         assert set(result.curves) == {"train_loss", "validation_loss"}
         assert len(result.curves["train_loss"]) <= len(seen)
         assert result.curves["train_loss"][-1] < result.curves["train_loss"][0]
@@ -155,7 +163,31 @@ def test_fit_without_counts_is_refused(name, small_city):
         make_model(name).fit(small_city.block.without_truth(), seed=1)
 
 
-@pytest.mark.parametrize("name", ["historical_mean", "empirical_bayes"])
+@each_baseline
+def test_a_day_alone_has_the_bytes_of_a_day_in_a_range(name, small_city, fitted):
+    _, test, _ = small_city.split(N_TRAIN)
+    block = test.without_truth()
+    whole = fitted[name].predict(block)
+    for d in (0, 11, 40):
+        alone = fitted[name].predict(block.between(block.days[d], block.days[d + 1]))
+        np.testing.assert_array_equal(alone[0], whole[d])
+
+
+@each_baseline
+def test_a_city_without_incidents_expects_little_and_never_0(name, small_city):
+    train, test, _ = small_city.split(N_TRAIN)
+    features = train.features.copy()
+    for i, column in enumerate(train.names):
+        if column.startswith(("target_", "city_target_")):
+            features[:, :, i] = 0
+    model = make_model(name)
+    model.fit(replace(train, features=features, counts=np.zeros_like(train.counts)), seed=1)
+    expected = model.predict(replace(test, features=features[: test.n_days], counts=None))
+    assert expected.min() > 0
+    assert expected.sum() < 2
+
+
+@each_baseline
 def test_other_cells_are_refused(name, small_city, fitted):
     block = small_city.block
     fewer = replace(
@@ -169,7 +201,7 @@ def test_other_cells_are_refused(name, small_city, fitted):
         fitted[name].predict(fewer)
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "lstm"])
+@pytest.mark.parametrize("name", LEARNERS)
 def test_a_missing_feature_is_named(name, small_city, fitted):
     block = small_city.block.without_truth()
     fewer = replace(block, features=block.features[:, :, 1:], names=block.names[1:])
@@ -177,7 +209,7 @@ def test_a_missing_feature_is_named(name, small_city, fitted):
         fitted[name].predict(fewer)
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "lstm"])
+@pytest.mark.parametrize("name", LEARNERS)
 def test_a_column_absent_in_training_does_not_matter(name, small_city, fitted):
     _, test, _ = small_city.split(N_TRAIN)
     features = test.features.copy()

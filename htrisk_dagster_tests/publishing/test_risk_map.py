@@ -289,3 +289,14 @@ def test_a_likely_cell_is_not_called_unlikely(risk, cells, boroughs):
 
 def test_day_in_words():
     assert day_in_words(date(2024, 2, 29)) == "Thursday 29 February 2024"
+
+
+def test_a_cell_says_why_where_the_champion_can_tell(risk, cells, boroughs, page):
+    assert "Against the city's mean" not in page
+    told = risk.with_columns(
+        pl.when(pl.col("rank") == 1)
+        .then(pl.lit("+ events (x1.3), - weekday (x0.9)"))
+        .alias("reasons")
+    )
+    found = render_risk_map(told, cells, boroughs=boroughs, header=HEADER)
+    assert found.count("Against the city&#x27;s mean: + events (x1.3), - weekday (x0.9).") == 1

@@ -104,3 +104,39 @@ def test_a_forecast_that_is_no_positive_number_is_refused(value):
         f"Model 'empirical_bayes' expects {value} incidents in cell 1 on 2015-07-02; a forecast is a "
         "number above 0. Train the model again."
     )
+
+
+def test_reasons_go_with_their_cells_and_may_be_missing():
+    expected = np.array([[0.1, 0.3], [0.6, 0.5]])
+    reasons = pl.Series(["a", "b", "c", None])
+    found = risk_table(
+        expected,
+        DAYS,
+        intervals=CountIntervals.of_size(np.inf),
+        target="shootings",
+        model="stack",
+        trained_before=date(2015, 6, 30),
+        reasons=reasons,
+    )
+    assert found["reasons"].to_list() == ["a", "b", "c", None]
+    assert table_of(expected, np.inf)["reasons"].null_count() == 4
+
+
+def test_intervals_are_cut_where_they_were_calibrated_and_risk_rises_with_the_forecast():
+    expected = np.linspace(0.2, 4.0, 40).reshape(2, 20)
+    grouped = CountIntervals(3.0, (1.0,), (np.inf, 0.5), {0.5: (0.2, 0.8), 0.95: (0.01, 0.99)})
+    found = risk_table(
+        expected,
+        DAYS,
+        intervals=grouped,
+        target="shootings",
+        model="stack",
+        trained_before=date(2015, 6, 30),
+    )
+    mean = expected.ravel()
+    upper = np.where(
+        mean < 1, stats.poisson.ppf(0.99, mean), stats.nbinom.ppf(0.99, 0.5, 0.5 / (0.5 + mean))
+    )
+    np.testing.assert_array_equal(found["upper_95_count"].to_numpy(), upper)
+    # Groups differ in dispersion; one size of all keeps probabilities in the order of forecasts.
+    assert (np.diff(found["risk_prob"].to_numpy()) > 0).all()

@@ -8,14 +8,24 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.partitions import training_months
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas.predictions import FEATURE_IMPORTANCE
 from htrisk_dagster.study_areas.area import StudyArea
 
 DESCRIPTIONS = {
     "historical_mean": "Mean of each cell over the training days: the baseline of every table.",
-    "empirical_bayes": "Cells pooled to precinct, borough and covariates; the one to beat for rare events.",
+    "kde": "Training incidents smoothed over cells, the bandwidth tuned on months left out.",
+    "ewma": "Exponentially weighted mean of each cell, the half-life tuned one step ahead.",
+    "kde_ewma": "Kernel density of an exponentially weighted history: the strongest simple rival.",
+    "prospective_hotspot": "Near and recent incidents by fixed weights, mixed with long-run rates.",
+    "etas": "Self-exciting counts: a shrunk background, and incidents that set off others.",
+    "risk_terrain": "Poisson regression on features of places, with relative risk values.",
+    "empirical_bayes": (
+        "Cells pooled to neighbours, precinct, borough and covariates; the one to beat for rare events."
+    ),
     "lightgbm": "Gradient-boosted trees on counts, Poisson, natural prevalence.",
     "xgboost": "Gradient-boosted trees on counts, Poisson, natural prevalence.",
     "lstm": "PyTorch LSTM on 7-day sequences with a count likelihood, weights shared over cells.",
@@ -126,4 +136,24 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         month = context.partition_key
         return dg.MaterializeResult(metadata=store_champion(workspace, area, tracking, month))
 
-    return [fitted, stack, champion]
+    @dg.asset(
+        key=[name, FEATURE_IMPORTANCE.layer, FEATURE_IMPORTANCE.name],
+        group_name=f"{name}_models",
+        partitions_def=months,
+        deps=[*([name, "models", model] for model in DESCRIPTIONS), stack],
+        description=FEATURE_IMPORTANCE.description,
+        metadata=table_metadata(FEATURE_IMPORTANCE),
+        kinds={"python", "parquet"},
+        tags={"study_area": name},
+    )
+    def feature_importance(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[None]:
+        """Ask every model what moves its forecasts, on the last four weeks before the month."""
+        from htrisk_dagster.defs.explained import store_importance
+
+        return dg.MaterializeResult(
+            metadata=store_importance(workspace, area, context.partition_key)
+        )
+
+    return [fitted, stack, champion, feature_importance]
