@@ -49,7 +49,7 @@ def store_evaluation(workspace: Workspace, area: StudyArea) -> tuple[Path, list[
     comparison = compare(
         counts, forecasts, active=active, n_resamples=_N_RESAMPLES, seed=workspace.settings.seed
     )
-    ceilings = ceiling_table(workspace, area, inputs, days, forecasts, active)
+    ceilings = ceiling_table(workspace, area, inputs, days, forecasts[REFERENCE], active)
     comparison = pl.concat([comparison, ceilings])
     store.write(MODEL_COMPARISON, comparison, made_from=made_from)
     thresholds = _thresholds(workspace, area, days, counts, forecasts)

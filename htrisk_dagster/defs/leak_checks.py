@@ -109,8 +109,8 @@ def _ceiling(workspace: Workspace, area: StudyArea) -> Finding:
     from htrisk_dagster.defs.evaluated import evaluated_days, read_forecasts
     from htrisk_dagster.defs.partitions import days_of
     from htrisk_dagster.evaluation import ceiling_alarm
+    from htrisk_dagster.evaluation.block_ceilings import block_intensity
     from htrisk_dagster.evaluation.plug_in import plug_in_bracket
-    from htrisk_dagster.evaluation.truth import block_intensity
     from htrisk_dagster.features.inputs import target_counts
 
     days, inputs = evaluated_days(workspace, area)

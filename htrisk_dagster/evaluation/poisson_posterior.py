@@ -33,7 +33,7 @@ def posterior_mode(
     *,
     offset: Array,
     prior_mean: Array,
-    prior_sd: Array,
+    prior_precision: Array,
     lower: Array | None = None,
     overdispersion: float = 1.0,
 ) -> Array:
@@ -45,8 +45,10 @@ def posterior_mode(
         Columns of moderate size; centre them, or the prior of the intercept means little.
     counts, offset : float64, shape (N,)
         Observed counts, and the log of what is expected where all coefficients are 0.
-    prior_mean, prior_sd : float64, shape (P,)
-        Of independent normal priors; `prior_sd` may be inf for a flat one.
+    prior_mean : float64, shape (P,)
+        Of a normal prior.
+    prior_precision : float64, shape (P, P)
+        Inverse of its covariance; zeros for a flat one.
     lower : float64, shape (P,), optional
         Lower bounds, -inf for none.
     overdispersion : float
@@ -58,20 +60,21 @@ def posterior_mode(
     """
     from scipy.optimize import lsq_linear
 
-    precision = 1.0 / np.square(prior_sd)
     bounds = (np.full(len(prior_mean), -np.inf) if lower is None else lower, np.inf)
 
     def log_posterior(coefficients: Array) -> tuple[float, Array]:
         log_mean = offset + design @ coefficients
         mean = np.exp(log_mean)
         likelihood = float(counts @ log_mean - mean.sum()) / overdispersion
-        return likelihood - float(precision @ np.square(coefficients - prior_mean)) / 2, mean
+        off = coefficients - prior_mean
+        return likelihood - float(off @ prior_precision @ off) / 2, mean
 
     at = np.maximum(prior_mean, bounds[0])
     value, mean = log_posterior(at)
     for _ in range(_MAX_STEPS):
-        curvature = _curvature(design, mean / overdispersion, precision)
-        slope = design.T @ (counts - mean) / overdispersion - precision * (at - prior_mean)
+        curvature = _curvature(design, mean / overdispersion, prior_precision)
+        slope = design.T @ (counts - mean) / overdispersion
+        slope -= prior_precision @ (at - prior_mean)
         # Maximising the quadratic within the bounds is least squares in its Cholesky factor.
         factor = np.linalg.cholesky(curvature)
         target = np.linalg.solve(factor, curvature @ at + slope)
@@ -132,4 +135,4 @@ def lasting_level(level: float, n_days: int, n_incidents: float, overdispersion:
 
 
 def _curvature(design: Array, weights: Array, precision: Array) -> Array:
-    return np.asarray((design * weights[:, None]).T @ design + np.diag(precision))
+    return np.asarray((design * weights[:, None]).T @ design + precision)

@@ -129,7 +129,7 @@ def fit_recalibration(
         counts.ravel(),
         offset=x.ravel(),
         prior_mean=np.zeros(len(sds)),
-        prior_sd=sds,
+        prior_precision=np.diag(1 / np.square(sds)),
         overdispersion=overdispersion,
     ).tolist()
     if shrunk:

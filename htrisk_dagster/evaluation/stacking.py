@@ -8,10 +8,11 @@ A log-linear pool (Genest and Zidek 1986, doi 10.1214/ss/1177013825):
     log E = level + log E_anchor + sum_m d_m log E_m,    weights w_anchor = 1 + d_anchor, w_m = d_m
 
 with w >= 0, fitted by Poisson likelihood. Weights need not sum to 1: the sum is a slope, which
-recalibrates. The prior of the weights is normal around the anchor alone: with few incidents the
-stack is its anchor, the model that is best when little is known. Its level is the anchor's too, as
-far as the folds do not show a lasting error of it (`poisson_posterior.lasting_level`): the anchor
-follows the city's level, and the last season's error is not the next one's.
+recalibrates. The prior of the weights is normal around the anchor alone, that of their sum around
+1: with few incidents the stack is its anchor, the model that is best when little is known. Its level
+is the anchor's too, as far as the folds do not show a lasting error of it
+(`poisson_posterior.lasting_level`): the anchor follows the city's level, and the last season's error
+is not the next one's.
 
 Time is kept: each day of a fold is combined with weights fitted on days before it, so that the
 stack's fold forecasts are as blind as its members' and it competes on equal terms.
@@ -39,8 +40,10 @@ STACK = "stack"
 ANCHOR = "empirical_bayes"
 _FILE = "stack.json"
 # Prior standard deviation of a weight. Where two models' logs differ by 0.3, n incidents tell as
-# much of their weights as the prior does at n = (0.25 * 0.3)^-2 = 180.
-_WEIGHT_SD = 0.25
+# much of their weights as the prior does at n = (0.3 * 0.3)^-2 = 120.
+_WEIGHT_SD = 0.3
+# Of the sum of weights, which is a slope: as in `recalibration`.
+_SUM_SD = 0.1
 _SMALLEST_WEIGHT = 1e-9
 _SMALLEST_SHOWN = 0.005
 _REFIT_DAYS = 14
@@ -175,7 +178,7 @@ def _fit(counts: Array, logs: Array, names: Sequence[str], anchor: str) -> Stack
         counts.ravel(),
         offset=base,
         prior_mean=np.zeros(len(lower)),
-        prior_sd=np.array([np.inf, *(_WEIGHT_SD for _ in names)]),
+        prior_precision=_precision(len(names)),
         lower=lower,
         overdispersion=overdispersion,
     ).tolist()
@@ -185,6 +188,13 @@ def _fit(counts: Array, logs: Array, names: Sequence[str], anchor: str) -> Stack
     shown = {name: w if w > _SMALLEST_WEIGHT else 0.0 for name, w in weights.items()}
     # exp(level + anchor + sum d (log - centre)), written with plain logs.
     return Stack(shown, level - float(np.dot(deviations, centre)))
+
+
+def _precision(n_models: int) -> Array:
+    """Of the level, which is free, and of the weights: each by itself, and their sum."""
+    precision = np.zeros((n_models + 1, n_models + 1))
+    precision[1:, 1:] = np.eye(n_models) / _WEIGHT_SD**2 + 1 / _SUM_SD**2
+    return precision
 
 
 def _carried(

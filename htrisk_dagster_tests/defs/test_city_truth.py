@@ -12,11 +12,10 @@ from htrisk_dagster.defs.city_truth import ceiling_table, city_truth
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
-from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.sources.synthetic_city.presets import PRESETS
 from htrisk_dagster.sources.synthetic_city.world import simulate_world
-from htrisk_dagster_tests.evaluation.test_truth import CRS, write
+from htrisk_dagster_tests.evaluation.true_city import inputs_of, write
 
 DAYS = [(date(2024, 1, 8) + timedelta(days=d)).isoformat() for d in range(7)]
 
@@ -31,18 +30,10 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Feat
     world = simulate_world(preset, 3)
     home = tmp_path_factory.mktemp("home")
     workspace = Workspace(Settings(origin="synthetic", home=home))
-    folder = workspace.settings.workspace / "city"
+    folder = workspace.city_folder
     folder.mkdir(parents=True)
     write(folder, world)
-    inputs = FeatureInputs(
-        grid=Grid.from_cells(world.grid(), CRS, 500),
-        incidents=world.incident_cells(),
-        target=Series("target", ("complaints",), ("prostitution_related", "kidnapping")),
-        series=(Series("incidents", ("complaints",)),),
-        events=world.events(), mobility=world.mobility(), holidays=world.holidays(),
-        lag_days=1, mobility_lag_days={"airport": 45, "transit": 2},
-        history_start=date(2023, 11, 1),
-    )  # fmt: skip
+    inputs = replace(inputs_of(world), history_start=date(2023, 11, 1))
     return workspace, inputs
 
 
@@ -51,7 +42,7 @@ def test_both_ceilings_stand_beside_the_models(synthetic) -> None:
     n_cells = inputs.grid.n_cells
     rows = ceiling_table(
         workspace, workspace.area("nyc"), inputs, DAYS,
-        {"historical_mean": np.full((7, n_cells), 1e-3)}, np.arange(n_cells) < 900,
+        np.full((7, n_cells), 1e-3), np.arange(n_cells) < 900,
     )  # fmt: skip
     assert set(rows["model"]) == {"ceiling_omniscient", "ceiling_filtering"}
     gain = rows.filter(metric="information_gain_bits", mask="land")
@@ -65,7 +56,9 @@ def test_another_target_and_real_data_have_no_truth(synthetic, tmp_path: Path) -
     assert city_truth(workspace, area, robbery) is None
     real = Workspace(Settings(origin="files", data_dir=tmp_path, home=tmp_path / "home"))
     assert city_truth(real, area, inputs) is None
-    assert ceiling_table(real, area, inputs, DAYS, {}, np.ones(1, dtype=bool)).is_empty()
+    assert ceiling_table(
+        real, area, inputs, DAYS, np.ones((7, 1)), np.ones(1, dtype=bool)
+    ).is_empty()
 
 
 def test_a_synthetic_workspace_without_its_city_says_so(synthetic, tmp_path: Path) -> None:

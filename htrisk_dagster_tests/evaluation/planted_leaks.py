@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 import polars as pl
-from htrisk_dagster.evaluation.leak_battery import Procedure
+from htrisk_dagster.evaluation.label_shuffle import Procedure
 from htrisk_dagster.features.as_of_counts import AsOfCounts
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
 from htrisk_dagster.features.inputs import target_counts

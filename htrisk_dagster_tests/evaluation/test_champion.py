@@ -118,8 +118,10 @@ def test_under_four_weeks_nothing_is_sure():
     assert choose(folds(1, 28, **surely)).champion == "lightgbm"
 
 
-@pytest.mark.parametrize(("per_day", "crowned"), [(0.25, "empirical_bayes"), (50, "stack")])
-def test_on_simulated_cities_the_rule_keeps_what_it_promises(per_day, crowned):
+@pytest.mark.parametrize(
+    ("per_day", "crowned", "at_least"), [(0.25, "empirical_bayes", 4), (50, "stack", 6)]
+)
+def test_on_simulated_cities_few_incidents_fall_back_and_many_stack(per_day, crowned, at_least):
     names = []
     for seed in range(6):
         city = simulate(seed, per_day)
@@ -128,7 +130,7 @@ def test_on_simulated_cities_the_rule_keeps_what_it_promises(per_day, crowned):
         choice = choose(scored)
         names.append(choice.champion)
         assert choice.deviances[choice.champion] <= choice.deviances["historical_mean"]
-    assert names.count(crowned) >= 5
+    assert names.count(crowned) >= at_least
 
 
 def test_unfit_folds_are_refused():

@@ -22,7 +22,7 @@ def data():
 def test_with_a_flat_prior_the_score_equations_hold(data):
     design, counts, offset = data
     found = posterior_mode(
-        design, counts, offset=offset, prior_mean=np.zeros(3), prior_sd=np.full(3, np.inf)
+        design, counts, offset=offset, prior_mean=np.zeros(3), prior_precision=np.zeros((3, 3))
     )
     residual = counts - np.exp(offset + design @ found)
     np.testing.assert_allclose(design.T @ residual, 0, atol=1e-3)
@@ -34,12 +34,15 @@ def test_with_a_flat_prior_the_score_equations_hold(data):
 @pytest.mark.parametrize("bound", [-np.inf, 0.0])
 def test_the_mode_is_the_one_that_a_general_optimiser_finds(data, bound, overdispersion):
     design, counts, offset = data
-    mean, sd = np.array([0.0, 0.2, 0.1]), np.array([0.05, 0.3, 0.1])
+    mean = np.array([0.0, 0.2, 0.1])
+    # Of each by itself, and of the sum of the last two.
+    precision = np.diag([0.05, 0.3, 0.1]) ** 2
+    precision = np.linalg.inv(precision) + np.outer([0, 1, 1], [0, 1, 1]) / 0.2**2
 
     def loss(at):
         log_mean = offset + design @ at
         likelihood = (counts @ log_mean - np.exp(log_mean).sum()) / overdispersion
-        return -likelihood + (np.square((at - mean) / sd)).sum() / 2
+        return -likelihood + (at - mean) @ precision @ (at - mean) / 2
 
     bounds = [(None, None), *[(None if np.isinf(bound) else bound, None)] * 2]
     reference = minimize(loss, mean, method="L-BFGS-B", bounds=bounds, tol=1e-12)
@@ -48,7 +51,7 @@ def test_the_mode_is_the_one_that_a_general_optimiser_finds(data, bound, overdis
         counts,
         offset=offset,
         prior_mean=mean,
-        prior_sd=sd,
+        prior_precision=precision,
         lower=np.array([-np.inf, bound, bound]),
         overdispersion=overdispersion,
     )
@@ -61,7 +64,11 @@ def test_the_mode_is_the_one_that_a_general_optimiser_finds(data, bound, overdis
 def test_without_an_incident_the_mode_still_exists(data):
     design, counts, offset = data
     found = posterior_mode(
-        design, 0 * counts, offset=offset, prior_mean=np.zeros(3), prior_sd=np.full(3, 0.05)
+        design,
+        0 * counts,
+        offset=offset,
+        prior_mean=np.zeros(3),
+        prior_precision=np.eye(3) / 0.05**2,
     )
     # Fewer than expected: the level falls, within a few standard deviations of its prior.
     assert -1.0 < found[0] < -0.05
