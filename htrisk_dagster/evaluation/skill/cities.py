@@ -28,7 +28,7 @@ from htrisk_dagster.evaluation.effort import EFFORTS
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.predictive_distribution import pit_bounds, pit_mass
 from htrisk_dagster.evaluation.skill.blind_run import REFERENCE, BlindRun, run_blind
-from htrisk_dagster.evaluation.skill.city_ceilings import city_ceilings
+from htrisk_dagster.evaluation.skill.city_ceilings import CityCeilings, city_ceilings
 from htrisk_dagster.evaluation.skill.expected_scores import (
     expected_auc,
     expected_information,
@@ -105,8 +105,9 @@ def score_world(preset: Preset, seed: int) -> dict[str, Any]:
     stop: date = world.days[-1].astype(object) + timedelta(days=1)
     run = run_blind(inputs, stop - timedelta(days=n_test), stop, seed=seed, effort=EFFORT)
     # All forecasts are sealed: from here on the truth of the world may be read.
-    ceilings = city_ceilings(world, located_share=_located_share(inputs), lag_days=inputs.lag_days)
-    intensity, filtering = ceilings.omniscient[-n_test:], ceilings.filtering[-n_test:]
+    ceilings = city_ceilings(
+        world, n_days=n_test, located_share=_located_share(inputs), lag_days=inputs.lag_days
+    )
     return {
         "rate": preset.target_per_day,
         "seed": seed,
@@ -114,12 +115,12 @@ def score_world(preset: Preset, seed: int) -> dict[str, Any]:
         "test_days": n_test,
         "training_incidents": int(run.training_counts.sum()),
         "test_incidents": int(run.counts.sum()),
-        "expected_test_incidents": float(intensity.sum()),
+        "expected_test_incidents": float(ceilings.omniscient.sum()),
         "chosen": run.chosen,
         "reason": run.reason,
         COST: dict(run.cpu_seconds),
         "sealed": dict(run.seals),
-        "models": score_against(run, intensity, filtering),
+        "models": score_against(run, ceilings),
         "coverage": coverage(run),
     }
 
@@ -130,14 +131,14 @@ def _located_share(inputs: FeatureInputs) -> float:
     return 1 - cells.null_count() / max(len(cells), 1)
 
 
-def score_against(run: BlindRun, intensity: Array, filtering: Array) -> dict[str, dict[str, Any]]:
+def score_against(run: BlindRun, ceilings: CityCeilings) -> dict[str, dict[str, Any]]:
     """Figures of every model, and of the two ceilings, against the true intensity.
 
     Parameters
     ----------
     run : BlindRun
-    intensity, filtering : float64, shape (D, C)
-        See `city_ceilings.CityCeilings`.
+    ceilings : CityCeilings
+        Of the test days.
 
     Returns
     -------
@@ -147,6 +148,7 @@ def score_against(run: BlindRun, intensity: Array, filtering: Array) -> dict[str
         `information_efficiency_over_mean` over the historical mean, `slope` and
         `expected_over_observed`, all in expectation; `counts_auc` and `counts_slope` on the counts.
     """
+    intensity, filtering = ceilings.omniscient, ceilings.filtering
     constant = np.full(intensity.shape, float(run.training_counts.mean()))
     mean = run.forecasts[REFERENCE]
     best, best_filtered = (expected_auc(intensity, c) for c in (intensity, filtering))
