@@ -27,6 +27,7 @@ from htrisk_dagster.models.cell_lattice import CellLattice
 from htrisk_dagster.models.count_model import FitResult, Progress, require_cells, training_counts
 from htrisk_dagster.models.covariate_prior import covariate_matrix, expected_totals
 from htrisk_dagster.models.recency import Recency, choose_recency
+from htrisk_dagster.models.recent_history import later_days
 from htrisk_dagster.models.shrinkage import (
     Neighbourhood,
     choose_neighbourhood,
@@ -39,8 +40,6 @@ from htrisk_dagster.models.weekdays import weekday_multipliers, weekday_of
 Array = NDArray[np.float64]
 
 _ARRAYS_FILE, _STATE_FILE = "empirical_bayes.npz", "empirical_bayes.json"
-# The last part of the training days tells what the last weeks are worth.
-_LATER_SHARE = 1 / 3
 
 
 @dataclass
@@ -175,13 +174,11 @@ def _around(
 
 def _later_recency(block: CellDayBlock, lattice: CellLattice | None) -> Recency:
     """What the last weeks are worth, from later days forecast by rates of the days before."""
-    cut = block.n_days - round(block.n_days * _LATER_SHARE)
-    if cut == block.n_days:
+    earlier, later = later_days(block)
+    if earlier is block:
         return Recency()
-    later = block.days[cut]
-    earlier = block.between(block.days[0], later)
     rates, _ = static_rates(earlier, lattice)
     daily = training_counts(earlier).sum(axis=1, dtype=np.float64)
-    weekday, _ = weekday_multipliers(earlier.days, daily, np.full(cut, rates.sum()))
-    test = block.between(later, block.days[-1] + np.timedelta64(1, "D"))
-    return choose_recency(test, rates, weekday[weekday_of(test.days)][:, None], lattice)
+    mean_day = np.full(earlier.n_days, rates.sum())
+    weekday, _ = weekday_multipliers(earlier.days, daily, mean_day)
+    return choose_recency(later, rates, weekday[weekday_of(later.days)][:, None], lattice)

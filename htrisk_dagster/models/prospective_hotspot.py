@@ -37,6 +37,8 @@ Array = NDArray[np.float64]
 _FILE = "prospective_hotspot.npz"
 # 400 m in the paper; in cells of 500 m two of them, the next that tells near from nearer.
 REACH_CELLS = 2
+# One incident far from all recent ones must not cost infinity.
+_LEAST_BACKGROUND = 0.01
 _WEEK_WEIGHTS = 1.0 / (1 + np.arange(TARGET_LAGS) // 7)
 _CELL_WEIGHTS = 1.0 / (1 + np.arange(REACH_CELLS + 1.0))
 
@@ -117,6 +119,7 @@ class ProspectiveHotspot:
         before = mean_rates(training_counts(earlier).sum(axis=0, dtype=np.float64), earlier.n_days)
         surface = prospective_surface(later, self._lattice)
         background_weight, self._surface_weight = mixture(training_counts(later), before, surface)
+        background_weight = max(background_weight, _LEAST_BACKGROUND)
         self._background = background_weight * mean_rates(totals, block.n_days)
         if progress is not None:
             progress("prospective hotspot", 1, 1)

@@ -117,7 +117,7 @@ class RecentHistory:
 def later_days(block: CellDayBlock) -> tuple[CellDayBlock, CellDayBlock]:
     """Split training days in earlier days, to fit rates on, and later ones, to tune on.
 
-    A block of one day is both: there is nothing to hold out.
+    A block of one or two days is both: there is nothing to hold out.
     """
     n_later = min(int(block.n_days * _LATER_SHARE), _MOST_LATER_DAYS)
     if n_later == 0:
