@@ -60,8 +60,8 @@ EFFORTS = {
         n_folds=3,
         test_days=28,
         options={
-            "lightgbm": {"n_estimators": 100, "zeros_per_incident": 10.0, "offset_blocks": 3},
-            "xgboost": {"n_estimators": 100, "zeros_per_incident": 10.0, "offset_blocks": 3},
+            "lightgbm": {"n_estimators": 120, "most_zeros": 60_000, "offset_blocks": 3},
+            "xgboost": {"n_estimators": 120, "most_zeros": 60_000, "offset_blocks": 3},
             "lstm": {
                 "epochs": 6,
                 "hidden": 16,
