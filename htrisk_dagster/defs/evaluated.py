@@ -19,6 +19,7 @@ from htrisk_dagster.defs.partitions import days_of
 from htrisk_dagster.defs.trained import months_for, read_fold_forecasts
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.evaluation.champion import REFERENCE
 from htrisk_dagster.evaluation.comparison import compare, to_markdown
 from htrisk_dagster.evaluation.ensemble import FORECASTS
 from htrisk_dagster.evaluation.thresholds import threshold_table
