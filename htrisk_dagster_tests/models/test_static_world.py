@@ -16,6 +16,7 @@ TABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("events", TABLE)
 def test_shares_of_skill_are_the_tables(events):
     shares = {name: [] for name in TABLE[events]}
