@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
+from htrisk_dagster.evaluation.ceiling_simulation import ceiling_rows
 from htrisk_dagster.evaluation.comparison import METRICS, compare, point_values, to_markdown
 from htrisk_dagster.evaluation.count_scores import information_gain
 from htrisk_dagster.schemas.predictions import MODEL_COMPARISON
@@ -107,3 +109,24 @@ def test_markdown_has_the_baseline_first_then_the_best(table, world):
     assert f"120 cells x 56 days, {counts.sum():,} reported incidents" in lines[-1]
     assert f"prevalence {share:.3f}% of cell-days" in lines[-1]
     assert "**" not in text
+
+
+def test_ceilings_come_last_in_the_printed_table_and_are_explained(table, world):
+    counts, forecasts, active = world
+    truth = forecasts["truth"]
+    rows = ceiling_rows(
+        truth,
+        {"ceiling_omniscient": truth, "ceiling_filtering": truth * 0.9},
+        reference=forecasts["historical_mean"],
+        active=active,
+        n_draws=20,
+        seed=0,
+    )
+    both = pl.concat([table, rows])
+    text = to_markdown(both, "land", n_days=56, n_cells=120, n_incidents=int(counts.sum()))
+    lines = text.splitlines()
+    names = [line.split("|")[1].strip() for line in lines[2:8]]
+    assert names[-2:] == ["ceiling_filtering", "ceiling_omniscient"]
+    # A calibration slope of the ceiling would be 1: the place stays empty.
+    assert "|  |" in lines[7]
+    assert "band of 95% of draws" in text
