@@ -177,9 +177,18 @@ class Judgement:
         return int(np.argmin(self.curve()))
 
     def restore(self, training: Training) -> int:
-        """Put the weights of the epoch that `fewest_steps` chooses back; returns its number."""
+        """Put the weights of the epoch that `fewest_steps` chooses back; returns its number.
+
+        Dispersion and certain zeros stay as they are: they had longest to settle, and move no
+        expected count.
+        """
         chosen = fewest_steps(np.stack(self._weekly))
-        training.network.load_state_dict(self._weights[chosen])
+        settled = {
+            name: value
+            for name, value in training.network.state_dict().items()
+            if name.startswith("spread.")
+        }
+        training.network.load_state_dict(self._weights[chosen] | settled)
         return chosen
 
     def curve(self) -> list[float]:
