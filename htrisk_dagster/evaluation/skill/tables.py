@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from htrisk_dagster.evaluation.skill.benchmark_tables import portland_text, tensors_text
+from htrisk_dagster.evaluation.skill.markdown import markdown_table, number
 from htrisk_dagster.evaluation.skill.targets import (
     ACTIVE_CELLS,
     CHAMPION,
     DAILY_ANCHORS,
-    PUBLISHED_MASKED,
     WEEKLY_ANCHORS,
     Judgement,
     Results,
@@ -24,28 +25,6 @@ from htrisk_dagster.evaluation.skill.targets import (
     figures,
     over_units,
 )
-
-MASK_NOTE = (
-    "The masked errors are the benchmark's own: they score only cell-days on which something "
-    "happened, which nobody knows beforehand, so a forecast is never charged for what it expects "
-    "where nothing does. The constant 1 beats the published model under the mask on 7 of 8 figures; "
-    "over all cell-days it is the worst forecast of the table. The mask chooses nothing here. An "
-    "expectation of 0 has an infinite deviance."
-)
-
-
-def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(lines)
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Value with a fixed number of digits, a dash where there is none, a word where infinite."""
-    if math.isnan(value):
-        return "–"
-    return f"{value:.{digits}f}" if math.isfinite(value) else "infinite"
 
 
 def judgement_table(judgements: Iterable[Judgement]) -> str:
@@ -242,77 +221,10 @@ def _fall_back(result: Mapping[str, Any]) -> str:
     return " ".join(lines)
 
 
-def _tensors(results: Results) -> str:
-    texts = [
-        "## The 16 x 16 benchmark tensors of New York",
-        "92 test days, all 256 cells. Each 4 x 4 square of cells stands for a precinct. In brackets "
-        "ST-HSL's masked errors as its author restated them.",
-    ]
-    for result in results.values():
-        category = str(result["category"])
-        models = result["models"]
-        mae, mape = PUBLISHED_MASKED[category]
-        rows = []
-        for name in sorted(models, key=lambda n: _deviance(models[n])):
-            found = models[name]
-            rows.append(
-                (name, *(number(figures(found, m), 4) for m in ("mae", "rmse")),
-                 number(_deviance(found), 4),
-                 *(number(figures(found, m), 4) for m in ("masked_mae", "masked_mape")))
-            )  # fmt: skip
-        headings = (
-            "model", "MAE", "RMSE", "Poisson deviance", f"masked MAE [{mae}]", f"masked MAPE [{mape}]",
-        )  # fmt: skip
-        texts += [
-            f"### {category}: champion {result['chosen']}",
-            f"{100 * result['zero_share']:.1f}% of {result['cell_days']:,} cell-days have no incident.",
-            markdown_table(headings, rows),
-        ]
-    return "\n\n".join([*texts, MASK_NOTE])
-
-
-def _deviance(model: Mapping[str, Any]) -> float:
-    """Deviance, infinite where JSON holds null."""
-    value = figures(model, "poisson_deviance")
-    return math.inf if math.isnan(value) else value
-
-
-def _portland(results: Results) -> str:
-    texts = [
-        "## Portland's burglaries under the NIJ rules",
-        "Windows from 2017-03-01. Cells, area, bandwidth and half-life were chosen on the year before. "
-        "PAI with the 95% interval that the number of hits allows (Garwood 1936); PEI is PAI over "
-        "that of the best choice with hindsight.",
-    ]
-    for result in results.values():
-        rows = []
-        for window, found in result["windows"].items():
-            for model, score in found["models"].items():
-                options = ", ".join(
-                    f"{score[name]:g} {unit}"
-                    for name, unit in (("bandwidth_ft", "ft"), ("half_life_days", "days"))
-                    if name in score
-                )
-                low, high = score["pai_95"]
-                rows.append(
-                    (window, str(found["incidents"]), model,
-                     f"{score['side_ft']:g} ft, {score['area_square_miles']:g} sq mi",
-                     options or "–", f"{score['hits']:g}",
-                     f"{score['pai']:.1f} [{low:.1f}, {high:.1f}]", number(score["pei"], 3),
-                     number(score["choice_pai"], 1))
-                )  # fmt: skip
-        headings = (
-            "window", "incidents", "model", "cells", "bandwidth, half-life", "hits", "PAI", "PEI",
-            "PAI of the year before",
-        )  # fmt: skip
-        texts.append(markdown_table(headings, rows))
-    return "\n\n".join(texts)
-
-
 _PARTS = {
     "cities": _cities,
     "felonies": _felonies,
     "shootings": _shootings,
-    "tensors": _tensors,
-    "portland": _portland,
+    "tensors": tensors_text,
+    "portland": portland_text,
 }
