@@ -55,7 +55,7 @@ OWN_SHOCK_VARIANCE: dict[str, float] = {
     "larceny": 0.0026,
     "burglary": 0.0280,
     "robbery": 0.0059,
-    "violence": 0.0075,
+    "violence": 0.0110,
 }
 
 _T = TypeVar("_T")
@@ -99,7 +99,8 @@ def _shock(variance: float, count: int, rng: np.random.Generator) -> NDArray[np.
     """Gamma factors, scaled so that the days at hand have the mean and variance, not only all days."""
     drawn = rng.gamma(1 / variance, variance, count)
     centred = (drawn - drawn.mean()) / drawn.std()
-    return np.round(1 + np.sqrt(variance) * centred, 6)
+    shock: NDArray[np.float64] = np.round(1 + np.sqrt(variance) * centred, 6)
+    return shock
 
 
 def _of(table: dict[str, _T], family: str) -> _T:

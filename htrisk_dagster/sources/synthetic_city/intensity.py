@@ -45,7 +45,7 @@ _BUSY_SHARE, _HUB_IN = 0.2, 10
 # Parks, marsh and runways: patches of some kilometres where next to nothing is reported.
 _OPEN_SHARE, _OPEN_FACTOR, _OPEN_SCALE_CELLS = 0.08, 0.005, 6.0
 # Share of the city at which a cell of an even family is held back by half.
-_CROWDED = 0.0045
+_CROWDED = 0.0026
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def place_terms(land: Land, rng: np.random.Generator) -> Places:
         mixed = rho * shared + math.sqrt(1 - rho**2) * _smooth_field(land, rng)
         height = np.minimum(mixed, family.slope / (2 * family.bend))
         log_place = family.slope * height - family.bend * height**2 + _CORRIDOR_LOG * in_corridor
-        within[family.name] = np.round(np.exp(log_place), 6)
+        within[family.name] = np.asarray(np.round(np.exp(log_place), 6), dtype=np.float64)
     business = np.asarray(np.round(np.exp(shared * 0.7), 6), dtype=np.float64)
     is_busy = shared >= np.quantile(shared, 1 - _BUSY_SHARE)
     is_hub = is_busy & (rng.integers(0, _HUB_IN, len(shared)) == 0)

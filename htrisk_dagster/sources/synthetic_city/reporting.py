@@ -48,7 +48,8 @@ def precinct_reserve(
     score = (mean - mean.mean()) / mean.std()
     drawn = rng.standard_normal(len(mean)) * np.sqrt(1 - _BUSINESS_WEIGHT**2)
     reserve: NDArray[np.float64] = _BUSINESS_WEIGHT * score + drawn
-    return np.round(np.clip(reserve, -_RESERVE_LIMIT, _RESERVE_LIMIT), 3)
+    clipped: NDArray[np.float64] = np.round(np.clip(reserve, -_RESERVE_LIMIT, _RESERVE_LIMIT), 3)
+    return clipped
 
 
 def reported_share(mean: float, reserve: NDArray[np.float64]) -> NDArray[np.float64]:

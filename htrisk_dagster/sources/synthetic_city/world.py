@@ -218,9 +218,12 @@ def simulate_world(preset: Preset, seed: int) -> World:
         if is_target:
             factor *= patrols[:, ground.precinct]
         calendar = calendar_factors.calendar_factor(preset, family.name)
-        static = _true_place(family, rates[family.name], ground, calendar, factor, spread)
-        moved = field if is_target else _within_city(shared_field, static)
-        background = (calendar * shocks[family.name])[:, None] * static * factor * moved
+        reported_place = ground.place[family.name]
+        factor_and_field = factor * (
+            field if is_target else _within_city(shared_field, reported_place)
+        )
+        static = _true_place(family, rates[family.name], ground, calendar, factor_and_field, spread)
+        background = (calendar * shocks[family.name])[:, None] * static * factor_and_field
         if preset.has_policing_feedback and family.name == policing.DISCOVERED:
             drawn[family.name], patrols = policing.draw_discovered(
                 background * ground.reporting[family.name], preset.days, ground.precinct, drawing
@@ -270,7 +273,10 @@ def _true_place(
     factor: NDArray[np.float32],
     spread: Spread,
 ) -> NDArray[np.float64]:
-    """Expected true incidents a day of the background, so that `rate` a day are reported."""
+    """Expected true incidents a day of the background where all factors are 1.
+
+    So that `rate` a day are reported in the whole city, with the factors of the days at hand.
+    """
     reporting, reported = ground.reporting[family.name], ground.place[family.name]
     true = scaled_place(rate * ground.share_of_city, reported, calendar, factor) / reporting
     all_generations = stationary_rate(true, family.kappa, spread)
