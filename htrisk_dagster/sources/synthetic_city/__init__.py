@@ -7,6 +7,7 @@ evaluation may open what is written under `truth/`.
 
 from htrisk_dagster.sources.synthetic_city.city import write_city
 from htrisk_dagster.sources.synthetic_city.presets import PRESETS, Preset
-from htrisk_dagster.sources.synthetic_city.world import TargetTruth, World, simulate_world
+from htrisk_dagster.sources.synthetic_city.target_truth import TargetTruth
+from htrisk_dagster.sources.synthetic_city.world import World, simulate_world
 
 __all__ = ["PRESETS", "Preset", "TargetTruth", "World", "simulate_world", "write_city"]

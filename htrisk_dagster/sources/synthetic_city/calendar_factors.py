@@ -55,7 +55,7 @@ OWN_SHOCK_VARIANCE: dict[str, float] = {
     "larceny": 0.0026,
     "burglary": 0.0280,
     "robbery": 0.0059,
-    "violence": 0.0075,
+    "violence": 0.0110,
 }
 
 _T = TypeVar("_T")

@@ -7,6 +7,7 @@ Does not: anything that has a day (`world`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from htrisk_dagster.sources.synthetic_city.parts import precincts_of_parts
 from htrisk_dagster.sources.synthetic_city.precincts import Precincts, split_boroughs
 from htrisk_dagster.sources.synthetic_city.presets import Preset, stream
 from htrisk_dagster.sources.synthetic_city.reporting import precinct_reserve, reported_share
+
+if TYPE_CHECKING:
+    from shapely import Geometry
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +86,7 @@ def lay_ground(preset: Preset, seed: int) -> Ground:
     )
 
 
-def _outlines(precincts: Precincts) -> tuple:  # type: ignore[type-arg]
+def _outlines(precincts: Precincts) -> tuple[Geometry, ...]:
     """Outline of the precincts of each borough."""
     import shapely
 

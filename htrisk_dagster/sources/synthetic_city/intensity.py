@@ -45,7 +45,7 @@ _BUSY_SHARE, _HUB_IN = 0.2, 10
 # Parks, marsh and runways: patches of some kilometres where next to nothing is reported.
 _OPEN_SHARE, _OPEN_FACTOR, _OPEN_SCALE_CELLS = 0.08, 0.005, 6.0
 # Share of the city at which a cell of an even family is held back by half.
-_CROWDED = 0.0030
+_CROWDED = 0.0026
 
 
 @dataclass(frozen=True, eq=False)

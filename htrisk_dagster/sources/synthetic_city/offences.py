@@ -69,7 +69,7 @@ class Offence:
 
 FAMILIES: tuple[Family, ...] = (
     Family("larceny", 0.85, 0.5, reported=0.35, hub_factor=1.6),
-    Family("burglary", 0.80, 0.1, reported=0.45, kappa=0.2, slope=2.4, bend=0.55, evenness=0.37),
+    Family("burglary", 0.80, 0.1, reported=0.45, kappa=0.2, slope=2.4, bend=0.55, evenness=0.34),
     Family("robbery", 0.90, reported=0.64, slope=3.5, bend=0.65, evenness=0.6),
     Family("violence", 0.95, reported=0.45),
     Family("damage", 0.85, reported=0.35),

@@ -48,8 +48,8 @@ def precinct_reserve(
     score = (mean - mean.mean()) / mean.std()
     drawn = rng.standard_normal(len(mean)) * np.sqrt(1 - _BUSINESS_WEIGHT**2)
     reserve: NDArray[np.float64] = _BUSINESS_WEIGHT * score + drawn
-    clipped: NDArray[np.float64] = np.round(np.clip(reserve, -_RESERVE_LIMIT, _RESERVE_LIMIT), 3)
-    return clipped
+    clipped = np.clip(reserve, -_RESERVE_LIMIT, _RESERVE_LIMIT)
+    return np.asarray(np.round(clipped, 3), dtype=np.float64)
 
 
 def reported_share(mean: float, reserve: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -44,6 +44,17 @@ def daily_noise(land: Land, n_days: int, rng: np.random.Generator) -> NDArray[np
     return noise
 
 
+def correlated_noise(
+    land: Land, n_days: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Daily noise of the common offences' field and of the target's, correlated, each (D, C)."""
+    shared = daily_noise(land, n_days, rng)
+    own = daily_noise(land, n_days, rng)
+    own *= math.sqrt(1 - TARGET_CORRELATION**2)
+    own += TARGET_CORRELATION * shared
+    return shared, own
+
+
 def log_normal_field(noise: NDArray[np.float32], log_sd: float) -> NDArray[np.float32]:
     """Run daily noise through the autoregression and exponentiate.
 

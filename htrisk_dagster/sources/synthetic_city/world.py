@@ -3,9 +3,6 @@
 Belongs here: the order in which a city comes about, without a file. Does not: any rule of the
 city (the modules it calls), its tables in the program's own shapes (`world_tables`), the
 publishers' files (`city`).
-
-Of the target everything is known: `TargetTruth`. No model or feature may read it; evaluation does,
-for ceilings.
 """
 
 from __future__ import annotations
@@ -38,53 +35,10 @@ from htrisk_dagster.sources.synthetic_city.presets import Preset, stream
 from htrisk_dagster.sources.synthetic_city.reporting import is_reported
 from htrisk_dagster.sources.synthetic_city.self_excitation import (
     Spread,
-    excitation,
     stationary_rate,
     with_offspring,
 )
-
-
-@dataclass(frozen=True, eq=False)
-class TargetTruth:
-    """What is true of the target family; D days, C cells.
-
-    Parameters
-    ----------
-    static : ndarray of float64, shape (C,)
-        Expected true incidents a day from place alone: calendar and factors at 1.
-    calendar : ndarray of float64, shape (D,)
-        Weekday, month, year, holidays; mean 1.
-    exposure : ndarray of float32, shape (D, C)
-        Factor of permitted events and airport passengers, and of patrols where policing feeds
-        back; known in advance.
-    field : ndarray of float32, shape (D, C)
-        Space-time factor with mean 1. Nobody can observe it directly.
-    triggered : ndarray of float32, shape (D, C)
-        Self-excitation of day d by all true incidents up to d - 1.
-    reporting : ndarray of float64, shape (C,)
-        Share that is reported.
-    intensity : ndarray of float32, shape (D, C)
-        Expected reported incidents by true place, with the day's shock at its mean of 1:
-        `(static * calendar * exposure * field + triggered) * reporting`.
-    day_shock : ndarray of float64, shape (D,)
-        Factor of the background of the day that nobody can forecast; mean 1.
-    counts : ndarray of uint16, shape (D, C)
-        Reported incidents by true day and place, whatever their day of report.
-    triggered_as_reported : ndarray of float32, shape (D, C)
-        As `triggered`, but by incidents reported before the day only, each for as many as were not
-        reported: what a filter with true parameters could compute.
-    """
-
-    static: NDArray[np.float64]
-    calendar: NDArray[np.float64]
-    exposure: NDArray[np.float32]
-    field: NDArray[np.float32]
-    triggered: NDArray[np.float32]
-    reporting: NDArray[np.float64]
-    intensity: NDArray[np.float32]
-    day_shock: NDArray[np.float64]
-    counts: NDArray[np.uint16]
-    triggered_as_reported: NDArray[np.float32]
+from htrisk_dagster.sources.synthetic_city.target_truth import TargetTruth, truth_of_target
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +155,9 @@ def simulate_world(preset: Preset, seed: int) -> World:
     attraction = permits.attraction(allowed, n_days, n_precincts)
     scores = mobility.passenger_scores(preset, passengers)
     shocks = calendar_factors.day_shocks(preset, stream(seed, "day_shocks"))
-    shared_noise, own_noise = _noise(ground, n_days, seed)
+    shared_noise, own_noise = space_time.correlated_noise(
+        ground.land, n_days, stream(seed, "space_time")
+    )
     shared_field = space_time.log_normal_field(shared_noise, space_time.COMMON_LOG_SD)
     field = space_time.log_normal_field(own_noise, space_time.TARGET_LOG_SD)
     spread = Spread.over(ground.land.col, ground.land.row)
@@ -234,22 +190,12 @@ def simulate_world(preset: Preset, seed: int) -> World:
     incidents = complete_incidents(drawn, n_days, ground.corners, drawing)
     return World(
         preset, seed, ground, allowed, passengers, riders,
-        _truth(static, calendar, factor, field, shocks[TARGET], true, incidents, ground, spread),
+        truth_of_target(
+            static, calendar, factor, field, shocks[TARGET], true, incidents,
+            ground.reporting[TARGET], spread,
+        ),
         incidents,
     )  # fmt: skip
-
-
-def _noise(
-    ground: Ground, n_days: int, seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Daily noise of the common families' field and of the target's, correlated."""
-    rng = stream(seed, "space_time")
-    shared = space_time.daily_noise(ground.land, n_days, rng)
-    own = space_time.daily_noise(ground.land, n_days, rng)
-    rho = np.float32(space_time.TARGET_CORRELATION)
-    own *= np.sqrt(1 - rho**2)
-    own += rho * shared
-    return shared, own
 
 
 def _within_city(field: NDArray[np.float32], place: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -304,40 +250,3 @@ def _happen(
     first = draw_events(background, drawing)
     true = with_offspring(*first, len(background), family.kappa, spread, triggering)
     return true, is_reported(reporting[true[1]], triggering)
-
-
-def _truth(
-    static: NDArray[np.float64],
-    calendar: NDArray[np.float64],
-    factor: NDArray[np.float32],
-    field: NDArray[np.float32],
-    shock: NDArray[np.float64],
-    true: Events,
-    incidents: Incidents,
-    ground: Ground,
-    spread: Spread,
-) -> TargetTruth:
-    family = next(f for f in FAMILIES if f.name == TARGET)
-    reporting, shape = ground.reporting[TARGET], factor.shape
-    mine = incidents.of_family(TARGET)
-    occurred, cell = incidents.occurred[mine], incidents.cell[mine]
-    triggered = excitation(
-        true[0], true[0], true[1], np.ones(len(true[0])), shape, family.kappa, spread
-    )
-    as_reported = excitation(
-        occurred, incidents.reported[mine], cell, 1 / reporting[cell], shape, family.kappa, spread
-    )
-    intensity = (calendar[:, None] * static * factor * field + triggered) * reporting
-    counts = np.bincount(occurred * shape[1] + cell, minlength=factor.size)
-    return TargetTruth(
-        static=static,
-        calendar=calendar,
-        exposure=factor,
-        field=field,
-        triggered=triggered,
-        reporting=reporting,
-        intensity=intensity.astype(np.float32),
-        day_shock=shock,
-        counts=counts.reshape(shape).astype(np.uint16),
-        triggered_as_reported=as_reported,
-    )

@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from htrisk_dagster.sources.synthetic_city.land import read_land
-from htrisk_dagster.sources.synthetic_city.space_time import daily_noise, log_normal_field
+from htrisk_dagster.sources.synthetic_city.space_time import (
+    correlated_noise,
+    daily_noise,
+    log_normal_field,
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +46,9 @@ def test_days_are_drawn_one_after_the_other(noise: np.ndarray) -> None:
     np.testing.assert_array_equal(
         daily_noise(read_land(), 130, np.random.default_rng(8)), noise[:130]
     )
+
+
+def test_fields_of_target_and_common_offences_go_together() -> None:
+    shared, own = correlated_noise(read_land(), 120, np.random.default_rng(4))
+    assert np.corrcoef(shared.ravel(), own.ravel())[0, 1] == pytest.approx(0.8, abs=0.02)
+    assert own.std() == pytest.approx(1, abs=0.02)

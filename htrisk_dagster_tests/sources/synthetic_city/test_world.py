@@ -137,13 +137,6 @@ def test_counts_follow_the_intensity(skill: World) -> None:
         )
 
 
-def test_fields_of_target_and_common_offences_go_together(tiny: World) -> None:
-    from htrisk_dagster.sources.synthetic_city.world import _noise
-
-    shared, own = _noise(tiny.ground, 120, 4)
-    assert np.corrcoef(shared.ravel(), own.ravel())[0, 1] == pytest.approx(0.8, abs=0.02)
-
-
 def test_parts_are_five_whole_and_contiguous(skill: World) -> None:
     land = read_land()
     whole = set(zip(land.col.tolist(), land.row.tolist(), strict=True))
