@@ -6,10 +6,19 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from htrisk_dagster.evaluation.backtest import Fold, rolling_origin_folds
-from htrisk_dagster.evaluation.training import fold_truth, train, waiting_days, with_counts
+from htrisk_dagster.evaluation.backtest import Fold, rolling_origin_folds, seal
+from htrisk_dagster.evaluation.count_scores import poisson_deviance
+from htrisk_dagster.evaluation.stacking import Stack, stack_folds
+from htrisk_dagster.evaluation.training import (
+    fold_truth,
+    train,
+    train_stack,
+    waiting_days,
+    with_counts,
+)
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.count_model import FitResult
+from htrisk_dagster_tests.evaluation.simulated_folds import simulate
 
 FIRST = date(2015, 1, 1)
 TRAIN_STOP = date(2015, 3, 22)  # 80 days, then 10 days whose labels are too young
@@ -202,3 +211,24 @@ def test_labels_are_added_to_a_block(block):
     assert blind.counts is None
     with pytest.raises(ValueError, match="has counts"):
         with_counts(blind, block.counts[1:])
+
+
+def test_a_stack_is_trained_on_folds_and_seals_its_own_blind_forecasts():
+    city = simulate(2, 20)
+    start = FIRST + timedelta(days=60)
+    folds = [
+        Fold(FIRST, start + timedelta(28 * k - 2), start + timedelta(28 * k),
+             start + timedelta(28 * (k + 1)))
+        for k in range(3)
+    ]  # fmt: skip
+    training = train_stack(folds, city.folds, gap_days=2)
+    stack = Stack.from_bytes(training.files)
+    assert training.fit.params == {f"weight_{n}": stack.weights[n] for n in stack.members}
+    for fold, blind, result in zip(
+        folds, stack_folds(city.folds, gap_days=2), training.folds, strict=True
+    ):
+        np.testing.assert_array_equal(result.forecast, blind)
+        assert result.digest == seal(fold, blind)
+    assert training.folds[2].metrics["poisson_deviance"] == pytest.approx(
+        poisson_deviance(city.folds[2].counts, training.folds[2].forecast)
+    )
