@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -23,7 +22,6 @@ from htrisk_dagster.models.historical_mean import mean_rates
 from htrisk_dagster.sources.synthetic_city.world import World
 from htrisk_dagster_tests.evaluation.true_city import inputs_of, true_city, write
 
-PACKAGE = Path(__file__).parents[2] / "htrisk_dagster"
 DAYS = [(date(2024, 4, 1) + timedelta(days=d)).isoformat() for d in range(28)]
 
 
