@@ -11,12 +11,12 @@ day's posterior is taken as Gaussian, the Kalman filter of a log-Gaussian Cox pr
 variational update (Durbin and Koopman 2012, Time Series Analysis by State Space Methods, chapter
 10; Opper and Archambeau 2009, doi 10.1162/neco.2008.08-07-592).
 
-In space the field is written in its leading principal components. What they leave out varies over
-less than a cell's width and cannot be learnt from rare counts; its mean factor is 1.
+In space the field is written in its leading principal components. What they leave out varies too
+finely to be learnt from rare counts; its mean factor is 1.
 
-Two simplifications keep the filter below the exact one, a little: an incident that is reported
-after the next cutoff is never used, although it tells of the past (a fifth of them, each of which
-would come late), and the triggered part is taken as given.
+Two simplifications keep the filter a little below the exact one: an incident that is reported too
+late for the first forecast that could use it is never used, although it still tells of the past,
+and the triggered part is taken as given.
 """
 
 from __future__ import annotations
