@@ -61,7 +61,7 @@ def run(
     target: Target = None,
     profile: Annotated[str | None, typer.Option(help="Training effort: quick or full.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Synthetic city: tiny, demo or default.")
+        str | None, typer.Option(help="Synthetic city: tiny, demo, default, skill or metro.")
     ] = None,
     home: Home = None,
 ) -> None:

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
         None, description="What is forecast; the area's first target if unset."
     )
     seed: int = Field(20260101, ge=0, lt=2**31, description="Seed of every random choice.")
-    preset: str = Field("demo", description="Size of the synthetic city: tiny, demo or default.")
+    preset: str = Field("demo", description="Synthetic city: tiny, demo, default, skill or metro.")
     profile: Literal["quick", "full", "smoke"] = Field(
         "quick",
         description=(

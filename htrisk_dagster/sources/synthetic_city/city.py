@@ -32,6 +32,10 @@ from htrisk_dagster.sources.synthetic_city.complaint_files import (
     ComplaintFile,
     complaint_files,
 )
+from htrisk_dagster.sources.synthetic_city.context_files import (
+    context_tables,
+    neighbourhood_geojson,
+)
 from htrisk_dagster.sources.synthetic_city.land import CELL_M, CRS
 from htrisk_dagster.sources.synthetic_city.offences import OFFENCES, TARGET
 from htrisk_dagster.sources.synthetic_city.presets import Preset, stream
@@ -39,7 +43,7 @@ from htrisk_dagster.sources.synthetic_city.verified_cases import verified_case_t
 from htrisk_dagster.sources.synthetic_city.world import World, simulate_world
 
 # Raise it with every change of the bytes.
-VERSION = 2
+VERSION = 3
 MANIFEST = "city.json"
 LATER_DAYS = 31
 
@@ -105,9 +109,11 @@ def _write_parts(
         boundary_files.borough_geojson(ground.land),
         len(ground.land.outlines),
     )
+    boundaries = boundary_files.precinct_geojson(precincts)
+    writer.text("geo/police_precincts.geojson", boundaries, len(precincts.number))
     writer.text(
-        "geo/police_precincts.geojson",
-        boundary_files.precinct_geojson(precincts),
+        "geo/neighbourhoods.geojson",
+        neighbourhood_geojson(boundaries, precincts),
         len(precincts.number),
     )
     writer.csv(
@@ -130,6 +136,11 @@ def _write_parts(
         preset, ground.place[TARGET], ground.corners, precincts, stream(seed, "verified_cases")
     )
     writer.csv("restricted/verified_cases.csv", cases)
+    context = context_tables(
+        ground.land, precincts, ground.business, preset, stream(seed, "context")
+    )
+    for path, table in context.items():
+        writer.csv(path, table)
     return writer.rows
 
 

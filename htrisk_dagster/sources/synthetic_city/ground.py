@@ -35,6 +35,8 @@ class Ground:
         Cells, areas and points.
     precinct : ndarray of int64, shape (C,)
         Index of each cell's precinct.
+    business : ndarray of float64, shape (C,)
+        How busy a cell is, from the field that all families share.
     in_corridor : ndarray of bool, shape (C,)
         Whether a cell lies in the airport's hotel corridor.
     place : dict of str to ndarray of float64, shape (C,)
@@ -49,6 +51,7 @@ class Ground:
     precincts: Precincts
     corners: Corners
     precinct: NDArray[np.int64]
+    business: NDArray[np.float64]
     in_corridor: NDArray[np.bool_]
     place: dict[str, NDArray[np.float64]]
     reporting: dict[str, NDArray[np.float64]]
@@ -64,14 +67,15 @@ def lay_ground(preset: Preset, seed: int) -> Ground:
     place = place_shares(places, precinct, precincts.share)
     reserve = precinct_reserve(places.business, precinct, stream(seed, "reporting"))
     reporting = {f.name: reported_share(f.reported, reserve)[precinct] for f in FAMILIES}
-    in_corridor = places.in_corridor
+    business, in_corridor = places.business, places.in_corridor
     n_cells = len(precinct)
     if preset.is_part:
         chosen = precincts_of_parts(land, places.business, precincts, precinct)
         kept = np.isin(precinct, chosen)
         precincts = precincts.kept(chosen)
         land = land.kept(kept, _outlines(precincts))
-        precinct, in_corridor = np.searchsorted(chosen, precinct[kept]), in_corridor[kept]
+        precinct = np.searchsorted(chosen, precinct[kept])
+        business, in_corridor = business[kept], in_corridor[kept]
         place = {name: values[kept] for name, values in place.items()}
         reporting = {name: values[kept] for name, values in reporting.items()}
     return Ground(
@@ -79,6 +83,7 @@ def lay_ground(preset: Preset, seed: int) -> Ground:
         precincts=precincts,
         corners=place_corners(land, precincts, precinct, stream(seed, "corners")),
         precinct=precinct,
+        business=business,
         in_corridor=in_corridor,
         place=place,
         reporting=reporting,

@@ -30,6 +30,7 @@ PARTS = (
     "space_time",
     "self_excitation",
     "defects",
+    "context",
 )
 
 
