@@ -39,7 +39,7 @@ def store_drift(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         )
     month = workspace.models(area).newest_month(CHAMPION, date.fromisoformat(days[-1]))
     found = [*_inputs(workspace, area, days, month), *_calibration(workspace, area, month)]
-    columns = ("watched", "name", "statistic", "lower", "upper", "is_alarm")
+    columns = ("watched", "measure", "statistic", "lower", "upper", "is_alarm")
     rows = pl.concat([frame.select(columns) for frame in found]) if found else DRIFT.empty()
     drift = DRIFT.conform(
         rows.with_columns(
@@ -52,7 +52,7 @@ def store_drift(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     return {
         "as_of": days[-1],
         "champion_month": month,
-        "alarms": ", ".join(drift.filter("is_alarm")["name"]) or "none",
+        "alarms": ", ".join(drift.filter("is_alarm")["measure"]) or "none",
         "made_from": made_from,
     }
 

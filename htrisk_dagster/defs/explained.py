@@ -87,4 +87,8 @@ def store_importance(workspace: Workspace, area: StudyArea, month: str) -> dict[
     made_from = MadeFrom(workspace, area).models(month)
     workspace.tables(area.name).write(FEATURE_IMPORTANCE, table, month, made_from=made_from)
     first = table.filter(pl.col("model") == STACK).sort("mean_abs_log", descending=True)
-    return {"cell_days": len(rows), "first_of_the_stack": first["name"][0], "made_from": made_from}
+    return {
+        "cell_days": len(rows),
+        "first_of_the_stack": first["feature"][0],
+        "made_from": made_from,
+    }

@@ -59,7 +59,7 @@ def calibration_drift(
     Returns
     -------
     DataFrame
-        `name`, `statistic`, `lower`, `upper` and `is_alarm`: the row `BAND` in units of observed over
+        `measure`, `statistic`, `lower`, `upper` and `is_alarm`: the row `BAND` in units of observed over
         expected, the rows `RISE` and `FALL` in incidents.
 
     Raises
@@ -76,7 +76,7 @@ def calibration_drift(
     low, high = count_band(wanted, overdispersion, level)
     rows = [
         {
-            "name": BAND,
+            "measure": BAND,
             "statistic": total / wanted,
             "lower": low / wanted,
             "upper": high / wanted,
@@ -89,7 +89,7 @@ def calibration_drift(
         # Two sums watch: each may be wrong half as often.
         limit = decision_limit(mean, overdispersion, ratio, run_length=2 * run_length_days)
         rows.append(
-            {"name": name, "statistic": reach, "lower": None, "upper": limit,
+            {"measure": name, "statistic": reach, "lower": None, "upper": limit,
              "is_alarm": reach >= limit}
         )  # fmt: skip
     return pl.DataFrame(rows, schema_overrides={"lower": pl.Float64}, infer_schema_length=None)

@@ -18,7 +18,7 @@ _MOST_NAMED = 3
 def inputs_hold(drift: pl.DataFrame) -> Finding:
     """The features of the last four weeks are as those of training."""
     inputs = drift.filter(pl.col("watched") == "inputs")
-    whole = inputs.filter(pl.col("name") == ALL_INPUTS)
+    whole = inputs.filter(pl.col("measure") == ALL_INPUTS)
     if whole.is_empty():
         return Finding(
             True, "Fewer than four weeks have been scored; drift of inputs is not seen yet."
@@ -31,8 +31,8 @@ def inputs_hold(drift: pl.DataFrame) -> Finding:
         return Finding(
             True, "The features of the last four weeks are as those of training.", figures
         )
-    worst = inputs.filter(pl.col("name") != ALL_INPUTS).sort("statistic", descending=True)
-    names = ", ".join(worst.head(_MOST_NAMED)["name"])
+    worst = inputs.filter(pl.col("measure") != ALL_INPUTS).sort("statistic", descending=True)
+    names = ", ".join(worst.head(_MOST_NAMED)["measure"])
     return Finding(
         False,
         f"Features of the four weeks to {row['as_of_on']} are not those the models were trained on "
@@ -49,7 +49,7 @@ def calibration_holds(drift: pl.DataFrame) -> Finding:
         return Finding(
             True, "No scored day has its reports in; drift of calibration is not seen yet."
         )
-    band = rows.filter(pl.col("name") == BAND).row(0, named=True)
+    band = rows.filter(pl.col("measure") == BAND).row(0, named=True)
     figures = {"observed_over_expected": band["statistic"]}
     alarms = rows.filter("is_alarm")
     if alarms.is_empty():
@@ -58,6 +58,6 @@ def calibration_holds(drift: pl.DataFrame) -> Finding:
         False,
         f"In the four weeks to {band['as_of_on']}, {band['statistic']:.2f} times as much was "
         f"reported as expected ({band['lower']:.2f} to {band['upper']:.2f} is chance); alarms: "
-        f"{', '.join(alarms['name'])}. Look at the reports, then train again.",
+        f"{', '.join(alarms['measure'])}. Look at the reports, then train again.",
         figures,
     )

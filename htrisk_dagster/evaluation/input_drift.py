@@ -144,7 +144,7 @@ def input_drift(
     Returns
     -------
     DataFrame
-        `name`, `statistic` (index over its mean over all stretches), `upper` (what it must exceed;
+        `measure`, `statistic` (index over its mean over all stretches), `upper` (what it must exceed;
         inf where training has too few weeks for the rate) and `is_alarm`: a row a feature, then
         the row `ALL_INPUTS` with the largest.
 
@@ -166,8 +166,8 @@ def input_drift(
     largest = np.sort(relative.max(axis=1))
     allowed = int(false_alarm_rate * len(largest) / _RUNS_CUT + 1e-9)
     upper = float(largest[-1 - allowed]) if allowed else float("inf")
-    found = pl.DataFrame({"name": profile.names, "statistic": relative[-1]})
-    every = pl.DataFrame({"name": [ALL_INPUTS], "statistic": [float(relative[-1].max())]})
+    found = pl.DataFrame({"measure": profile.names, "statistic": relative[-1]})
+    every = pl.DataFrame({"measure": [ALL_INPUTS], "statistic": [float(relative[-1].max())]})
     return pl.concat([found, every]).with_columns(
         pl.lit(upper).alias("upper"), (pl.col("statistic") > upper).alias("is_alarm")
     )

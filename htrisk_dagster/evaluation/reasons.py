@@ -144,7 +144,7 @@ def importance_table(
         for model, attribution in attributions.items()
         for name, value in group_importance(attribution).items()
     ]
-    rows = pl.DataFrame(found, schema=["model", "kind", "name", "mean_abs_log"], orient="row")
+    rows = pl.DataFrame(found, schema=["model", "kind", "feature", "mean_abs_log"], orient="row")
     return FEATURE_IMPORTANCE.conform(
         rows.with_columns(pl.lit(month).alias("month_on"), pl.lit(target).alias("target"))
     )

@@ -121,7 +121,7 @@ FEATURE_IMPORTANCE = Table(
             "feature: one input; field term: all inputs of a kind, summed before the mean.",
             allowed=("feature", "field term"),
         ),
-        Column("name", pl.String, "Feature, part of the long-run rate, or field term."),
+        Column("feature", pl.String, "Feature, part of the long-run rate, or field term."),
         Column(
             "mean_abs_log",
             pl.Float64,
@@ -130,7 +130,7 @@ FEATURE_IMPORTANCE = Table(
             lower=0,
         ),
     ),
-    key=("month_on", "target", "model", "kind", "name"),
+    key=("month_on", "target", "model", "kind", "feature"),
     warnings=("What the models went by, not what causes incidents.",),
 )
 MODEL_COMPARISON = Table(
@@ -236,7 +236,7 @@ DRIFT = Table(
             "inputs: features against training; calibration: reported against expected.",
             allowed=("inputs", "calibration"),
         ),
-        Column("name", pl.String, "Feature, `all inputs`, or statistic of the calibration."),
+        Column("measure", pl.String, "Feature, `all inputs`, or statistic of the calibration."),
         Column(
             "statistic",
             pl.Float64,
@@ -251,7 +251,7 @@ DRIFT = Table(
         ),
         Column("is_alarm", pl.Boolean, "Whether the statistic lies outside."),
     ),
-    key=("watched", "name"),
+    key=("watched", "measure"),
     warnings=(
         "False alarms, where nothing changed: all inputs 5% of times; the band 1% of times; the two sums one in 730 days.",
     ),

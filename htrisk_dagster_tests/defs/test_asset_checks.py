@@ -79,7 +79,7 @@ def drifted(watched: str, name: str) -> Fault:
     """One statistic far outside its band."""
     row = {
         "as_of_on": date(2024, 4, 5), "champion_month_on": date(2024, 4, 1), "watched": watched,
-        "name": name, "statistic": 9.0, "lower": 0.5, "upper": 2.0, "is_alarm": True,
+        "measure": name, "statistic": 9.0, "lower": 0.5, "upper": 2.0, "is_alarm": True,
     }  # fmt: skip
     return [(predictions.DRIFT, "all", lambda f: pl.DataFrame([row], schema=f.schema))]
 

@@ -158,7 +158,7 @@ def store_drift(settings: Settings, *, inputs: bool, calibration: bool, month: d
     """A feature and the band, each within or far outside its limits."""
     rows = [
         {
-            "as_of_on": NEWEST, "champion_month_on": month, "watched": watched, "name": name,
+            "as_of_on": NEWEST, "champion_month_on": month, "watched": watched, "measure": name,
             "statistic": 9.0 if alarm else 1.0, "lower": 0.5, "upper": 2.0, "is_alarm": alarm,
         }
         for watched, name, alarm in (

@@ -75,7 +75,7 @@ def test_a_champion_that_is_right_alarms_as_seldom_as_stated(mean, overdispersio
         counts = draw(rng, mean, overdispersion, 84)
         found = calibration_drift(counts, expected, overdispersion=overdispersion)
         for row in found.filter("is_alarm").iter_rows(named=True):
-            alarms[row["name"]] += 1
+            alarms[row["measure"]] += 1
     # 1% of 200 for the band; one in 1,460 days for each sum, and it must be up on the last one.
     assert alarms[BAND] <= 7
     assert alarms[RISE] + alarms[FALL] <= 7
@@ -86,7 +86,7 @@ def test_a_champion_that_went_wrong_is_found():
     for mean, factor, name in ((2.0, 2.0, RISE), (50.0, 1.4, RISE), (2.0, 0.35, FALL)):
         counts = rng.poisson(np.where(np.arange(84) < 42, mean, factor * mean))
         found = calibration_drift(counts, np.full(84, mean), overdispersion=1.0)
-        alarms = found.filter("is_alarm")["name"].to_list()
+        alarms = found.filter("is_alarm")["measure"].to_list()
         assert BAND in alarms
         assert name in alarms
 

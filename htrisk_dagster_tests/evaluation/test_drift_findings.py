@@ -15,7 +15,7 @@ def drift_of(*rows: tuple[str, str, float, float | None, bool]) -> pl.DataFrame:
             [
                 {
                     "as_of_on": date(2015, 7, 28), "champion_month_on": date(2015, 7, 1),
-                    "watched": watched, "name": name, "statistic": statistic,
+                    "watched": watched, "measure": name, "statistic": statistic,
                     "lower": 0.5 if watched == "calibration" else None, "upper": upper,
                     "is_alarm": alarm,
                 }

@@ -83,7 +83,7 @@ def test_classes_by_hand():
 
 def test_false_alarms_are_as_seldom_as_stated_although_days_hang_together():
     rows = [drift_of(seed).row(-1, named=True) for seed in range(200)]
-    assert {row["name"] for row in rows} == {ALL_INPUTS}
+    assert {row["measure"] for row in rows} == {ALL_INPUTS}
     share = np.mean([row["is_alarm"] for row in rows])
     # Stated: at most 5%. The standard error of 200 runs is 1.5%.
     assert 0.005 < share < 0.085
@@ -101,8 +101,8 @@ def test_false_alarms_are_as_seldom_as_stated_although_days_hang_together():
 def test_a_change_is_found_and_named(change, culprit):
     found = drift_of(3, change)
     assert found.row(-1, named=True)["is_alarm"]
-    assert culprit in found.filter("is_alarm")["name"].to_list()
-    assert found["name"].to_list() == [*NAMES[:3], ALL_INPUTS]
+    assert culprit in found.filter("is_alarm")["measure"].to_list()
+    assert found["measure"].to_list() == [*NAMES[:3], ALL_INPUTS]
 
 
 def test_too_little_training_tells_nothing():

@@ -77,7 +77,7 @@ def test_importance_by_hand():
         target="shootings",
         models=["lightgbm"],
     )
-    rows = {(r["model"], r["kind"], r["name"]): r["mean_abs_log"] for r in table.to_dicts()}
+    rows = {(r["model"], r["kind"], r["feature"]): r["mean_abs_log"] for r in table.to_dicts()}
     assert rows["lightgbm", "feature", "target_lag_1"] == pytest.approx(0.75)
     # Both are recent history, and cancel on the first of two cell-days.
     assert rows["lightgbm", "field term", "own recent history"] == pytest.approx(0.5)
