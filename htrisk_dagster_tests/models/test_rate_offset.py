@@ -56,3 +56,24 @@ def test_days_to_come_have_the_rate_of_all_training_days(small_city):
     again = RateOffset.from_bytes(offset.to_bytes())
     np.testing.assert_array_equal(again.rates(test), offset.rates(test))
     assert again.log_city_mean == offset.log_city_mean
+
+
+def test_the_same_block_is_fitted_once_and_another_anew(small_city, monkeypatch):
+    block, fits = small_city.block, []
+    fit = EmpiricalBayes.fit
+    monkeypatch.setattr(
+        EmpiricalBayes, "fit", lambda self, *a, **k: fits.append(1) or fit(self, *a, **k)
+    )
+    counts = block.counts.copy()
+    counts[0, 0] += 1  # a block that no other test has asked for
+    fresh = replace(block, counts=counts)
+
+    first, second = (cross_fitted(replace(fresh), 3) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert len(fits) == 3
+    for _ in range(2):
+        RateOffset.fitted(fresh)
+    assert len(fits) == 4
+    counts[1, 0] += 1
+    cross_fitted(replace(fresh, counts=counts), 3)
+    assert len(fits) == 7
