@@ -71,7 +71,33 @@ class MadeFrom:
     def verified_counts(self) -> str:
         """Of the counts of verified cases."""
         restricted = self.workspace.restricted(self.area.name).contents(raw.VERIFIED_CASES)
-        return fingerprint_of(code_of("grid"), restricted, self._contents(grid.CELLS))
+        parts = map(self._contents, (grid.CELLS, raw.BOROUGHS, raw.PRECINCTS))
+        return fingerprint_of(
+            code_of("grid", "evaluation", "victim_population"), restricted, *parts
+        )
+
+    def verified_validation(self) -> str:
+        """Of the maps against verified cases: both, and the seed of the permutations."""
+        tables = (predictions.CELL_DAY_RISK, predictions.MODEL_FORECASTS)
+        return fingerprint_of(
+            self.verified_counts(),
+            self.workspace.target(self.area),
+            self.workspace.settings.seed,
+            *map(self._contents, tables),
+        )
+
+    def detection_funnel(self) -> str:
+        """Of the funnel: incidents, maps, reviews and cases."""
+        reviews = self.workspace.restricted(self.area.name).contents(raw.REVIEW_DECISIONS)
+        tables = (predictions.CELL_DAY_RISK, grid.INCIDENT_CELLS)
+        return fingerprint_of(
+            self.verified_counts(),
+            code_of("features", "publishing"),
+            self.workspace.target(self.area),
+            self.workspace.settings.history_start,
+            reviews,
+            *map(self._contents, tables),
+        )
 
     def cells(self) -> str:
         """Of the grid: boundaries and its declaration."""

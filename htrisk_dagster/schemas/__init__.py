@@ -10,6 +10,7 @@ from htrisk_dagster.schemas import (
     predictions,
     raw,
     staging,
+    verified,
 )
 from htrisk_dagster.schemas.table import Table
 
@@ -23,6 +24,7 @@ ALL_TABLES: tuple[Table, ...] = (
     *hotspots.TABLES,
     *hot_places.TABLES,
     *predictions.TABLES,
+    *verified.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]
