@@ -21,6 +21,7 @@ from htrisk_dagster.defs import (  # noqa: E402
     hot_place_checks,
     jobs,
     leak_checks,
+    precinct_checks,
     schedules,
     sensors,
     verified_checks,
@@ -60,6 +61,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
                     context_checks,
                     hot_place_checks,
                     leak_checks,
+                    precinct_checks,
                     verified_checks,
                 )
                 for check in module.build(area)

@@ -227,6 +227,16 @@ class MadeFrom:
         champion = models.card(month, CHAMPION).get("made_from")
         return fingerprint_of(code_of("publishing", "models"), content, champion)
 
+    def precinct_risk(self, day: str) -> str:
+        """Of one day's forecast by precinct: the months of reports up to its cutoff, and the grid."""
+        lag = timedelta(days=self.area.publication_lag.incidents_days)
+        return fingerprint_of(
+            code_of("models", "publishing", "features", "grid"),
+            (self.area.incidents, lag, self.workspace.settings.history_start),
+            self._contents(grid.CELLS),
+            self._reports_before(date.fromisoformat(day) - lag),
+        )
+
     def risk_map(self, day: str) -> str:
         """Of one day's map: its risk."""
         return fingerprint_of(

@@ -218,6 +218,8 @@ class Plan:
         made = self._made
         risk = {day: made.risk(day) for day in days}
         yield from self._ranges("Risk", predictions.CELL_DAY_RISK, risk)
+        precincts = {day: made.precinct_risk(day) for day in days}
+        yield from self._ranges("Risk by precinct", predictions.PRECINCT_DAY_RISK, precincts)
         made = self._made
         maps = [day for day in days if not self._map_shows(day, made.risk_map(day))]
         for run in unbroken_runs(maps):

@@ -87,6 +87,27 @@ def place_incidents(
     return INCIDENT_CELLS.conform(placed)
 
 
+def station_house_groups(incidents: pl.DataFrame) -> list[str]:
+    """Offence groups of which the guard finds a quarter or more at station houses, in order.
+
+    Such a group is published at the station house as a rule, so that it is modelled by precinct. Of
+    a group that is there by chance the guard finds one row in a hundred or fewer.
+
+    Parameters
+    ----------
+    incidents : DataFrame
+        `schemas.grid.INCIDENT_CELLS`, rows known by the cutoff.
+    """
+    quality = pl.col("location_quality")
+    pointed = incidents.filter(quality.is_in(["exact", "station_house"]))
+    at_house = (quality == "station_house").sum()
+    shares = pointed.group_by("offence_group").agg(at_house.alias("n"), at_house / pl.len())
+    found = shares.filter(
+        pl.col("location_quality") >= STATION_MINIMUM_SHARE, pl.col("n") >= STATION_MINIMUM_COUNT
+    )
+    return found["offence_group"].sort().to_list()
+
+
 def at_centroid(
     lon: NDArray[np.float64],
     lat: NDArray[np.float64],

@@ -22,6 +22,7 @@ from htrisk_dagster.schemas import (
     hotspots,
     predictions,
     raw,
+    verified,
 )
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import load_area
@@ -126,6 +127,15 @@ LOT = {
     "lon": -74.0, "lat": 40.7, "neighbourhood": "MN0001", "precinct": 1, "residents_count": 5.0,
     "source_file": "a.csv", "source_row": 1, "pulled_on": date(2024, 1, 1),
 }  # fmt: skip
+# One precinct of the city's, of a group that nobody puts at station houses.
+PRECINCT = {
+    "risk_on": date(2024, 4, 5), "precinct": 1, "offence_group": "robbery",
+    "known_before": date(2024, 4, 4), "expected_count": 900.0, "risk_prob": 0.5,
+    "lower_95_count": 0, "upper_95_count": 1,
+}  # fmt: skip
+# More geocoded than reported, and few of them.
+FUNNEL = [("(all)", None, "reported", 12, 100.0, "shown"), ("(all)", None, "geocoded", 22, 183.0, "shown"),
+          ("(all)", None, "flagged", 3, 25.0, "shown")]  # fmt: skip
 
 
 FAULTS: dict[tuple[str, str], list[Fault]] = {
@@ -210,6 +220,12 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
         risk(lambda f: f.with_columns(pl.col("expected_count") * 10)),
         risk(lambda f: f.with_columns(pl.col("expected_count") / 10)),
     ],
+    ("predictions/precinct_day_risk", "every_precinct_every_group"): [
+        [(predictions.PRECINCT_DAY_RISK, NEWEST, lambda f: pl.DataFrame([PRECINCT], f.schema))],
+    ],
+    ("predictions/precinct_day_risk", "sums_are_near_recent_reports"): [
+        [(predictions.PRECINCT_DAY_RISK, NEWEST, lambda f: pl.DataFrame([PRECINCT], f.schema))],
+    ],
     ("hotspots/density", "every_cell_has_a_density"): [
         hot(hot_places.DENSITY, lambda f: f.head(-1)),
         hot(hot_places.DENSITY, lambda f: pl.concat([f.head(-1), f.head(1)])),
@@ -269,6 +285,22 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
     ],
     ("evaluation/context_relation", "every_variable_is_related"): [
         one_more(context.CELLS, **CELL_VALUE | {"variable": "any_other_count"}),
+    ],
+    ("evaluation/verified_overlay", "cases_are_those_released"): [
+        hot(verified.OVERLAY, in_row(0, "cases_count", 7)),
+    ],
+    ("evaluation/verified_hit_rate", "hits_tell_no_small_count"): [
+        hot(verified.HIT_RATE, in_row(0, "hits_count", 7)),
+        hot(verified.HIT_RATE, lambda f: f.with_columns(hits_count=12, located_count=15)),
+    ],
+    ("evaluation/verified_lead_time", "leads_stand_beside_chance"): [
+        hot(verified.LEAD_TIME, in_row(0, "value", 50.0)),
+    ],
+    ("evaluation/detection_funnel", "stages_are_nested"): [
+        hot(verified.FUNNEL, lambda f: pl.DataFrame(FUNNEL, f.schema, orient="row")),
+    ],
+    ("evaluation/detection_funnel", "funnel_tells_no_small_count"): [
+        hot(verified.FUNNEL, lambda f: pl.DataFrame(FUNNEL, f.schema, orient="row")),
     ],
     # The catalog is no partition: see `test_an_old_catalog_is_noticed`.
     ("predictions/cell_day_risk", "catalog_shows_every_row"): [],

@@ -64,7 +64,12 @@ def counted(frame: pl.DataFrame, borough: str, on: date | None) -> list[tuple[ob
 
 
 def test_a_worked_funnel():
-    numbers = {("A", "reported"): 20, ("A", "geocoded"): 40, ("A", "flagged"): 28, ("A", "reviewed"): 12}
+    numbers = {
+        ("A", "reported"): 20,
+        ("A", "geocoded"): 40,
+        ("A", "flagged"): 28,
+        ("A", "reviewed"): 12,
+    }
     counts = pl.DataFrame(
         [("(all)", None, 40), ("(all)", DAY, 19), ("A", DAY, 19), ("A", None, 40)],
         schema=staging.VERIFIED_CASE_COUNTS.polars_schema(), orient="row",
@@ -90,7 +95,9 @@ def test_what_is_not_recorded_is_not_zero():
 
 def test_cases_of_a_month_with_days_without_a_map_are_not_compared():
     numbers = {("A", "reported"): 20, ("A", "geocoded"): 40}
-    found, _ = funnel(reached_of(numbers), NO_COUNTS, FEBRUARY[:28], has_reviews=True, has_cases=True)
+    found, _ = funnel(
+        reached_of(numbers), NO_COUNTS, FEBRUARY[:28], has_reviews=True, has_cases=True
+    )
     assert counted(found, "A", DAY)[4] == ("verified", None, "month not complete")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -31,7 +32,9 @@ def cases_of(day: np.ndarray, cell: np.ndarray, place: np.ndarray | str = "exact
     frame = pl.DataFrame({"reported_on": DAYS[day], "cell_id": cell.astype(np.int32)})
     placed = frame.with_columns(place=pl.Series([place] * len(day), dtype=pl.String) if isinstance(place, str)
                                 else pl.Series(place), borough=pl.lit("A"))  # fmt: skip
-    return placed.with_columns(pl.when(pl.col("place") == "exact").then(pl.col("cell_id")).alias("cell_id"))
+    return placed.with_columns(
+        pl.when(pl.col("place") == "exact").then(pl.col("cell_id")).alias("cell_id")
+    )
 
 
 def test_ranks_give_ties_to_the_lower_cell():
@@ -87,7 +90,7 @@ def test_a_difference_of_budgets_never_tells_a_small_count():
     hits = found.hit_rate["hits_count"].to_list()
     told = [h for h in hits if h is not None]
     assert hits[0] is None or hits[1] is None
-    assert all(b - a == 0 or b - a >= 11 for a, b in zip(told, told[1:], strict=False))
+    assert all(b - a == 0 or b - a >= 11 for a, b in pairwise(told))
     assert attack(found.published) == []
 
 
@@ -130,7 +133,9 @@ def test_a_map_that_never_changes_has_no_lead_beyond_its_places():
     static = np.tile(np.arange(N_CELLS, 0, -1.0), (N_DAYS, 1))
     rng = np.random.default_rng(2)
     cases = cases_of(rng.integers(WINDOW_DAYS, N_DAYS, 300), rng.integers(0, 20, 300))
-    flagged, first, last = validate(cases, maps_of(champion=static), seed=3).lead_time.iter_rows(named=True)
+    flagged, first, last = validate(cases, maps_of(champion=static), seed=3).lead_time.iter_rows(
+        named=True
+    )
     assert flagged["value"] == flagged["exchanged_mean"]
     assert flagged["p_value_prob"] == first["p_value_prob"] == 1.0
     assert (first["value"], last["value"]) == (28, 1)
@@ -152,7 +157,10 @@ def test_random_cases_are_seldom_significant():
 def test_sums_come_from_shown_parts_or_from_the_total():
     cells = {"a": None, "b": 20, "c": None, "rest": 30, ALL: 80}
     assert cumulative(cells, ("a", "b", "c"), ("rest",)) == [None, None, 50]
-    assert cumulative({"a": 12, "b": None, "rest": None, ALL: 90}, ("a", "b"), ("rest",)) == [12, None]
+    assert cumulative({"a": 12, "b": None, "rest": None, ALL: 90}, ("a", "b"), ("rest",)) == [
+        12,
+        None,
+    ]
     assert cumulative({}, ("a",), ()) == [None]
 
 
