@@ -22,6 +22,7 @@ from htrisk_dagster.schemas import (
     context,
     context_sources,
     grid,
+    hot_places,
     hotspots,
     predictions,
     raw,
@@ -156,6 +157,17 @@ class MadeFrom:
             self.workspace.target(self.area),
             (settings.seed, settings.history_start),
             *parts,
+        )
+
+    def zones(self, wish: object) -> str:
+        """Of zones: what was asked for, the density, the hot spots that they are compared with."""
+        tables = (grid.CELLS, hot_places.DENSITY, hotspots.EMERGING_HOT_SPOTS)
+        return fingerprint_of(
+            code_of("hotspots", "grid"),
+            self.workspace.target(self.area)[0],
+            self.workspace.settings.seed,
+            wish,
+            *map(self._contents, tables),
         )
 
     @cached_property

@@ -32,8 +32,10 @@ from htrisk_dagster.hotspots.density_clusters import (
 )
 from htrisk_dagster.hotspots.kde import choose_bandwidth, density
 from htrisk_dagster.hotspots.trusted_points import TrustedPoints, trusted_points
+from htrisk_dagster.hotspots.zone_tables import zone_tables, zones_of
 from htrisk_dagster.schemas import grid as grid_tables
-from htrisk_dagster.schemas import hot_places, staging
+from htrisk_dagster.schemas import hot_places, hotspots, staging
+from htrisk_dagster.schemas import zones as zone_schemas
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE
@@ -233,6 +235,45 @@ def store_spikes(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         "false_alarm_rate": found.false_alarm_rate,
         "smallest_p_value": float(found.p_value.min()),
         "made_from": _write(workspace, area, hot_places.SPIKE_ALERTS, frame),
+    }
+
+
+@dataclass(frozen=True)
+class ZoneWish:
+    """What zones are asked for; see `hotspots.zone_tables.zones_of`."""
+
+    n_zones: int | None = None
+    most_km2: float = 25.0
+    tolerance: float = 0.1
+    within_boroughs: bool = True
+
+
+def store_zones(workspace: Workspace, area: StudyArea, wish: ZoneWish) -> dict[str, Any]:
+    """Cut the cells into zones of balanced workload, write both tables; return figures for the UI."""
+    store = workspace.tables(area.name)
+    grid = read_grid(store, area)
+    density_rows = store.read(hot_places.DENSITY, [WHOLE])
+    name, _ = workspace.target(area)
+    spots = store.read(hotspots.EMERGING_HOT_SPOTS, [WHOLE]).filter(series=name).sort("cell_id")
+    hot = (spots["spot"] == "hot").fill_null(value=False).to_numpy() if spots.height else None
+    found = zones_of(density_rows, grid, seed=workspace.settings.seed, **vars(wish))
+    made_from = MadeFrom(workspace, area).zones(wish)
+    frames = zone_tables(
+        found, density_rows, grid, hot, most_km2=wish.most_km2, tolerance=wish.tolerance
+    )
+    for table, frame in zip(zone_schemas.TABLES, frames, strict=True):
+        store.write(table, frame, made_from=made_from)
+    workspace.build_catalog()
+    zones = frames[1]
+    return {
+        "zones": zones.height,
+        "imbalance_pct": 100 * found.imbalance,
+        "ground_share_pct": 100 * found.ground_share,
+        "largest_km2": float(zones["area_km2"].to_numpy().max()),
+        "median_compactness": float(np.median(zones["compactness"].to_numpy())),
+        "zones_with_hot_cells": int((zones["hot_cells_pct"] > 0).sum()),
+        **{f"wish_{key}": str(value) for key, value in vars(wish).items()},
+        "made_from": made_from,
     }
 
 

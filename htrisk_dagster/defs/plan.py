@@ -20,6 +20,7 @@ from htrisk_dagster.defs.assets.verified import VALIDATION
 from htrisk_dagster.defs.evaluated import has_truth
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
+from htrisk_dagster.defs.hot_places import ZoneWish
 from htrisk_dagster.defs.partitions import days_of, months_of
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import months_for, training_days
@@ -35,6 +36,7 @@ from htrisk_dagster.schemas import (
     raw,
     staging,
     verified,
+    zones,
 )
 from htrisk_dagster.schemas.hot_places import CLUSTER_TABLES
 from htrisk_dagster.schemas.table import Table
@@ -184,6 +186,9 @@ class Plan:
             wanted = {*stale, *(CLUSTER_TABLES if {*stale} & {*CLUSTER_TABLES} else ())}
             names = _names(t for t in hot_places.TABLES if t in wanted)
             yield Step("Density, clusters and spikes of the target", names)
+        wanted_zones = {ALL: self._made.zones(ZoneWish())}
+        if any(self._is_stale(t, wanted_zones) for t in zones.TABLES):
+            yield Step("Cut the city into zones of work", _names(zones.TABLES))
 
     def _features(self) -> Iterator[Step]:
         from htrisk_dagster.defs.featured import features_table

@@ -15,8 +15,8 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from htrisk_dagster.defs.fold_results import REFERENCE
 from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.fold_results import REFERENCE
 from htrisk_dagster.defs.hot_places import read_target
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.detection_funnel import funnel, stages_reached

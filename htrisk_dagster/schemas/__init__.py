@@ -11,6 +11,7 @@ from htrisk_dagster.schemas import (
     raw,
     staging,
     verified,
+    zones,
 )
 from htrisk_dagster.schemas.table import Table
 
@@ -25,6 +26,7 @@ ALL_TABLES: tuple[Table, ...] = (
     *hot_places.TABLES,
     *predictions.TABLES,
     *verified.TABLES,
+    *zones.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]

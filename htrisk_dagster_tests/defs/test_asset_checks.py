@@ -23,6 +23,7 @@ from htrisk_dagster.schemas import (
     predictions,
     raw,
     verified,
+    zones,
 )
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import load_area
@@ -255,6 +256,18 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
             lambda f: f.with_columns(p_value_prob=pl.lit(0.001), is_alert=pl.lit(True)),
         ),
         hot(hot_places.SPIKE_ALERTS, in_row(5, "p_value_prob", 1e-6)),
+    ],
+    ("hotspots/cell_zones", "zones_are_contiguous"): [
+        hot(zones.CELL_ZONES, lambda f: f.head(-1)),
+        hot(
+            zones.CELL_ZONES,
+            lambda f: f.with_columns(zone=(pl.col("cell_id") % 2 + 1).cast(pl.Int32)),
+        ),
+    ],
+    ("hotspots/zones", "zones_are_as_wished"): [
+        hot(zones.ZONES, in_row(0, "area_km2", 900.0)),
+        hot(zones.ZONES, in_row(0, "workload", 1.2)),
+        hot(zones.ZONES, lambda f: f.clear()),
     ],
     ("evaluation/drift", "inputs_have_not_drifted"): [drifted("inputs", "all inputs")],
     ("evaluation/drift", "calibration_has_not_drifted"): [

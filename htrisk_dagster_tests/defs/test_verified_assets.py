@@ -61,10 +61,11 @@ def test_a_stage_that_nobody_records_is_told_so(city: City) -> None:
 def test_a_review_makes_the_funnel_stale_and_the_measures_stay(city_copy: City) -> None:
     """And it is counted; two steps that read rows put none of them into their tables."""
     workspace, area = city_copy.workspace, city_copy.area
-    before = MadeFrom(workspace, area)
     stored = workspace.tables("nyc")
-    assert stored.made_from(verified.HIT_RATE) == {"all": before.verified_validation()}
-    assert stored.made_from(verified.FUNNEL) == {"all": before.detection_funnel()}
+    before = MadeFrom(workspace, area)
+    measures, funnel_before = before.verified_validation(), before.detection_funnel()
+    assert stored.made_from(verified.HIT_RATE) == {"all": measures}
+    assert stored.made_from(verified.FUNNEL) == {"all": funnel_before}
 
     row = (
         stored.read(predictions.CELL_DAY_RISK, ["2024-04-02"]).sort("rank").head(1)
@@ -75,8 +76,8 @@ def test_a_review_makes_the_funnel_stale_and_the_measures_stay(city_copy: City) 
     workspace.restricted("nyc").write(raw.REVIEW_DECISIONS, raw.REVIEW_DECISIONS.conform(row))
 
     after = MadeFrom(workspace, area)
-    assert after.verified_validation() == before.verified_validation()
-    assert after.detection_funnel() != before.detection_funnel()
+    assert after.verified_validation() == measures
+    assert after.detection_funnel() != funnel_before
     store_funnel(workspace, area)
     funnel = stored.read(verified.FUNNEL)
     assert "not recorded" not in set(funnel.filter(stage="reviewed")["status"])

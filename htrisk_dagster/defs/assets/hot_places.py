@@ -1,7 +1,7 @@
 """Hot-spot assets made from points and days: density, clusters and their quality, spike alerts.
 
-Belongs here: `hotspots/density`, `place_clusters`, `cluster_quality` and `spike_alerts`. Does not:
-the methods (`hotspots/`), who is told of a spike (`sensors.py`).
+Belongs here: `hotspots/density`, `place_clusters`, `cluster_quality`, `spike_alerts` and `zones`. Does
+not: the methods (`hotspots/`), who is told of a spike (`sensors.py`).
 """
 
 from collections.abc import Iterator
@@ -11,9 +11,18 @@ import dagster as dg
 
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.schemas import grid, hot_places, staging
+from htrisk_dagster.schemas import grid, hot_places, hotspots, staging, zones
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
+
+
+class ZoneConfig(dg.Config):
+    """What zones a run asks for: number, size, tolerance of workload, and whether boroughs bound them."""
+
+    n_zones: int | None = None
+    most_km2: float = 25.0
+    tolerance: float = 0.1
+    within_boroughs: bool = True
 
 
 def build(area: StudyArea) -> list[dg.AssetsDefinition]:
@@ -68,4 +77,29 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
 
         return dg.MaterializeResult(metadata=store_spikes(workspace, area))
 
-    return [density, clusters, spike_alerts]
+    @dg.multi_asset(
+        name=f"{name}_zones",
+        specs=[
+            dg.AssetSpec(
+                [name, table.layer, table.name],
+                deps=[
+                    density,
+                    [name, grid.LAYER, "cells"],
+                    [name, hotspots.LAYER, hotspots.EMERGING_HOT_SPOTS.name],
+                ],
+                **described(table),
+            )
+            for table in zones.TABLES
+        ],
+    )
+    def zones_of_work(
+        config: ZoneConfig, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Contiguous zones of balanced workload, at most so many km2, from the density."""
+        from htrisk_dagster.defs.hot_places import ZoneWish, store_zones
+
+        metadata = store_zones(workspace, area, ZoneWish(**config.model_dump()))
+        for table in zones.TABLES:
+            yield dg.MaterializeResult(asset_key=[name, table.layer, table.name], metadata=metadata)
+
+    return [density, clusters, spike_alerts, zones_of_work]

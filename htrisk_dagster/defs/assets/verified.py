@@ -31,7 +31,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=[name, staging.LAYER, "verified_case_counts"],
         deps=[cells, cases],
-        **_described(area, staging.VERIFIED_CASE_COUNTS, "restricted"),
+        **_described(area, staging.VERIFIED_CASE_COUNTS, is_restricted=True),
     )
     def verified_case_counts(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
         """Verified cases by borough and month with totals, at least 11 or not shown."""
@@ -80,11 +80,12 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     return [verified_case_counts, validation, detection_funnel]
 
 
-def _described(area: StudyArea, table: Table, group: str = "evaluation") -> dict[str, Any]:
+def _described(area: StudyArea, table: Table, *, is_restricted: bool = False) -> dict[str, Any]:
+    access = {"access": "restricted"} if is_restricted else {}
     return {
-        "group_name": f"{area.name}_{group}",
+        "group_name": f"{area.name}_{'restricted' if is_restricted else table.layer}",
         "description": table.description,
         "metadata": table_metadata(table),
-        "tags": {"study_area": area.name, "access": "restricted"},
+        "tags": {"study_area": area.name, **access},
         "kinds": {"python", "parquet"},
     }
