@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
+from htrisk_dagster.defs.selection import EVERYTHING, Selection
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.schemas import (
@@ -127,13 +128,14 @@ class MadeFrom:
             *map(self._contents, tables),
         )
 
-    def gi_star(self) -> str:
-        """Of Gi* by week: every incident on the grid, and which of them are the target."""
+    def gi_star(self, selection: Selection = EVERYTHING) -> str:
+        """Of Gi* by week: every incident on the grid, and which of them are meant."""
         declared = (self.area.incidents, self.workspace.target(self.area))
         parts = map(self._contents, (grid.CELLS, grid.INCIDENT_CELLS))
         return fingerprint_of(
             code_of("hotspots", "features", "grid"),
             declared,
+            selection,
             self.workspace.settings.history_start,
             *parts,
         )
@@ -148,13 +150,14 @@ class MadeFrom:
         weekly = self._contents(hotspots.CELL_WEEK_GI_STAR)
         return fingerprint_of(code_of("hotspots"), self.workspace.settings.seed, weekly)
 
-    def hot_places(self) -> str:
-        """Of density, clusters and spikes: every incident and its point, the target and the seed."""
+    def hot_places(self, selection: Selection = EVERYTHING) -> str:
+        """Of density, clusters and spikes: every incident and its point, what is meant, the seed."""
         settings = self.workspace.settings
         parts = map(self._contents, (grid.CELLS, grid.INCIDENT_CELLS, staging.INCIDENTS))
         return fingerprint_of(
             code_of("hotspots", "features", "grid"),
             self.workspace.target(self.area),
+            selection,
             (settings.seed, settings.history_start),
             *parts,
         )

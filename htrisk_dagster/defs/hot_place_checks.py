@@ -7,7 +7,9 @@ Belongs here: which rule watches which of these assets, and what it is given. Do
 from collections.abc import Callable, Iterator
 
 import dagster as dg
+import polars as pl
 
+from htrisk_dagster.defs.selection import EVERYTHING, Selection
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import hot_places, zones
 from htrisk_dagster.schemas.finding import Finding
@@ -68,13 +70,21 @@ def _density(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Findi
     from htrisk_dagster.hotspots import place_findings as rules
 
     density = workspace.tables(area.name).read(hot_places.DENSITY)
-    target = read_target(workspace, area)
+    target = read_target(workspace, area, _selection(density, workspace.target(area)[0]))
     per_year = target.points.incidents.height / target.years
     yield (
         "every_cell_has_a_density",
         rules.every_cell_has_a_density(density, target.grid.n_cells),
     )
     yield "density_sums_to_incidents", rules.density_sums_to_incidents(density, per_year)
+
+
+def _selection(density: pl.DataFrame, target: str) -> Selection:
+    """What the table says that it is of."""
+    if density.is_empty():
+        return EVERYTHING
+    name, first, last = density.select("target", "first_on", "last_on").row(0)
+    return Selection(None if name == target else name, first, last)
 
 
 def _clusters(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:

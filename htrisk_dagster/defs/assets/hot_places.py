@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from htrisk_dagster.defs.metadata import table_metadata
+from htrisk_dagster.defs.selection_config import SelectionConfig
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import grid, hot_places, hotspots, staging, zones
 from htrisk_dagster.schemas.table import Table
@@ -45,11 +46,13 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         deps=points,
         **described(hot_places.DENSITY),
     )
-    def density(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+    def density(
+        config: SelectionConfig, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[None]:
         """Incidents of the target a year by cell, whole period, bandwidth from later months."""
         from htrisk_dagster.defs.hot_places import store_density
 
-        return dg.MaterializeResult(metadata=store_density(workspace, area))
+        return dg.MaterializeResult(metadata=store_density(workspace, area, config.selection()))
 
     @dg.multi_asset(
         name=f"{name}_place_clusters",
@@ -58,11 +61,13 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             for table in hot_places.CLUSTER_TABLES
         ],
     )
-    def clusters(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.MaterializeResult[None]]:
+    def clusters(
+        config: SelectionConfig, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         """Clusters of places by three methods, metres, and how good each method's are."""
         from htrisk_dagster.defs.hot_places import store_clusters
 
-        metadata = store_clusters(workspace, area)
+        metadata = store_clusters(workspace, area, config.selection())
         for table in hot_places.CLUSTER_TABLES:
             yield dg.MaterializeResult(asset_key=[name, table.layer, table.name], metadata=metadata)
 
@@ -71,11 +76,13 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         deps=points,
         **described(hot_places.SPIKE_ALERTS),
     )
-    def spike_alerts(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+    def spike_alerts(
+        config: SelectionConfig, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[None]:
         """Precinct-days of the last 28 days of report, spikes at a stated rate of false alarms."""
         from htrisk_dagster.defs.hot_places import store_spikes
 
-        return dg.MaterializeResult(metadata=store_spikes(workspace, area))
+        return dg.MaterializeResult(metadata=store_spikes(workspace, area, config.selection()))
 
     @dg.multi_asset(
         name=f"{name}_zones",
