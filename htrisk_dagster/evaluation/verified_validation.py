@@ -35,7 +35,7 @@ LEAD_BUDGET_PCT = 5.0
 WINDOW_DAYS = 28
 _LEADS = {"1 to 7 days": 7, "8 to 14 days": 14, "15 to 28 days": WINDOW_DAYS}
 _NOT_FLAGGED, _REST = "not flagged", "beyond"
-_NO_MAP, _COARSE, _NO_PLACE = "no map", "coarse place", "no place"
+_NO_MAP, _FEW_MAPS, _COARSE, _NO_PLACE = "no map", "few maps", "coarse place", "no place"
 _BANDS = tuple(f"to {budget:g}%" for budget in BUDGETS_PCT)
 N_PERMUTATIONS = 999
 
@@ -105,7 +105,7 @@ def validate(placed: pl.DataFrame, maps: Maps, *, seed: int) -> Validation:
     columns = {f"reach {model}": words for model, words in reached.items()}
     measurable = _measurable(placed, maps)
     columns |= {
-        f"lead {model}": _lead_words(placed, measurable, flagged)
+        f"lead {model}": _lead_words(placed, maps, measurable, flagged)
         for model, flagged in flags.items()
     }
     names = list(columns)
@@ -248,15 +248,22 @@ def _window_rows(placed: pl.DataFrame, maps: Maps) -> NDArray[np.intp]:
 
 
 def _measurable(placed: pl.DataFrame, maps: Maps) -> NDArray[np.bool_]:
-    whole = (_window_rows(placed, maps) >= 0).all(axis=1)
+    day = placed["reported_on"].to_numpy().astype("datetime64[D]")
+    whole = (maps.row_of(day) >= 0) & (_window_rows(placed, maps) >= 0).all(axis=1)
     return np.asarray(whole & (placed["place"] == "exact").to_numpy())
 
 
 def _lead_words(
-    placed: pl.DataFrame, measurable: NDArray[np.bool_], flagged: NDArray[np.bool_] | None
+    placed: pl.DataFrame,
+    maps: Maps,
+    measurable: NDArray[np.bool_],
+    flagged: NDArray[np.bool_] | None,
 ) -> pl.Series:
     """How long before the report the place of each case was first flagged, in words."""
-    words = np.full(placed.height, _NO_MAP, dtype=object)
+    day = placed["reported_on"].to_numpy().astype("datetime64[D]")
+    # Cases with a map on the day and too few before have a word, and so a protected count, of their
+    # own: it is the difference between the located cases of the two tables.
+    words = np.where(maps.row_of(day) >= 0, _FEW_MAPS, _NO_MAP).astype(object)
     if flagged is not None:
         first = _first_flagged(flagged)
         names = np.array([_NOT_FLAGGED, *_LEADS], dtype=object)
@@ -307,7 +314,9 @@ def _lead_rows(
 ) -> list[dict[str, object]]:
     """Statistics of the leads; only where enough cases were flagged, and enough were not."""
     names = ("flagged_pct", "first_flagged_days", "last_flagged_days")
-    found, located = cumulative(cells, (*_LEADS, _NOT_FLAGGED), (_NO_MAP, _COARSE, _NO_PLACE))[-2:]
+    found, located = cumulative(
+        cells, (*_LEADS, _NOT_FLAGGED), (_NO_MAP, _FEW_MAPS, _COARSE, _NO_PLACE)
+    )[-2:]
     blank: dict[str, object] = dict.fromkeys(LEAD_TIME.column_names)
     rows = [blank | {"model": model, "statistic": n, "located_count": located} for n in names]
     if flagged is None or found is None or located is None or found < K:

