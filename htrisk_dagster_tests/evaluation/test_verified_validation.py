@@ -213,7 +213,7 @@ def test_the_located_of_two_tables_never_differ_by_a_few():
 def test_real_shootings_stand_in_for_verified_cases():
     """Shootings of 2015 on maps of the felonies of 2014; four fifths of the rows put on centroids.
 
-    A fifth of the area holds 77% of those with a place, 71 to 82; a random fifth holds 20%.
+    A fifth of the area holds 71% of those with a place, 65 to 77; a random fifth holds 20%.
     """
     from htrisk_dagster.evaluation.verified_counts import place_cases
     from htrisk_dagster_tests.real_new_york import boundaries, coordinates, new_york
@@ -240,8 +240,8 @@ def test_real_shootings_stand_in_for_verified_cases():
     fifth = found.hit_rate.row(4, named=True)
     assert fifth["coarse_pct"] == pytest.approx(80, abs=0.2)
     assert fifth["located_count"] == 227
-    assert fifth["hit_rate_pct"] == pytest.approx(76.7, abs=1.0)
-    assert fifth["lower_95_pct"] > 70
+    assert fifth["hit_rate_pct"] == pytest.approx(70.9, abs=1.0)
+    assert fifth["lower_95_pct"] > 63
     assert fifth["random_pct"] == pytest.approx(20.0, abs=0.05)
     assert found.lead_time["p_value_prob"].to_list() == [1.0] * 3, "a map that never changes"
     assert attack(found.published) == []
