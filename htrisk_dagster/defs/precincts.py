@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from htrisk_dagster.defs.fingerprints import MadeFrom
@@ -42,17 +43,21 @@ def store_precinct_risk(
     for day in days:
         on = date.fromisoformat(day)
         known = _known(workspace, area, incidents, history, cells, on)
-        rates = {
-            group: fit_precinct_rates(known.days, counts, known.others, known.borough_index)
-            for group, counts in (known.counts if known else {}).items()
-        }
-        cutoff = on - timedelta(days=area.publication_lag.incidents_days)
-        rows = precinct_table(rates, known.precincts, on, cutoff) if known else _TABLE.empty()
+        rows = _forecast(known, on) if known else _TABLE.empty()
         store.write(_TABLE, rows, day, made_from=made.precinct_risk(day))
         sums = rows.group_by("offence_group").agg(pl.col("expected_count").sum()).rows()
         figures |= {f"{group}_expected_count": value for group, value in sorted(sums)}
     workspace.build_catalog()
     return figures
+
+
+def _forecast(known: PrecinctReports, on: date) -> pl.DataFrame:
+    rates = {
+        group: fit_precinct_rates(known.days, counts, known.others, known.borough_index)
+        for group, counts in known.counts.items()
+    }
+    cutoff = (known.days[-1] + np.timedelta64(1, "D")).astype(object)
+    return precinct_table(rates, known.precincts, on, cutoff)
 
 
 def _known(

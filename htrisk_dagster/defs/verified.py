@@ -95,7 +95,8 @@ def store_funnel(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     if of_city.is_empty():
         return {"status": "too few incidents on days with a map", **figures}
     title = f"From report to verification: {area.target(target.name)[1].title}"
-    period = f"{area.title}, {risk['risk_on'].min()} to {risk['risk_on'].max()}, days with a map"
+    first, last = risk.select(pl.col("risk_on").min(), last=pl.col("risk_on").max()).row(0)
+    period = f"{area.title}, {first} to {last}, days with a map"
     drawing = draw_funnel(of_city, title=title, period=period)
     encoded = base64.b64encode(drawing.encode()).decode()
     path = write_text_whole(funnel_path(workspace, area), drawing)

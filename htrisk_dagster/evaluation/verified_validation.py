@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate
 
 import numpy as np
@@ -186,12 +187,13 @@ def cumulative(
     """
     if ALL not in cells:
         return [None] * len(order)
-    shown = [cells.get(name, 0) for name in order]
+    shown: list[int | None] = [cells.get(name, 0) for name in order]
     after = [*shown, *(cells.get(name, 0) for name in rest)]
     upwards = list(accumulate(shown, _sum))
     sums: list[int | None] = []
+    nothing: int | None = 0
     for i, direct in enumerate(upwards):
-        others = list(accumulate(after[i + 1 :], _sum, initial=0))[-1]
+        others = reduce(_sum, after[i + 1 :], nothing)
         total = cells[ALL]
         told = None if total is None or others is None else total - others
         sums.append(told if direct is None else direct)
@@ -244,7 +246,8 @@ def _windows(placed: pl.DataFrame, maps: Maps) -> tuple[NDArray[np.intp], NDArra
 
 def _window_rows(placed: pl.DataFrame, maps: Maps) -> NDArray[np.intp]:
     day = placed["reported_on"].to_numpy().astype("datetime64[D]")
-    return maps.row_of(day[:, None] - np.arange(1, WINDOW_DAYS + 1))
+    before = np.arange(1, WINDOW_DAYS + 1).astype("timedelta64[D]")
+    return maps.row_of(np.asarray(day[:, None] - before, dtype="datetime64[D]"))
 
 
 def _measurable(placed: pl.DataFrame, maps: Maps) -> NDArray[np.bool_]:

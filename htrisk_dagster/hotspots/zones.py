@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,7 +206,7 @@ def bridged(neighbours: csr_array, xy_km: Array, units: NDArray[np.integer]) -> 
 
 
 def _codes(unit: NDArray[np.integer]) -> NDArray[np.intp]:
-    return np.unique(unit, return_inverse=True)[1]
+    return np.asarray(np.unique(unit, return_inverse=True)[1], dtype=np.intp)
 
 
 def _workload(expected: Array, area_km2: Array, ground_share: float) -> Array:
@@ -216,7 +216,7 @@ def _workload(expected: Array, area_km2: Array, ground_share: float) -> Array:
     return np.asarray((1 - ground_share) * hoped + ground_share * area_km2 / area_km2.sum())
 
 
-def _quota(work: Array, n_zones: int) -> NDArray[np.intp]:
+def _quota(work: NDArray[Any], n_zones: int) -> NDArray[np.intp]:
     """Zones of each unit: one each, the others by Sainte-Lague's highest averages."""
     quota = np.ones(len(work), dtype=np.intp)
     for _ in range(n_zones - len(work)):

@@ -89,7 +89,8 @@ def fit_precinct_rates(
     expected = max(float(totals.sum()), 0.5) * exposure / exposure.sum()
     if not totals.any():
         return PrecinctRates(expected / len(days), np.ones(7), math.inf)
-    of_borough, due = np.bincount(borough, totals), np.bincount(borough, expected)
+    of_borough = np.bincount(borough, totals).astype(np.float64)
+    due = np.bincount(borough, expected).astype(np.float64)
     ratio = np.ones(len(due))
     ratio[due > 0], _ = shrunk_ratio(of_borough[due > 0], due[due > 0])
     expected = expected * ratio[borough]
