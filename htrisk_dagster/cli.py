@@ -1,4 +1,4 @@
-"""The `htrisk` command: run, export, score, cases, evaluate, fetch, doctor, dictionary and ui.
+"""The `htrisk` command: run, export, score, cases, hotspots, evaluate, fetch, doctor, dictionary and ui.
 
 Belongs here: arguments, progress on the terminal, exit codes. Does not: work; each command is a
 few calls into `defs` or the science, imported when it is asked for.
@@ -102,6 +102,7 @@ def _run_range(start: date, end: date, **given: object) -> None:
     from htrisk_dagster.defs.evaluated import report_path
     from htrisk_dagster.defs.forecast import map_path
     from htrisk_dagster.defs.runs import local_runner
+    from htrisk_dagster.defs.servers import ui_command
 
     began = time.monotonic()
     with local_runner(build_definitions(settings), study_area) as runner:
@@ -120,9 +121,7 @@ def _run_range(start: date, end: date, **given: object) -> None:
     compared = report if report.is_file() else "none yet: no report reaches the days forecast"
     console.print(f"Comparison table:  {compared}")
     console.print(f"Catalog:           {settings.warehouse / 'warehouse.duckdb'}")
-    console.print(
-        f"Open the UI:       {_ui_command(settings.origin, settings.data_dir, settings.target)}"
-    )
+    console.print(f"Open the UI:       {ui_command(settings)}")
 
 
 @app.command()
@@ -258,15 +257,24 @@ def evaluate(
         typer.echo(f"\n{table.read_text().split('## ')[0].strip()}\n\nAll tables: {table}")
 
 
-def _ui_command(origin: str, data: Path | None, target: str | None) -> str:
-    parts = ["make ui"]
-    if origin != "synthetic":
-        parts.append(f"ORIGIN={origin}")
-    if data:
-        parts.append(f"DATA={data}")
-    if target:
-        parts.append(f"TARGET={target}")
-    return " ".join(parts)
+@app.command()
+def hotspots(
+    group: Annotated[str | None, typer.Option(help="Offence group; else the target.")] = None,
+    start: Annotated[str | None, typer.Option(help="First day of report, 2024-03-31.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day of report, 2024-04-30.")] = None,
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("hotspots"),
+    area: Area = "nyc",
+    data: Data = None,
+    origin: Origin = None,
+    home: Home = None,
+) -> None:
+    """Density, clusters and weekly Gi* of a group and period as CSV, from reports on the grid."""
+    with _sentences():
+        from htrisk_dagster.defs.selected import Selection, write_hot_spots
+
+        workspace, chosen = _workspace(data, origin, None, home), Selection.of(group, start, end)
+        for line in write_hot_spots(workspace, workspace.area(area), chosen, to):
+            typer.echo(line)
 
 
 def prepare_workspace(dagster_home: Path) -> None:

@@ -21,8 +21,10 @@ from htrisk_dagster.defs import (  # noqa: E402
     hot_place_checks,
     jobs,
     leak_checks,
+    precinct_checks,
     schedules,
     sensors,
+    verified_checks,
 )
 from htrisk_dagster.defs.assets import ASSET_GROUPS, victim_population  # noqa: E402
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking  # noqa: E402
@@ -54,7 +56,14 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             *(
                 check
                 for area in areas
-                for module in (asset_checks, context_checks, hot_place_checks, leak_checks)
+                for module in (
+                    asset_checks,
+                    context_checks,
+                    hot_place_checks,
+                    leak_checks,
+                    precinct_checks,
+                    verified_checks,
+                )
                 for check in module.build(area)
             ),
             *victim_population.CHECKS,

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.selection import EVERYTHING, Selection
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.features.catalogue import ALL_INCIDENTS
@@ -28,15 +29,26 @@ from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE
 
 
-def store_gi_star(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
-    """Write Gi* of all incidents and of the target by week; return figures for the UI."""
+def store_gi_star(
+    workspace: Workspace, area: StudyArea, selection: Selection = EVERYTHING
+) -> dict[str, Any]:
+    """Write Gi* of all incidents and of what is selected by week; return figures for the UI."""
+    rows, figures = gi_star_table(workspace, area, selection)
+    made_from = MadeFrom(workspace, area).gi_star(selection)
+    _write(workspace, area, hotspots.CELL_WEEK_GI_STAR, rows, made_from)
+    return {**figures, "made_from": made_from}
+
+
+def gi_star_table(
+    workspace: Workspace, area: StudyArea, selection: Selection
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Gi* by week of all incidents and of what is selected, with figures of both."""
     store = workspace.tables(area.name)
     cells = read_grid(store, area)
-    panels = _panels(workspace, area, store.read(grid.INCIDENT_CELLS), cells.n_cells)
+    incidents = selection.until(store.read(grid.INCIDENT_CELLS))
+    panels = _panels(workspace, area, incidents, cells.n_cells, selection)
     rows = gi_star_tables.gi_star_rows(panels, with_self(queen_contiguity(cells)))
-    made_from = MadeFrom(workspace, area).gi_star()
-    _write(workspace, area, hotspots.CELL_WEEK_GI_STAR, rows, made_from)
-    figures: dict[str, Any] = {"fdr_level": gi_star_tables.FDR_LEVEL, "made_from": made_from}
+    figures: dict[str, Any] = {"fdr_level": gi_star_tables.FDR_LEVEL}
     for name, panel in panels.items():
         of_series = rows.filter(pl.col("series") == name)
         analytic = (pl.col("fdr_p_value_prob") <= gi_star_tables.FDR_LEVEL) & (
@@ -51,7 +63,7 @@ def store_gi_star(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
             f"{name}_station_house_pct": panel.station_house_pct,
             f"{name}_without_cell_pct": panel.without_cell_pct,
         }
-    return figures
+    return rows, figures
 
 
 def store_emerging_hot_spots(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
@@ -89,10 +101,14 @@ def store_period_change(workspace: Workspace, area: StudyArea) -> dict[str, Any]
 
 
 def _panels(
-    workspace: Workspace, area: StudyArea, incidents: pl.DataFrame, n_cells: int
+    workspace: Workspace,
+    area: StudyArea,
+    incidents: pl.DataFrame,
+    n_cells: int,
+    selection: Selection,
 ) -> dict[str, WeekPanel]:
-    target, part = workspace.target(area)
-    since = workspace.settings.history_start
+    target, part = selection.part(workspace, area)
+    since = selection.since(workspace.settings.history_start)
     panels = {
         name: week_panel(incidents, series, n_cells, since=since)
         for name, series in ((ALL_INCIDENTS, area.incidents), (target, part))

@@ -103,7 +103,7 @@ def _dbt(report: Report) -> None:
 
 def _stores(report: Report, workspace: Workspace, area: str) -> None:
     store = workspace.tables(area)
-    made = {t: len(store.keys(t)) for t in ALL_TABLES if t is not raw.VERIFIED_CASES}
+    made = {t: len(store.keys(t)) for t in ALL_TABLES if t not in raw.RESTRICTED_TABLES}
     filled = {t.full_name: n for t, n in made.items() if n}
     if not filled:
         report.note("warehouse is empty: run `make demo` or `htrisk run`")

@@ -16,12 +16,14 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
+from htrisk_dagster.defs.selection import EVERYTHING, Selection
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.schemas import (
     context,
     context_sources,
     grid,
+    hot_places,
     hotspots,
     predictions,
     raw,
@@ -71,7 +73,33 @@ class MadeFrom:
     def verified_counts(self) -> str:
         """Of the counts of verified cases."""
         restricted = self.workspace.restricted(self.area.name).contents(raw.VERIFIED_CASES)
-        return fingerprint_of(code_of("grid"), restricted, self._contents(grid.CELLS))
+        parts = map(self._contents, (grid.CELLS, raw.BOROUGHS, raw.PRECINCTS))
+        return fingerprint_of(
+            code_of("grid", "evaluation", "victim_population"), restricted, *parts
+        )
+
+    def verified_validation(self) -> str:
+        """Of the maps against verified cases: both, and the seed of the permutations."""
+        tables = (predictions.CELL_DAY_RISK, predictions.MODEL_FORECASTS)
+        return fingerprint_of(
+            self.verified_counts(),
+            self.workspace.target(self.area),
+            self.workspace.settings.seed,
+            *map(self._contents, tables),
+        )
+
+    def detection_funnel(self) -> str:
+        """Of the funnel: incidents, maps, reviews and cases."""
+        reviews = self.workspace.restricted(self.area.name).contents(raw.REVIEW_DECISIONS)
+        tables = (predictions.CELL_DAY_RISK, grid.INCIDENT_CELLS)
+        return fingerprint_of(
+            self.verified_counts(),
+            code_of("features", "publishing"),
+            self.workspace.target(self.area),
+            self.workspace.settings.history_start,
+            reviews,
+            *map(self._contents, tables),
+        )
 
     def cells(self) -> str:
         """Of the grid: boundaries and its declaration."""
@@ -100,13 +128,14 @@ class MadeFrom:
             *map(self._contents, tables),
         )
 
-    def gi_star(self) -> str:
-        """Of Gi* by week: every incident on the grid, and which of them are the target."""
+    def gi_star(self, selection: Selection = EVERYTHING) -> str:
+        """Of Gi* by week: every incident on the grid, and which of them are meant."""
         declared = (self.area.incidents, self.workspace.target(self.area))
         parts = map(self._contents, (grid.CELLS, grid.INCIDENT_CELLS))
         return fingerprint_of(
             code_of("hotspots", "features", "grid"),
             declared,
+            selection,
             self.workspace.settings.history_start,
             *parts,
         )
@@ -121,15 +150,27 @@ class MadeFrom:
         weekly = self._contents(hotspots.CELL_WEEK_GI_STAR)
         return fingerprint_of(code_of("hotspots"), self.workspace.settings.seed, weekly)
 
-    def hot_places(self) -> str:
-        """Of density, clusters and spikes: every incident and its point, the target and the seed."""
+    def hot_places(self, selection: Selection = EVERYTHING) -> str:
+        """Of density, clusters and spikes: every incident and its point, what is meant, the seed."""
         settings = self.workspace.settings
         parts = map(self._contents, (grid.CELLS, grid.INCIDENT_CELLS, staging.INCIDENTS))
         return fingerprint_of(
             code_of("hotspots", "features", "grid"),
             self.workspace.target(self.area),
+            selection,
             (settings.seed, settings.history_start),
             *parts,
+        )
+
+    def zones(self, wish: object) -> str:
+        """Of zones: what was asked for, the density, the hot spots that they are compared with."""
+        tables = (grid.CELLS, hot_places.DENSITY, hotspots.EMERGING_HOT_SPOTS)
+        return fingerprint_of(
+            code_of("hotspots", "grid"),
+            self.workspace.target(self.area)[0],
+            self.workspace.settings.seed,
+            wish,
+            *map(self._contents, tables),
         )
 
     @cached_property
@@ -200,6 +241,16 @@ class MadeFrom:
         content = self._contents(predictions.MODEL_FORECASTS).get(day)
         champion = models.card(month, CHAMPION).get("made_from")
         return fingerprint_of(code_of("publishing", "models"), content, champion)
+
+    def precinct_risk(self, day: str) -> str:
+        """Of one day's forecast by precinct: the months of reports up to its cutoff, and the grid."""
+        lag = timedelta(days=self.area.publication_lag.incidents_days)
+        return fingerprint_of(
+            code_of("models", "publishing", "features", "grid"),
+            (self.area.incidents, lag, self.workspace.settings.history_start),
+            self._contents(grid.CELLS),
+            self._reports_before(date.fromisoformat(day) - lag),
+        )
 
     def risk_map(self, day: str) -> str:
         """Of one day's map: its risk."""

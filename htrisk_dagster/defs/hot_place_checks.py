@@ -1,15 +1,17 @@
-"""Asset checks of density, clusters and spikes; all block.
+"""Asset checks of density, clusters, spikes and zones; all block.
 
 Belongs here: which rule watches which of these assets, and what it is given. Does not: the rules
-(`hotspots/place_findings.py`), checks of other layers (`asset_checks.py`).
+(`hotspots/place_findings.py`, `zone_tables.py`), checks of other layers (`asset_checks.py`).
 """
 
 from collections.abc import Callable, Iterator
 
 import dagster as dg
+import polars as pl
 
+from htrisk_dagster.defs.selection import EVERYTHING, Selection
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.schemas import hot_places
+from htrisk_dagster.schemas import hot_places, zones
 from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
@@ -34,6 +36,8 @@ def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
                 ("every_precinct_every_day", "alerts_keep_the_stated_rate"),
                 _spikes,
             ),
+            (zones.CELL_ZONES, ("zones_are_contiguous",), _cell_zones),
+            (zones.ZONES, ("zones_are_as_wished",), _zones),
         )
     ]
 
@@ -66,13 +70,21 @@ def _density(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Findi
     from htrisk_dagster.hotspots import place_findings as rules
 
     density = workspace.tables(area.name).read(hot_places.DENSITY)
-    target = read_target(workspace, area)
+    target = read_target(workspace, area, _selection(density, workspace.target(area)[0]))
     per_year = target.points.incidents.height / target.years
     yield (
         "every_cell_has_a_density",
         rules.every_cell_has_a_density(density, target.grid.n_cells),
     )
     yield "density_sums_to_incidents", rules.density_sums_to_incidents(density, per_year)
+
+
+def _selection(density: pl.DataFrame, target: str) -> Selection:
+    """What the table says that it is of."""
+    if density.is_empty():
+        return EVERYTHING
+    name, first, last = density.select("target", "first_on", "last_on").row(0)
+    return Selection(None if name == target else name, first, last)
 
 
 def _clusters(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
@@ -105,3 +117,19 @@ def _spikes(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Findin
         rules.every_precinct_every_day(spikes, precincts, ALERT_DAYS),
     )
     yield "alerts_keep_the_stated_rate", rules.alerts_keep_the_stated_rate(spikes)
+
+
+def _cell_zones(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.features.inputs import read_grid
+    from htrisk_dagster.hotspots import zone_tables as rules
+
+    store = workspace.tables(area.name)
+    found = rules.zones_are_contiguous(store.read(zones.CELL_ZONES), read_grid(store, area))
+    yield "zones_are_contiguous", found
+
+
+def _zones(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.hotspots import zone_tables as rules
+
+    found = rules.zones_are_as_wished(workspace.tables(area.name).read(zones.ZONES))
+    yield "zones_are_as_wished", found

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.selection import EVERYTHING, Selection
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.features.coverage import History
@@ -32,8 +33,10 @@ from htrisk_dagster.hotspots.density_clusters import (
 )
 from htrisk_dagster.hotspots.kde import choose_bandwidth, density
 from htrisk_dagster.hotspots.trusted_points import TrustedPoints, trusted_points
+from htrisk_dagster.hotspots.zone_tables import zone_tables, zones_of
 from htrisk_dagster.schemas import grid as grid_tables
-from htrisk_dagster.schemas import hot_places, staging
+from htrisk_dagster.schemas import hot_places, hotspots, staging
+from htrisk_dagster.schemas import zones as zone_schemas
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE
@@ -77,8 +80,10 @@ class TargetReports:
         return trusted_points(self.incidents)
 
 
-def read_target(workspace: Workspace, area: StudyArea) -> TargetReports:
-    """Read the target from its source that covers the newest months.
+def read_target(
+    workspace: Workspace, area: StudyArea, selection: Selection = EVERYTHING
+) -> TargetReports:
+    """Read the target, or what is selected, from its source that covers the newest months.
 
     Raises
     ------
@@ -86,8 +91,8 @@ def read_target(workspace: Workspace, area: StudyArea) -> TargetReports:
         Where no source of the target covers six months in a row up to its newest report.
     """
     store = workspace.tables(area.name)
-    incidents = store.read(grid_tables.INCIDENT_CELLS)
-    name, declared = workspace.target(area)
+    incidents = selection.until(store.read(grid_tables.INCIDENT_CELLS))
+    name, declared = selection.part(workspace, area)
     newest = incidents.filter(pl.col("source").is_in(declared.sources))["reported_on"].max()
     chosen = History.of(incidents).choose(declared, newest) if isinstance(newest, date) else None
     if chosen is None or not isinstance(newest, date):
@@ -96,10 +101,15 @@ def read_target(workspace: Workspace, area: StudyArea) -> TargetReports:
             "in a row up to its newest report. Bring files or fetch reports, or choose another target."
         )
     source, start = chosen
-    first = max(start, workspace.settings.history_start or start)
+    first = selection.since(start, workspace.settings.history_start)
     of_source = incidents.filter(pl.col("source") == source)
     last = of_source["reported_on"].max()
-    assert isinstance(last, date), "a chosen source has rows"
+    assert first is not None and isinstance(last, date), "a chosen source has rows"
+    if first > last:
+        raise SourceError(
+            f"Reports of '{declared.title}' end on {last}, before {first}, the first day asked for. "
+            "Choose an earlier one."
+        )
     points = store.read(staging.INCIDENTS, [WHOLE]).select("incident_id", "lon", "lat")
     rows = (
         Series(name, (source,), declared.offence_groups)
@@ -110,9 +120,17 @@ def read_target(workspace: Workspace, area: StudyArea) -> TargetReports:
     return TargetReports(name, read_grid(store, area), rows, first, last)
 
 
-def store_density(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
-    """Choose the bandwidth, spread the incidents over the cells, write `hotspots.density`."""
-    target = read_target(workspace, area)
+def store_density(
+    workspace: Workspace, area: StudyArea, selection: Selection = EVERYTHING
+) -> dict[str, Any]:
+    """Make `hotspots.density` of what is selected, write it; return figures for the UI."""
+    frame, figures = density_table(read_target(workspace, area, selection))
+    made_from = _write(workspace, area, hot_places.DENSITY, frame, selection)
+    return {**figures, "made_from": made_from}
+
+
+def density_table(target: TargetReports) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Choose the bandwidth and spread the incidents over the cells; with figures of both."""
     points = target.points
     rows = points.incidents
     months = 12 * (target.last.year - target.first.year) + target.last.month - target.first.month
@@ -128,34 +146,42 @@ def store_density(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     per_km2 = due / land_km2
     rank = np.empty(len(per_km2), dtype=np.int32)
     rank[np.argsort(-per_km2, kind="stable")] = np.arange(1, len(per_km2) + 1)
-    made_from = _write(
-        workspace,
-        area,
-        hot_places.DENSITY,
-        pl.DataFrame(
-            {
-                "target": target.name,
-                "cell_id": target.grid.cells["cell_id"],
-                "incidents_per_year": due,
-                "density_per_km2": per_km2,
-                "rank": rank,
-            }
-        ),
+    frame = pl.DataFrame(
+        {
+            "target": target.name,
+            "first_on": target.first,
+            "last_on": target.last,
+            "cell_id": target.grid.cells["cell_id"],
+            "incidents_per_year": due,
+            "density_per_km2": per_km2,
+            "rank": rank,
+        }
     )
-    return {
+    return hot_places.DENSITY.conform(frame), {
+        "period": f"{target.first} to {target.last}",
         "bandwidth_m": choice.bandwidth_m,
         "gain_over_even_spread_nats": choice.scores[choice.bandwidth_m],
         "held_out_incidents": choice.held_out_incidents,
         "incidents": rows.height,
         "station_house_pct": points.station_house_pct,
-        "made_from": made_from,
     }
 
 
-def store_clusters(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
-    """Cluster the target's points by three methods, measure them, write both tables."""
-    target = read_target(workspace, area)
-    seed = workspace.settings.seed
+def store_clusters(
+    workspace: Workspace, area: StudyArea, selection: Selection = EVERYTHING
+) -> dict[str, Any]:
+    """Cluster what is selected, write both tables; return figures for the UI."""
+    target = read_target(workspace, area, selection)
+    frames, figures = cluster_tables(target, workspace.settings.seed)
+    for table, frame in zip(hot_places.CLUSTER_TABLES, frames, strict=True):
+        made_from = _write(workspace, area, table, frame, selection)
+    return {**figures, "made_from": made_from}
+
+
+def cluster_tables(
+    target: TargetReports, seed: int
+) -> tuple[tuple[pl.DataFrame, ...], dict[str, Any]]:
+    """Cluster the points by three methods and measure each: `hot_places.CLUSTER_TABLES`."""
     trusted = target.points
     plane = Transformer.from_crs(_WGS84, target.grid.crs, always_xy=True)
     points = np.column_stack(
@@ -191,9 +217,9 @@ def store_clusters(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         pl.concat(clusters) if clusters else tables[0].empty(),
         pl.DataFrame(quality, schema=tables[1].polars_schema()),
     )
-    for table, frame in zip(tables, frames, strict=True):
-        made_from = _write(workspace, area, table, frame)
-    return {
+    conformed = tuple(t.conform(f) for t, f in zip(tables, frames, strict=True))
+    return conformed, {
+        "period": f"{target.first} to {target.last}",
         "incidents": n_points,
         "points_clustered": len(points),
         "station_house_pct": trusted.station_house_pct,
@@ -202,13 +228,14 @@ def store_clusters(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
             for row in quality
             if row["silhouette"] is not None
         },
-        "made_from": made_from,
     }
 
 
-def store_spikes(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
+def store_spikes(
+    workspace: Workspace, area: StudyArea, selection: Selection = EVERYTHING
+) -> dict[str, Any]:
     """Compare the last 28 known days of each precinct with their past, write `spike_alerts`."""
-    target = read_target(workspace, area)
+    target = read_target(workspace, area, selection)
     precincts, counts = precinct_days(target)
     found = find_anomalies(counts, ALERT_DAYS, seed=workspace.settings.seed)
     days = pl.date_range(target.last - timedelta(days=ALERT_DAYS - 1), target.last, eager=True)
@@ -232,7 +259,46 @@ def store_spikes(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         "alerts": int(found.is_spike.sum()),
         "false_alarm_rate": found.false_alarm_rate,
         "smallest_p_value": float(found.p_value.min()),
-        "made_from": _write(workspace, area, hot_places.SPIKE_ALERTS, frame),
+        "made_from": _write(workspace, area, hot_places.SPIKE_ALERTS, frame, selection),
+    }
+
+
+@dataclass(frozen=True)
+class ZoneWish:
+    """What zones are asked for; see `hotspots.zone_tables.zones_of`."""
+
+    n_zones: int | None = None
+    most_km2: float = 25.0
+    tolerance: float = 0.1
+    within_boroughs: bool = True
+
+
+def store_zones(workspace: Workspace, area: StudyArea, wish: ZoneWish) -> dict[str, Any]:
+    """Cut the cells into zones of balanced workload, write both tables; return figures for the UI."""
+    store = workspace.tables(area.name)
+    grid = read_grid(store, area)
+    density_rows = store.read(hot_places.DENSITY, [WHOLE])
+    name, _ = workspace.target(area)
+    spots = store.read(hotspots.EMERGING_HOT_SPOTS, [WHOLE]).filter(series=name).sort("cell_id")
+    hot = (spots["spot"] == "hot").fill_null(value=False).to_numpy() if spots.height else None
+    found = zones_of(density_rows, grid, seed=workspace.settings.seed, **vars(wish))
+    made_from = MadeFrom(workspace, area).zones(wish)
+    frames = zone_tables(
+        found, density_rows, grid, hot, most_km2=wish.most_km2, tolerance=wish.tolerance
+    )
+    for table, frame in zip(zone_schemas.TABLES, frames, strict=True):
+        store.write(table, frame, made_from=made_from)
+    workspace.build_catalog()
+    zones = frames[1]
+    return {
+        "zones": zones.height,
+        "imbalance_pct": 100 * found.imbalance,
+        "ground_share_pct": 100 * found.ground_share,
+        "largest_km2": float(zones["area_km2"].to_numpy().max()),
+        "median_compactness": float(np.median(zones["compactness"].to_numpy())),
+        "zones_with_hot_cells": int((zones["hot_cells_pct"] > 0).sum()),
+        **{f"wish_{key}": str(value) for key, value in vars(wish).items()},
+        "made_from": made_from,
     }
 
 
@@ -250,8 +316,10 @@ def precinct_days(target: TargetReports) -> tuple[NDArray[np.int32], NDArray[np.
     return precincts, counts.astype(np.int64)
 
 
-def _write(workspace: Workspace, area: StudyArea, table: Table, frame: pl.DataFrame) -> str:
-    made_from = MadeFrom(workspace, area).hot_places()
+def _write(
+    workspace: Workspace, area: StudyArea, table: Table, frame: pl.DataFrame, selection: Selection
+) -> str:
+    made_from = MadeFrom(workspace, area).hot_places(selection)
     workspace.tables(area.name).write(table, table.conform(frame), made_from=made_from)
     workspace.build_catalog()
     return made_from

@@ -16,16 +16,28 @@ from datetime import date
 
 from htrisk_dagster.defs.assets.models import DESCRIPTIONS as MODELS
 from htrisk_dagster.defs.assets.raw import BY_MONTH, DECLARED, WHOLE
+from htrisk_dagster.defs.assets.verified import VALIDATION
 from htrisk_dagster.defs.evaluated import has_truth
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
+from htrisk_dagster.defs.hot_places import ZoneWish
 from htrisk_dagster.defs.partitions import days_of, months_of
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
-from htrisk_dagster.schemas import context, grid, hot_places, hotspots, predictions, raw, staging
+from htrisk_dagster.schemas import (
+    context,
+    grid,
+    hot_places,
+    hotspots,
+    predictions,
+    raw,
+    staging,
+    verified,
+    zones,
+)
 from htrisk_dagster.schemas.hot_places import CLUSTER_TABLES
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.sources.synthetic_city.presets import preset_named
@@ -90,6 +102,7 @@ class Plan:
             yield Step("Compare the models", _names(predictions.EVALUATION_TABLES))
         if self._is_stale(predictions.DRIFT, {ALL: self._made.drift()}):
             yield Step("Look for drift", _names([predictions.DRIFT]))
+        yield from self._verified()
 
     @property
     def _made(self) -> MadeFrom:
@@ -114,9 +127,12 @@ class Plan:
             yield Step("Read reports, events, riders and news", _names(stale), tuple(months))
         tables: list[Table] = [t for t in DECLARED if self._is_stale(t, {ALL: made.declared()})]
         tables += [t for t in WHOLE if self._is_stale(t, {ALL: made.raw(t, months)})]
-        cases = self.workspace.restricted(self.area.name).made_from(raw.VERIFIED_CASES)
-        if cases.get(ALL) != made.raw(raw.VERIFIED_CASES, months):
-            tables.append(raw.VERIFIED_CASES)
+        restricted = self.workspace.restricted(self.area.name)
+        tables += [
+            t
+            for t in raw.RESTRICTED_TABLES
+            if restricted.made_from(t).get(ALL) != made.raw(t, months)
+        ]
         if tables:
             yield Step("Read boundaries, passengers, holidays, places and cases", _names(tables))
 
@@ -170,6 +186,9 @@ class Plan:
             wanted = {*stale, *(CLUSTER_TABLES if {*stale} & {*CLUSTER_TABLES} else ())}
             names = _names(t for t in hot_places.TABLES if t in wanted)
             yield Step("Density, clusters and spikes of the target", names)
+        wanted_zones = {ALL: self._made.zones(ZoneWish())}
+        if any(self._is_stale(t, wanted_zones) for t in zones.TABLES):
+            yield Step("Cut the city into zones of work", _names(zones.TABLES))
 
     def _features(self) -> Iterator[Step]:
         from htrisk_dagster.defs.featured import features_table
@@ -204,10 +223,20 @@ class Plan:
         made = self._made
         risk = {day: made.risk(day) for day in days}
         yield from self._ranges("Risk", predictions.CELL_DAY_RISK, risk)
+        precincts = {day: made.precinct_risk(day) for day in days}
+        yield from self._ranges("Risk by precinct", predictions.PRECINCT_DAY_RISK, precincts)
         made = self._made
         maps = [day for day in days if not self._map_shows(day, made.risk_map(day))]
         for run in unbroken_runs(maps):
             yield Step(f"Maps of {_days(run)}", ("publishing/risk_map",), run)
+
+    def _verified(self) -> Iterator[Step]:
+        made = self._made
+        wanted = {ALL: made.verified_validation()}
+        if any(self._is_stale(t, wanted) for t in VALIDATION):
+            yield Step("Measure the maps by verified cases", _names(VALIDATION))
+        if self._is_stale(verified.FUNNEL, {ALL: made.detection_funnel()}):
+            yield Step("Count the funnel of detection", _names([verified.FUNNEL]))
 
     def _map_shows(self, day: str, digest: str) -> bool:
         path = map_path(self.workspace, self.area, day)

@@ -112,3 +112,13 @@ def _require_free(port: int, option: str) -> None:
                 f"Port {port} of 127.0.0.1 is taken ({error.strerror}). End what uses it, or give "
                 f"another with {option}."
             ) from error
+
+
+def ui_command(settings: Settings) -> str:
+    """Command of the Makefile that shows the workspace of some settings."""
+    named = {
+        "ORIGIN": settings.origin if settings.origin != "synthetic" else None,
+        "DATA": settings.data_dir,
+        "TARGET": settings.target,
+    }
+    return " ".join(["make ui", *(f"{name}={value}" for name, value in named.items() if value)])

@@ -75,7 +75,7 @@ class Workspace:
 
     def build_catalog(self) -> Path:
         """Replace `warehouse.duckdb` by one that sees all partitions of now."""
-        public = [t for t in ALL_TABLES if t is not raw.VERIFIED_CASES]
+        public = [t for t in ALL_TABLES if t not in raw.RESTRICTED_TABLES]
         return duckdb_catalog.build_catalog(self.settings.warehouse, public)
 
     def source_folder(self, area: StudyArea, table: Table, months: list[str]) -> Path:
@@ -91,7 +91,7 @@ class Workspace:
         if table is context_sources.PLACES_OF_INTEREST and asks_service:
             return self._places_of_service(area)
         if self.settings.origin == "files":
-            restricted = table is raw.VERIFIED_CASES and self.settings.verified_cases_dir
+            restricted = table in raw.RESTRICTED_TABLES and self.settings.verified_cases_dir
             return restricted or _given(self.settings.data_dir)
         if self.settings.origin == "synthetic":
             return self._synthetic_city()

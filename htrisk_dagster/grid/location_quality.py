@@ -59,7 +59,7 @@ def place_incidents(
     cell = grid.cell_of(lon, lat)
     missing = np.isnan(lon) | np.isnan(lat)
     outside = ~missing & (cell < 0)
-    centroid = _is_one_of(lon, lat, _centroids(boroughs, precincts), _CENTROID_DECIMALS)
+    centroid = at_centroid(lon, lat, boroughs, precincts)
     geocoded = ~(missing | outside | centroid)
 
     cell_precinct = np.where(cell >= 0, grid.cells["precinct"].to_numpy()[cell], -1)
@@ -85,6 +85,49 @@ def place_incidents(
         location_quality=pl.Series(quality.astype(object), dtype=pl.String),
     )
     return INCIDENT_CELLS.conform(placed)
+
+
+def station_house_groups(incidents: pl.DataFrame) -> list[str]:
+    """Offence groups of which the guard finds a quarter or more at station houses, in order.
+
+    Such a group is published at the station house as a rule, so that it is modelled by precinct. Of
+    a group that is there by chance the guard finds one row in a hundred or fewer.
+
+    Parameters
+    ----------
+    incidents : DataFrame
+        `schemas.grid.INCIDENT_CELLS`, rows known by the cutoff.
+    """
+    quality = pl.col("location_quality")
+    pointed = incidents.filter(quality.is_in(["exact", "station_house"]))
+    at_house = (quality == "station_house").sum()
+    shares = pointed.group_by("offence_group").agg(at_house.alias("n"), at_house / pl.len())
+    found = shares.filter(
+        pl.col("location_quality") >= STATION_MINIMUM_SHARE, pl.col("n") >= STATION_MINIMUM_COUNT
+    )
+    return found["offence_group"].sort().to_list()
+
+
+def at_centroid(
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    boroughs: pl.DataFrame,
+    precincts: pl.DataFrame,
+) -> NDArray[np.bool_]:
+    """Find the points within about 10 m of the centroid of a borough or precinct.
+
+    Parameters
+    ----------
+    lon, lat : float64, shape (n,)
+        WGS 84, degrees; NaN where there is no point.
+    boroughs, precincts : DataFrame
+        `schemas.raw.BOROUGHS` and `PRECINCTS`.
+
+    Returns
+    -------
+    bool, shape (n,)
+    """
+    return _is_one_of(lon, lat, _centroids(boroughs, precincts), _CENTROID_DECIMALS)
 
 
 def station_house_rows(points: pl.DataFrame) -> NDArray[np.bool_]:

@@ -10,6 +10,8 @@ from htrisk_dagster.schemas import (
     predictions,
     raw,
     staging,
+    verified,
+    zones,
 )
 from htrisk_dagster.schemas.table import Table
 
@@ -23,6 +25,8 @@ ALL_TABLES: tuple[Table, ...] = (
     *hotspots.TABLES,
     *hot_places.TABLES,
     *predictions.TABLES,
+    *verified.TABLES,
+    *zones.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]

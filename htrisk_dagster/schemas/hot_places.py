@@ -14,7 +14,9 @@ from htrisk_dagster.schemas.table import Column, Table
 CLUSTER_METHODS = ("dbscan", "hdbscan", "kmeans")
 _LEAST_INCIDENTS = 11
 
-_TARGET = Column("target", pl.String, "What was counted, a target of the study area's file.")
+_TARGET = Column(
+    "target", pl.String, "What was counted: a target or offence group of the study area's file."
+)
 _METHOD = Column("method", pl.String, "Clustering method.", allowed=CLUSTER_METHODS)
 _PLACES_ONLY = (
     "Points at station houses were removed before; hotspots.cluster_quality tells their share."
@@ -27,6 +29,8 @@ DENSITY = Table(
     "Kernel density of the target's incidents over the whole period, edge-corrected by land, 1% of it spread evenly; the bandwidth is in the asset's metadata.",
     (
         _TARGET,
+        Column("first_on", pl.Date, "First day of report that was counted."),
+        Column("last_on", pl.Date, "Last day of report that was counted."),
         Column("cell_id", pl.Int32, "Cell of the grid.", lower=0),
         Column(
             "incidents_per_year",

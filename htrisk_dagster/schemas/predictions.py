@@ -106,6 +106,52 @@ CELL_DAY_RISK = Table(
     key=("risk_on", "cell_id"),
     warnings=("Of reported incidents at places; it says nothing of any person.",),
 )
+PRECINCT_DAY_RISK = Table(
+    "predictions",
+    "precinct_day_risk",
+    "one precinct, offence group and day",
+    "Forecast by precinct of the offence groups that are published at the station house, whose points say nothing of cells.",
+    (
+        Column("risk_on", pl.Date, "Day of report the forecast is for, local."),
+        Column("precinct", pl.Int32, "Police precinct."),
+        Column("offence_group", pl.String, "Group of the study area, by code."),
+        Column("known_before", pl.Date, "Nothing reported on or after this day was seen."),
+        Column(
+            "expected_count",
+            pl.Float64,
+            "Expected reports on the day.",
+            unit="incidents",
+            lower=0,
+        ),
+        Column(
+            "risk_prob",
+            pl.Float64,
+            "Probability of at least one report.",
+            unit="probability",
+            lower=0,
+            upper=1,
+        ),
+        Column(
+            "lower_95_count",
+            pl.Int32,
+            "Lower end of the central 95% interval.",
+            unit="incidents",
+            lower=0,
+        ),
+        Column(
+            "upper_95_count",
+            pl.Int32,
+            "Upper end of the central 95% interval.",
+            unit="incidents",
+            lower=0,
+        ),
+    ),
+    key=("risk_on", "precinct", "offence_group"),
+    warnings=(
+        "By day of report, unlike the forecasts by cell: these offences are often reported long after.",
+        "No row where no offence group is published at station houses.",
+    ),
+)
 FEATURE_IMPORTANCE = Table(
     "models",
     "feature_importance",
@@ -276,4 +322,11 @@ OUTSIDE_FORECAST = Table(
 )
 """Of a user's file, not of the warehouse: it is in no catalog and no list of tables."""
 EVALUATION_TABLES = (MODEL_COMPARISON, THRESHOLDS)
-TABLES = (MODEL_FORECASTS, CELL_DAY_RISK, *EVALUATION_TABLES, DRIFT, FEATURE_IMPORTANCE)
+TABLES = (
+    MODEL_FORECASTS,
+    CELL_DAY_RISK,
+    PRECINCT_DAY_RISK,
+    *EVALUATION_TABLES,
+    DRIFT,
+    FEATURE_IMPORTANCE,
+)

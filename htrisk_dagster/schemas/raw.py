@@ -178,9 +178,26 @@ VERIFIED_CASES = Table(
     ),
     warnings=(
         "Most rows sit on a few centroids: a place is coarse.",
-        "Restricted: never join to places finer than a precinct, never copy a row.",
+        "Restricted: never copy a row; what is worked out from a place leaves as suppressed counts only.",
     ),
 )
+REVIEW_DECISIONS = Table(
+    "restricted",
+    "review_decisions",
+    "one decision on one cell of one map",
+    "What reviewers decided on flagged cells, from a partner's own file. Optional, and kept in the restricted store.",
+    (
+        Column("risk_on", pl.Date, "Day of the map.", source_name="Map Day"),
+        Column("cell_id", pl.Int32, "Cell of the grid.", source_name="Cell Id", lower=0),
+        Column("reviewer_role", pl.String, "Role, never a name.", source_name="Reviewer Role"),
+        Column("decision", pl.String, "What was decided.", source_name="Decision"),
+        Column("decided_on", pl.Date, "Day of the decision.", source_name="Decided On"),
+        *PROVENANCE,
+    ),
+    warnings=("A cell's number is of the grid in use: a new grid makes old decisions void.",),
+)
+RESTRICTED_TABLES = (VERIFIED_CASES, REVIEW_DECISIONS)
+"""Rows that stay in the restricted store, and are in no catalog."""
 TABLES = (
     *INCIDENT_TABLES,
     PERMITTED_EVENTS,
@@ -190,7 +207,7 @@ TABLES = (
     PRECINCTS,
     HOLIDAYS,
     OFFENCE_GROUPS,
-    VERIFIED_CASES,
+    *RESTRICTED_TABLES,
     QUARANTINE,
     INTAKE,
 )
@@ -208,6 +225,8 @@ __all__ = [
     "PERMITTED_EVENTS",
     "PRECINCTS",
     "QUARANTINE",
+    "RESTRICTED_TABLES",
+    "REVIEW_DECISIONS",
     "SHOOTINGS",
     "TABLES",
     "TRANSIT_RIDERSHIP",

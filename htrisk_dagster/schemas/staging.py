@@ -93,23 +93,29 @@ MOBILITY = Table(
 VERIFIED_CASE_COUNTS = Table(
     LAYER,
     "verified_case_counts",
-    "one borough and month with at least one case",
-    "Verified cases counted by borough and month: all that leaves the restricted store.",
+    "one borough or `(all)`, and month or all months",
+    "Verified cases counted by borough and month of report, with totals.",
     (
-        Column("borough", pl.String, "Borough, or `unknown`."),
-        Column("month_on", pl.Date, "First day of the month of the report."),
+        Column("borough", pl.String, "Borough, `unknown`, or `(all)` for the city."),
+        Column(
+            "month_on",
+            pl.Date,
+            "First day of the month of the report; missing: all months.",
+            nullable=True,
+        ),
         Column(
             "cases_count",
             pl.Int64,
-            "Cases; missing where 1 to 10 (k = 11).",
+            "Cases; missing where 1 to 10 (k = 11), or where one could be worked out.",
             unit="cases",
             nullable=True,
-            lower=11,
+            lower=0,
         ),
     ),
     key=("borough", "month_on"),
     warnings=(
-        "Suppressed at k = 11, without complementary suppression because no totals are given.",
+        "Suppressed at k = 11 with complementary suppression; two releases of a growing file can "
+        "still tell what came between them, so release it seldom.",
     ),
 )
 TABLES = (INCIDENTS, EVENTS, MOBILITY, VERIFIED_CASE_COUNTS)

@@ -25,6 +25,7 @@ from htrisk_dagster.sources import (
     nypd_felonies,
     nypd_shootings,
     permitted_events,
+    review_decisions,
     transit_ridership,
     verified_cases,
 )  # fmt: skip
@@ -89,6 +90,7 @@ _SOURCES = {
         _Source(raw.BOROUGHS, boundaries.parse_boroughs, row_key="borough"),
         _Source(raw.PRECINCTS, boundaries.parse_precincts, row_key="precinct"),
         _Source(raw.VERIFIED_CASES, verified_cases.parse, "reported_on", is_restricted=True),
+        _Source(raw.REVIEW_DECISIONS, review_decisions.parse, "risk_on", is_restricted=True),
         _Source(context_sources.NEIGHBOURHOODS, boundaries.parse_neighbourhoods,
                 row_key="neighbourhood"),
         _Source(context_sources.TAX_LOTS, tax_lots.parse),

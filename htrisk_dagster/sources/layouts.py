@@ -130,6 +130,10 @@ LAYOUTS = {
             ("INCIDENT_REPORTING_DATE",),
             ("TYPE", "SECTOR", "LOCATION_TYPE", "LATITUDE", "LONGITUDE"),
         ),
+        Layout(
+            "review_decisions",
+            ("MAP_DAY", "CELL_ID", "REVIEWER_ROLE", "DECISION", "DECIDED_ON"),
+        ),
         Layout("neighbourhoods", ("NTA2020", "BOROUGH"), forms=("GeoJSON",)),
         Layout("tax_lots", ("BBL_POPULATION_ESTIMATE",), ("NTA", "POLICEPRCT"), optional=_POINT,
                forms=("Parquet", "CSV")),

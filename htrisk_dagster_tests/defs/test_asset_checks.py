@@ -22,6 +22,8 @@ from htrisk_dagster.schemas import (
     hotspots,
     predictions,
     raw,
+    verified,
+    zones,
 )
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import load_area
@@ -126,6 +128,15 @@ LOT = {
     "lon": -74.0, "lat": 40.7, "neighbourhood": "MN0001", "precinct": 1, "residents_count": 5.0,
     "source_file": "a.csv", "source_row": 1, "pulled_on": date(2024, 1, 1),
 }  # fmt: skip
+# One precinct of the city's, of a group that nobody puts at station houses.
+PRECINCT = {
+    "risk_on": date(2024, 4, 5), "precinct": 1, "offence_group": "robbery",
+    "known_before": date(2024, 4, 4), "expected_count": 900.0, "risk_prob": 0.5,
+    "lower_95_count": 0, "upper_95_count": 1,
+}  # fmt: skip
+# More geocoded than reported, and few of them.
+FUNNEL = [("(all)", None, "reported", 12, 100.0, "shown"), ("(all)", None, "geocoded", 22, 183.0, "shown"),
+          ("(all)", None, "flagged", 3, 25.0, "shown")]  # fmt: skip
 
 
 FAULTS: dict[tuple[str, str], list[Fault]] = {
@@ -210,6 +221,12 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
         risk(lambda f: f.with_columns(pl.col("expected_count") * 10)),
         risk(lambda f: f.with_columns(pl.col("expected_count") / 10)),
     ],
+    ("predictions/precinct_day_risk", "every_precinct_every_group"): [
+        [(predictions.PRECINCT_DAY_RISK, NEWEST, lambda f: pl.DataFrame([PRECINCT], f.schema))],
+    ],
+    ("predictions/precinct_day_risk", "sums_are_near_recent_reports"): [
+        [(predictions.PRECINCT_DAY_RISK, NEWEST, lambda f: pl.DataFrame([PRECINCT], f.schema))],
+    ],
     ("hotspots/density", "every_cell_has_a_density"): [
         hot(hot_places.DENSITY, lambda f: f.head(-1)),
         hot(hot_places.DENSITY, lambda f: pl.concat([f.head(-1), f.head(1)])),
@@ -240,6 +257,18 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
         ),
         hot(hot_places.SPIKE_ALERTS, in_row(5, "p_value_prob", 1e-6)),
     ],
+    ("hotspots/cell_zones", "zones_are_contiguous"): [
+        hot(zones.CELL_ZONES, lambda f: f.head(-1)),
+        hot(
+            zones.CELL_ZONES,
+            lambda f: f.with_columns(zone=(pl.col("cell_id") % 2 + 1).cast(pl.Int32)),
+        ),
+    ],
+    ("hotspots/zones", "zones_are_as_wished"): [
+        hot(zones.ZONES, in_row(0, "area_km2", 900.0)),
+        hot(zones.ZONES, in_row(0, "workload", 1.2)),
+        hot(zones.ZONES, lambda f: f.clear()),
+    ],
     ("evaluation/drift", "inputs_have_not_drifted"): [drifted("inputs", "all inputs")],
     ("evaluation/drift", "calibration_has_not_drifted"): [
         drifted("calibration", BAND),
@@ -269,6 +298,22 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
     ],
     ("evaluation/context_relation", "every_variable_is_related"): [
         one_more(context.CELLS, **CELL_VALUE | {"variable": "any_other_count"}),
+    ],
+    ("evaluation/verified_overlay", "cases_are_those_released"): [
+        hot(verified.OVERLAY, in_row(0, "cases_count", 7)),
+    ],
+    ("evaluation/verified_hit_rate", "hits_tell_no_small_count"): [
+        hot(verified.HIT_RATE, in_row(0, "hits_count", 7)),
+        hot(verified.HIT_RATE, lambda f: f.with_columns(hits_count=12, located_count=15)),
+    ],
+    ("evaluation/verified_lead_time", "leads_stand_beside_chance"): [
+        hot(verified.LEAD_TIME, in_row(0, "value", 50.0)),
+    ],
+    ("evaluation/detection_funnel", "stages_are_nested"): [
+        hot(verified.FUNNEL, lambda f: pl.DataFrame(FUNNEL, f.schema, orient="row")),
+    ],
+    ("evaluation/detection_funnel", "funnel_tells_no_small_count"): [
+        hot(verified.FUNNEL, lambda f: pl.DataFrame(FUNNEL, f.schema, orient="row")),
     ],
     # The catalog is no partition: see `test_an_old_catalog_is_noticed`.
     ("predictions/cell_day_risk", "catalog_shows_every_row"): [],

@@ -56,8 +56,8 @@ def test_asset_keys_are_those_of_the_golden_file(specs: dict[str, dg.AssetSpec])
 def test_every_asset_says_what_it_is(specs: dict[str, dg.AssetSpec]) -> None:
     for key, spec in specs.items():
         area, layer, _ = key.split("/")
-        # Verified cases have a group of their own; of the case records only published tables leave.
-        own_group = "verified_case" in key
+        # Cases and reviews have a group of their own; of the case records only published tables leave.
+        own_group = "verified_case" in key or layer == "restricted"
         restricted = own_group or (area == "ctdc" and not key.endswith("/published_tables"))
         assert len(spec.description or "") > 20, key
         assert spec.group_name == f"{area}_{'restricted' if own_group else layer}", key

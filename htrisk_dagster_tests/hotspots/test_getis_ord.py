@@ -37,6 +37,19 @@ def test_equal_to_esda_with_binary_weights(reach):
         np.testing.assert_allclose(found[day], esda_z(values, weights, "B"), rtol=0, atol=1e-9)
 
 
+def test_a_panel_of_days_is_its_days_one_by_one():
+    """A year of days in one call; days without variance among them are missing in both."""
+    weights = with_self(neighbourhoods(2**0.5))
+    panel = np.random.default_rng(5).poisson(0.02, (365, weights.shape[0]))
+    panel[[3, 200]] = 0
+    batched = gi_star(panel, weights)
+    for name in ("z", "p_value", "fdr_p_value"):
+        one_by_one = np.vstack([getattr(gi_star(day[None], weights), name) for day in panel])
+        np.testing.assert_allclose(getattr(batched, name), one_by_one, rtol=0, atol=1e-12)
+    assert np.isnan(batched.z[[3, 200]]).all()
+    assert np.isfinite(batched.z).mean() > 0.8
+
+
 def test_esda_default_transform_gives_about_a_third():
     weights = neighbourhoods(2**0.5)
     values = np.random.default_rng(1).poisson(0.8, weights.shape[0])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from htrisk_dagster.grid.location_quality import station_house_rows
+from htrisk_dagster.grid.location_quality import STATION_MINIMUM_SHARE, station_house_rows
 from htrisk_dagster.hotspots.cluster_quality import silhouette
 from htrisk_dagster.hotspots.density_clusters import hdbscan
 from htrisk_dagster.hotspots.trusted_points import trusted_points
@@ -281,3 +281,54 @@ def test_real_sex_offences_of_the_24_column_export_have_no_point() -> None:
     assert rows.filter("is_sex_crime")["lon"].is_null().all()
     assert rows.filter("is_sex_crime").height == 82
     assert guarded(with_a_point(rows))["location_quality"].eq("exact").all()
+
+
+@pytest.mark.parametrize(("share", "houses"), [(0.5, 1_539), (0.9, 1_540)])
+def test_over_many_cities_the_guard_finds_every_house(share: float, houses: int) -> None:
+    """Twenty cities of 77 houses: every one that holds a quarter of its offence, and little else.
+
+    At half, one house of 1,540 holds 8 of its precinct's 33 and is not found: less than a quarter.
+    """
+    held, found, false_alarms = 0, 0, []
+    for seed in range(100, 120):
+        rows = guarded(city(share, seed, offences=10_000))
+        is_flagged = pl.col("location_quality") == "station_house"
+        by_precinct = (
+            rows.filter(offence_group="sex_crimes")
+            .group_by("precinct")
+            .agg(
+                pl.col("is_planted").mean(), (is_flagged & pl.col("is_planted")).any().alias("hit")
+            )
+        )
+        houses_here = by_precinct.filter(pl.col("is_planted") >= STATION_MINIMUM_SHARE)
+        held, found = held + houses_here.height, found + int(houses_here["hit"].sum())
+        false_alarms.append(rows.filter(~pl.col("is_planted")).select(is_flagged.mean()).item())
+
+    assert held == found == houses
+    assert max(false_alarms) < 0.01
+    assert np.mean(false_alarms) < 0.001
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "rows", "sex_crimes", "flagged", "false_alarms"),
+    [
+        (YEAR_2025, 1_855, 425, 93, 0),
+        (TWO_DAYS, 2_341, 0, 0, 0),
+        (THIN[0], 2_000, 25, 0, 0),
+        (THIN[1], 991, 13, 0, 0),
+    ],
+)
+def test_the_guard_on_each_real_export(
+    name: str, rows: int, sex_crimes: int, flagged: int, false_alarms: int
+) -> None:
+    """Rows with a point, those of sex offences, and how many of either the guard flags."""
+    found = guarded(with_a_point(exported(name)))
+    is_flagged = pl.col("location_quality") == "station_house"
+    counted = found.select(
+        pl.len().alias("rows"),
+        pl.col("is_sex_crime").sum().alias("sex"),
+        (is_flagged & pl.col("is_sex_crime")).sum().alias("flagged"),
+        (is_flagged & ~pl.col("is_sex_crime")).sum().alias("alarms"),
+    ).row(0)
+    assert counted == (rows, sex_crimes, flagged, false_alarms)

@@ -18,6 +18,7 @@ from htrisk_dagster.defs.assets import (
     publishing,
     raw,
     staging,
+    verified,
 )
 from htrisk_dagster.study_areas.area import StudyArea
 
@@ -33,4 +34,5 @@ ASSET_GROUPS: dict[str, Callable[[StudyArea], list[dg.AssetsDefinition]]] = {
     "predictions": predictions.build,
     "publishing": publishing.build,
     "evaluation": evaluation.build,
+    "verified": verified.build,
 }

@@ -1,7 +1,7 @@
 """Grid assets: the cells of a study area, and its incidents placed on them.
 
-Belongs here: `grid/cells`, `grid/incident_cells` and the counts of verified cases. Does not: how
-a point becomes a cell (`grid/`), counts over time (features).
+Belongs here: `grid/cells` and `grid/incident_cells`. Does not: how a point becomes a cell
+(`grid/`), counts over time (features).
 """
 
 import dagster as dg
@@ -57,28 +57,4 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
 
         return dg.MaterializeResult(metadata=store_incident_cells(workspace, area))
 
-    @dg.asset(
-        key=[name, staging.LAYER, "verified_case_counts"],
-        group_name=f"{name}_restricted",
-        deps=[cells, [name, raw.VERIFIED_CASES.layer, raw.VERIFIED_CASES.name]],
-        description=staging.VERIFIED_CASE_COUNTS.description,
-        metadata=table_metadata(staging.VERIFIED_CASE_COUNTS),
-        tags={**tags, "access": "restricted"},
-        kinds=kinds,
-    )
-    def verified_case_counts(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
-        """Verified cases by borough and month, at least 11 or not shown."""
-        from htrisk_dagster.features.inputs import read_grid
-        from htrisk_dagster.grid.verified_cases import count_by_borough_month
-
-        store = workspace.tables(name)
-        cases = workspace.restricted(name).read(raw.VERIFIED_CASES, ["all"])
-        counts = count_by_borough_month(cases, read_grid(store, area))
-        made_from = MadeFrom(workspace, area).verified_counts()
-        store.write(staging.VERIFIED_CASE_COUNTS, counts, made_from=made_from)
-        shown = counts["cases_count"].drop_nulls()
-        return dg.MaterializeResult(
-            metadata={"borough_months": counts.height, "shown": len(shown), "made_from": made_from}
-        )
-
-    return [cells, incident_cells, verified_case_counts]
+    return [cells, incident_cells]

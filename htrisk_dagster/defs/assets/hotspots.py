@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from htrisk_dagster.defs.metadata import table_metadata
+from htrisk_dagster.defs.selection_config import SelectionConfig
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import grid
 from htrisk_dagster.schemas import hotspots as tables
@@ -24,11 +25,13 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     weekly = dg.AssetKey([name, tables.LAYER, tables.CELL_WEEK_GI_STAR.name])
 
     @dg.asset(**_described(area, tables.CELL_WEEK_GI_STAR), deps=[cells, incidents])
-    def cell_week_gi_star(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+    def cell_week_gi_star(
+        config: SelectionConfig, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[None]:
         """Gi* by week and cell, for all incidents and for the target."""
         from htrisk_dagster.defs.concentrated import store_gi_star
 
-        return dg.MaterializeResult(metadata=store_gi_star(workspace, area))
+        return dg.MaterializeResult(metadata=store_gi_star(workspace, area, config.selection()))
 
     @dg.asset(**_described(area, tables.EMERGING_HOT_SPOTS), deps=[cells, weekly])
     def emerging_hot_spots(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:

@@ -71,4 +71,24 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             context.add_asset_metadata({**figures, "risk_map": link}, partition_key=day)
         return dg.MaterializeResult()
 
-    return [model_forecasts, cell_day_risk]
+    @dg.asset(
+        key=[name, "predictions", tables.PRECINCT_DAY_RISK.name],
+        group_name=f"{name}_predictions",
+        partitions_def=days,
+        backfill_policy=single_run(),
+        deps=[[name, "grid", "cells"], [name, "grid", "incident_cells"]],
+        description=tables.PRECINCT_DAY_RISK.description,
+        metadata=table_metadata(tables.PRECINCT_DAY_RISK),
+        kinds={"python", "parquet"},
+        tags={"study_area": name},
+    )
+    def precinct_day_risk(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[None]:
+        """Reports a day by precinct of station-house offences, from what the cutoff knew."""
+        from htrisk_dagster.defs.precincts import store_precinct_risk
+
+        figures = store_precinct_risk(workspace, area, list(context.partition_keys))
+        return dg.MaterializeResult(metadata=figures)
+
+    return [model_forecasts, cell_day_risk, precinct_day_risk]

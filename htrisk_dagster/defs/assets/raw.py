@@ -43,7 +43,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     """Raw assets of one study area."""
     return [
         *(_by_month(area, table, day) for table, day in BY_MONTH.items()),
-        *(_whole(area, table) for table in (*WHOLE, raw.VERIFIED_CASES)),
+        *(_whole(area, table) for table in (*WHOLE, *raw.RESTRICTED_TABLES)),
         *(_declared(area, table) for table in DECLARED),
     ]
 

@@ -1,0 +1,149 @@
+"""Tables of the validation against verified cases: suppressed aggregates, all that leaves.
+
+Belongs here: what `evaluation/verified_validation.py` and `detection_funnel.py` make. Does not: the
+rows of the cases and of the reviews (`raw.RESTRICTED_TABLES`).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from htrisk_dagster.schemas.table import Column, Table
+
+LAYER = "evaluation"
+STAGES = ("reported", "geocoded", "flagged", "reviewed", "verified")
+STATUSES = ("shown", "hidden", "not recorded", "month not complete")
+_SUPPRESSED = (
+    "Counts of 1 to 10, and those from which one could be worked out, are missing (k = 11)."
+)
+_COARSE = "Rows on centroids count by borough only; hits and lead times are of the other rows."
+
+OVERLAY = Table(
+    LAYER,
+    "verified_overlay",
+    "one borough, or `(all)`, and month",
+    "Predicted risk beside verified cases: what the maps of a month expected, and how many cases were reported in it.",
+    (
+        Column("borough", pl.String, "Borough, `unknown`, or `(all)` for the city."),
+        Column("month_on", pl.Date, "First day of the month."),
+        Column("maps_count", pl.Int32, "Days of the month that have a map.", unit="days", lower=0),
+        Column("days_count", pl.Int32, "Days of the month.", unit="days", lower=28, upper=31),
+        Column(
+            "expected_count",
+            pl.Float64,
+            "Reported incidents of the target that the maps expected; missing without a map.",
+            unit="incidents",
+            nullable=True,
+            lower=0,
+        ),
+        Column(
+            "mean_risk_prob",
+            pl.Float64,
+            "Mean risk of a cell and day; missing without a map.",
+            unit="probability",
+            nullable=True,
+            lower=0,
+            upper=1,
+        ),
+        Column(
+            "cases_count",
+            pl.Int64,
+            "Verified cases reported in the whole month.",
+            unit="cases",
+            nullable=True,
+            lower=0,
+        ),
+    ),
+    key=("borough", "month_on"),
+    warnings=(_SUPPRESSED, "Expectation is of the days with a map, cases are of the whole month."),
+)
+HIT_RATE = Table(
+    LAYER,
+    "verified_hit_rate",
+    "one model and area budget",
+    "Share of verified cases with a place that lay in each day's riskiest cells.",
+    (
+        Column("model", pl.String, "Name of the model."),
+        Column("budget_pct", pl.Float64, "Share of cells flagged each day.", unit="%", lower=0),
+        Column(
+            "located_count", pl.Int64, "Cases with a place and a map.", unit="cases", nullable=True
+        ),
+        Column("hits_count", pl.Int64, "Of these, in a flagged cell.", unit="cases", nullable=True),
+        Column("hit_rate_pct", pl.Float64, "Hits over located cases.", unit="%", nullable=True),
+        Column("lower_95_pct", pl.Float64, "Clopper-Pearson, lower end.", unit="%", nullable=True),
+        Column("upper_95_pct", pl.Float64, "Clopper-Pearson, upper end.", unit="%", nullable=True),
+        Column(
+            "random_pct",
+            pl.Float64,
+            "Hit rate of cells drawn at random: the share flagged.",
+            unit="%",
+        ),
+        Column(
+            "coarse_pct",
+            pl.Float64,
+            "Share of all cases whose place is coarse, and so not in this table.",
+            unit="%",
+            nullable=True,
+        ),
+    ),
+    key=("model", "budget_pct"),
+    warnings=(_SUPPRESSED, _COARSE, "A hit is of the day of the report, not of the deed."),
+)
+LEAD_TIME = Table(
+    LAYER,
+    "verified_lead_time",
+    "one model and statistic",
+    "How long before its report the place of a verified case was among the flagged cells, against cases whose places are exchanged.",
+    (
+        Column("model", pl.String, "Name of the model."),
+        Column(
+            "statistic",
+            pl.String,
+            "flagged_pct: flagged in the window; first and last_flagged_days: median days before the report.",
+            allowed=("flagged_pct", "first_flagged_days", "last_flagged_days"),
+        ),
+        Column("located_count", pl.Int64, "Cases with a place and a map on every day of the window.", unit="cases", nullable=True),
+        Column("value", pl.Float64, "Of the cases.", nullable=True),
+        Column("exchanged_mean", pl.Float64, "Mean over permutations of the places among the cases.", nullable=True),
+        Column("exchanged_lower_95", pl.Float64, "2.5% of permutations lie below.", nullable=True),
+        Column("exchanged_upper_95", pl.Float64, "2.5% of permutations lie above.", nullable=True),
+        Column(
+            "p_value_prob",
+            pl.Float64,
+            "Chance of as great a value under exchanged places, one-sided.",
+            unit="probability",
+            nullable=True,
+            lower=0,
+            upper=1,
+        ),
+        Column("random_place_value", pl.Float64, "flagged_pct of a cell drawn at random.", nullable=True),
+    ),
+    key=("model", "statistic"),
+    warnings=(_SUPPRESSED, _COARSE),
+)  # fmt: skip
+FUNNEL = Table(
+    LAYER,
+    "detection_funnel",
+    "one borough or `(all)`, month or whole period, and stage",
+    "From reported to verified: how many reported incidents of the target had a place, lay in a flagged cell, were reviewed, and how many cases were verified.",
+    (
+        Column("borough", pl.String, "Borough, `unknown`, or `(all)` for the city."),
+        Column("month_on", pl.Date, "First day of the month; missing: all months with a map.", nullable=True),
+        Column("stage", pl.String, "Stage of detection and response.", allowed=STAGES),
+        Column("incidents_count", pl.Int64, "Incidents, of the last stage cases.", unit="incidents", nullable=True, lower=0),
+        Column("of_reported_pct", pl.Float64, "Share of the reported.", unit="%", nullable=True, lower=0),
+        Column(
+            "status",
+            pl.String,
+            "Why a count is missing: hidden (k = 11), the stage is not recorded, or no map covers every day of the month.",
+            allowed=STATUSES,
+        ),
+    ),
+    key=("borough", "month_on", "stage"),
+    warnings=(
+        _SUPPRESSED,
+        "The first four stages are nested; verified cases come from another file and are no part of the reported.",
+        "Incidents are of the days with a map, by day of occurrence; cases by month of report.",
+    ),
+)  # fmt: skip
+TABLES = (OVERLAY, HIT_RATE, LEAD_TIME, FUNNEL)
