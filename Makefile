@@ -58,8 +58,9 @@ definitions: $(VENV)/.dev ## Dagster loads everything
 dbt: $(VENV)/.dev ## dbt parses; its tests run on the tiny city within pytest
 	$(BIN)/dbt parse --quiet --project-dir dbt --profiles-dir dbt
 
+# One thread a worker: those of two would wait for each other on two cores.
 pytest: $(VENV)/.dev ## all tests
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 clean: ## Remove what runs have made, not the environment
 	rm -rf .htrisk dbt/target dbt/logs
