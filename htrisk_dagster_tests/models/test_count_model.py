@@ -205,7 +205,7 @@ def test_other_cells_are_refused(name, small_city, fitted):
 def test_a_missing_feature_is_named(name, small_city, fitted):
     block = small_city.block.without_truth()
     fewer = replace(block, features=block.features[:, :, 1:], names=block.names[1:])
-    with pytest.raises(ValueError, match="feature 'target_lag_1'.* missing in all"):
+    with pytest.raises(ValueError, match="feature 'target_lag_1'"):
         fitted[name].predict(fewer)
 
 
