@@ -25,7 +25,8 @@ STAGE = Step("Stage", tuple(f"{t.layer}/{t.name}" for t in DBT_TABLES))
 
 def dbt_checks(city: City) -> list[dg.AssetCheckKey]:
     keys = city.definitions.resolve_asset_graph().asset_check_keys
-    return sorted(k for k in keys if k.asset_key.path[1] in ("staging", "marts"))
+    built = {("nyc", table.layer, table.name) for table in DBT_TABLES}
+    return sorted(k for k in keys if tuple(k.asset_key.path) in built)
 
 
 def kind_of(check: str) -> str:
