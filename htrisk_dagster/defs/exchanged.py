@@ -48,7 +48,7 @@ def export_folds(
     )
     chosen = fold_set(
         origin,
-        feature_catalogue(("incidents", *area.series)),
+        feature_catalogue(("incidents", *area.series), area.context),
         trained_folds(workspace, area, month) or data.folds,
         data.block,
         counts_known_by=data.counts_known_by,
