@@ -1,6 +1,6 @@
 """What every figure of the suite must reach, and whether it does.
 
-Belongs here: the figures of reference/field.md and of the issue, and a judgement for each. Does not:
+Belongs here: the targets set beforehand, the anchors of reference/field.md, and a judgement for each. Does not:
 computing a figure (the parts), printing (`tables`).
 """
 

@@ -196,5 +196,5 @@ def test_historical_mean_reaches_its_share_of_the_omniscient_skill(
 ) -> None:
     preset = replace(SKILL, target_per_day=rate)
     found = [efficiency_of_historical_mean(simulate_world(preset, seed)) for seed in (1, 2, 3)]
-    # The targets of the issue, measured on a world of one rate a cell.
+    # The shares that the worlds are set to, measured on a world of one rate a cell.
     assert np.mean(found) == pytest.approx(share, abs=0.04)
