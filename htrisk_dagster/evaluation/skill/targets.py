@@ -1,7 +1,7 @@
 """What every figure of the suite must reach, and whether it does.
 
-Belongs here: the targets set beforehand, the anchors of reference/field.md, and a judgement for each. Does not:
-computing a figure (the parts), printing (`tables`).
+Belongs here: targets set beforehand, the field's measured anchors, and a judgement for each. Does
+not: computing a figure (the parts), printing (`tables`).
 """
 
 from __future__ import annotations
