@@ -4,29 +4,27 @@ Belongs here: which rule watches which of these assets, and what it is given. Do
 (`grid/context_findings.py`, `evaluation/relation_findings.py`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
+from htrisk_dagster.defs.table_checks import table_checks
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import context, context_sources, grid
 from htrisk_dagster.schemas.finding import Finding
-from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
-
-Rules = Callable[[Workspace, StudyArea], Iterator[tuple[str, Finding]]]
 
 
 def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
     """Asset checks of one study area."""
     return [
-        _checks(
+        table_checks(
             area,
             context.CELLS,
             ("values_are_dated", "residents_are_kept", "counts_are_kept", "rates_are_means"),
             _cells,
         ),
-        _checks(
+        table_checks(
             area,
             context.CONTEXT_RELATION,
             (
@@ -37,29 +35,6 @@ def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
             _relation,
         ),
     ]
-
-
-def _checks(
-    area: StudyArea, table: Table, names: tuple[str, ...], rules: Rules
-) -> dg.AssetChecksDefinition:
-    key = [area.name, table.layer, table.name]
-
-    @dg.multi_asset_check(
-        name=f"{area.name}_{table.layer}_{table.name}_checks",
-        specs=[dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names],
-    )
-    def checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
-        """The stored table is whole and means what it says."""
-        for name, finding in rules(workspace, area):
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name=name,
-                passed=finding.holds,
-                description=finding.sentence,
-                metadata=finding.figures,
-            )
-
-    return checks
 
 
 def _cells(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:

@@ -4,25 +4,23 @@ Belongs here: which rule watches which of these assets, and what it is given. Do
 (`hotspots/place_findings.py`, `zone_tables.py`), checks of other layers (`asset_checks.py`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
 
 from htrisk_dagster.defs.selection import EVERYTHING, Selection
+from htrisk_dagster.defs.table_checks import table_checks
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import hot_places, zones
 from htrisk_dagster.schemas.finding import Finding
-from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
-
-Rules = Callable[[Workspace, StudyArea], Iterator[tuple[str, Finding]]]
 
 
 def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
     """Asset checks of one study area."""
     return [
-        _checks(area, table, names, rules)
+        table_checks(area, table, names, rules)
         for table, names, rules in (
             (
                 hot_places.DENSITY,
@@ -40,29 +38,6 @@ def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
             (zones.ZONES, ("zones_are_as_wished",), _zones),
         )
     ]
-
-
-def _checks(
-    area: StudyArea, table: Table, names: tuple[str, ...], rules: Rules
-) -> dg.AssetChecksDefinition:
-    key = [area.name, table.layer, table.name]
-
-    @dg.multi_asset_check(
-        name=f"{area.name}_{table.name}_checks",
-        specs=[dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names],
-    )
-    def checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
-        """The stored table is whole and means what it says."""
-        for name, finding in rules(workspace, area):
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name=name,
-                passed=finding.holds,
-                description=finding.sentence,
-                metadata=finding.figures,
-            )
-
-    return checks
 
 
 def _density(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:

@@ -4,24 +4,21 @@ Belongs here: which rule watches which of these assets, and what it is given. Do
 (`evaluation/verified_findings.py`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
-from htrisk_dagster.defs.asset_checks import check_result
+from htrisk_dagster.defs.table_checks import table_checks
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import staging, verified
 from htrisk_dagster.schemas.finding import Finding
-from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
-
-Rules = Callable[[Workspace, StudyArea], Iterator[tuple[str, Finding]]]
 
 
 def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
     """Asset checks of one study area."""
     return [
-        _checks(area, table, names, rules)
+        table_checks(area, table, names, rules)
         for table, names, rules in (
             (staging.VERIFIED_CASE_COUNTS, ("attacker_recovers_nothing",), _counts),
             (verified.OVERLAY, ("cases_are_those_released",), _overlay),
@@ -30,23 +27,6 @@ def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
             (verified.FUNNEL, ("stages_are_nested", "funnel_tells_no_small_count"), _funnel),
         )
     ]
-
-
-def _checks(
-    area: StudyArea, table: Table, names: tuple[str, ...], rules: Rules
-) -> dg.AssetChecksDefinition:
-    key = [area.name, table.layer, table.name]
-
-    @dg.multi_asset_check(
-        name=f"{area.name}_{table.name}_checks",
-        specs=[dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names],
-    )
-    def checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
-        """Nothing that leaves tells of few cases."""
-        for name, finding in rules(workspace, area):
-            yield check_result(key, name, finding)
-
-    return checks
 
 
 def _counts(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
