@@ -2,5 +2,5 @@
 
 Start with `definitions.py` (what Dagster loads) or with the science, layer by layer:
 `schemas`, `study_areas`, `sources`, `warehouse`, `grid`, `features`, `models`, `evaluation`,
-`publishing`. Only `definitions.py`, `defs/` and `cli.py` know Dagster; only `defs/` knows MLflow.
+`publishing`. Only `definitions.py`, `defs/` and `cli/` know Dagster; only `defs/` knows MLflow.
 """

@@ -18,8 +18,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from htrisk_dagster.cli import prepare_workspace
 from htrisk_dagster.definitions import build_definitions
+from htrisk_dagster.defs.dagster_home import prepare_dagster_home
 from htrisk_dagster.defs.plan import Plan, Step
 from htrisk_dagster.defs.runs import Runner
 from htrisk_dagster.defs.workspace import Workspace
@@ -80,7 +80,7 @@ class City:
         home = self.settings.dagster_home
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DAGSTER_HOME", str(home))
-            prepare_workspace(home)
+            prepare_dagster_home(home)
             with dg.DagsterInstance.from_config(str(home)) as instance:
                 yield instance
 

@@ -1,0 +1,30 @@
+"""`htrisk ui`: the servers a person opens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from htrisk_dagster.cli.application import Data, Origin, Target, app, sentences
+
+
+@app.command()
+def ui(
+    data: Data = None,
+    origin: Origin = None,
+    target: Target = None,
+    port: Annotated[int, typer.Option(help="Port of Dagster.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(help="Port of MLflow.")] = 5000,
+) -> None:
+    """Start Dagster (webserver and daemon) and MLflow on loopback, and print both addresses."""
+    with sentences():
+        from htrisk_dagster.defs.dagster_home import prepare_dagster_home
+        from htrisk_dagster.defs.servers import serve
+        from htrisk_dagster.settings import load_settings
+
+        settings = load_settings(
+            data_dir=data, origin=origin or ("files" if data else None), target=target
+        )
+        prepare_dagster_home(settings.dagster_home)
+        serve(settings, port, mlflow_port, say=typer.echo)
