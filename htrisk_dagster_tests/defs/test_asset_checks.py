@@ -315,6 +315,10 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
     ("evaluation/detection_funnel", "funnel_tells_no_small_count"): [
         hot(verified.FUNNEL, lambda f: pl.DataFrame(FUNNEL, f.schema, orient="row")),
     ],
+    # Leaks in the code, which no stored number shows: see `test_leak_checks.py`.
+    ("features/cell_day", "another_future_changes_no_feature"): [],
+    ("models/champion", "a_random_city_gives_no_skill"): [],
+    ("models/champion", "shuffled_days_give_no_more_than_place"): [],
     # The catalog is no partition: see `test_an_old_catalog_is_noticed`.
     ("predictions/cell_day_risk", "catalog_shows_every_row"): [],
     **{
