@@ -1,28 +1,27 @@
 """`Grid`: square cells that touch land, their precinct and borough, and the cell of a point.
 
-Belongs here: the lattice in the study area's projected CRS, how it is built from boundaries, and
-the way from longitude and latitude to a cell. Does not: which cells are neighbours
-(`neighbours`), how far a point can be trusted (`location_quality`).
+Belongs here: the lattice in the study area's projected CRS and how it is built from boundaries.
+Does not: finding a point's square (`point_lookup`), which cells are neighbours (`neighbours`), how
+far a point can be trusted (`location_quality`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from itertools import product
 
 import numpy as np
 import polars as pl
 import shapely
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from htrisk_dagster.errors import SettingError, SourceError
+from htrisk_dagster.grid.point_lookup import cell_of_points
+from htrisk_dagster.grid.projection import to_plane
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.schemas.grid import CELLS
 
-_WGS84 = "EPSG:4326"
 _NONE = -1
 
 
@@ -104,18 +103,14 @@ class Grid:
         int32, shape (n,)
             `cell_id`, -1 for a point outside the study area or NaN.
         """
-        x, y = _to_plane(self.crs).transform(
-            np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+        return cell_of_points(
+            self.lattice,
+            crs=self.crs,
+            origin_m=(self.origin_x_m, self.origin_y_m),
+            cell_size_m=self.cell_size_m,
+            lon=np.asarray(lon, dtype=np.float64),
+            lat=np.asarray(lat, dtype=np.float64),
         )
-        # In cells from the origin. What the projection cannot place comes back as infinity.
-        east = (np.asarray(x) - self.origin_x_m) / self.cell_size_m
-        north = (np.asarray(y) - self.origin_y_m) / self.cell_size_m
-        near = (east >= -1) & (east < self.n_cols + 1) & (north >= -1) & (north < self.n_rows + 1)
-        found = np.full(east.shape, _NONE, dtype=np.int32)
-        # A rim of two squares, so that the squares around a point just off the lattice exist.
-        rimmed = np.pad(self.lattice, 2, constant_values=_NONE)
-        found[near] = _cell_or_nearest(rimmed, east[near] + 2, north[near] + 2)
-        return found
 
 
 def build_grid(
@@ -177,7 +172,7 @@ def build_grid(
             f"{raw.BOROUGHS.full_name}: no square of {size} m has {minimum_land_share:.0%} of "
             "land. Check that the boundaries are longitude and latitude."
         )
-    lon, lat = _to_plane(crs).transform(x[kept], y[kept], direction="INVERSE")
+    lon, lat = to_plane(crs).transform(x[kept], y[kept], direction="INVERSE")
     cells = pl.DataFrame(
         {
             "cell_id": np.arange(kept.size),
@@ -208,12 +203,12 @@ def _shapes(
         raise SourceError(
             f"{table}: column 'geometry' has a value that is not WKB ({error}). Load it again."
         ) from error
-    project = _to_plane(crs)
+    project = to_plane(crs)
 
-    def to_plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def projected_points(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack(project.transform(points[:, 0], points[:, 1]))
 
-    projected = shapely.transform(np.asarray(shapes, dtype=object), to_plane)
+    projected = shapely.transform(np.asarray(shapes, dtype=object), projected_points)
     return areas[name].to_numpy(), shapely.make_valid(projected)
 
 
@@ -236,27 +231,6 @@ def _largest_overlap(pieces: NDArray[np.object_], shapes: NDArray[np.object_]) -
     return owner
 
 
-def _cell_or_nearest(
-    lattice: NDArray[np.int32], east: NDArray[np.float64], north: NDArray[np.float64]
-) -> NDArray[np.int32]:
-    col, row = np.floor(east).astype(np.intp), np.floor(north).astype(np.intp)
-    found = lattice[row, col]
-    astray = np.flatnonzero(found == _NONE)
-    col, row = col[astray], row[astray]
-    across, up = east[astray] - col, north[astray] - row
-    # Distance from the point, at (across, up) of its own square, to the square around it.
-    gap_x = {-1: across, 0: np.zeros_like(across), 1: 1 - across}
-    gap_y = {-1: up, 0: np.zeros_like(up), 1: 1 - up}
-    best = np.full(astray.size, np.inf)
-    for step_y, step_x in product((-1, 0, 1), repeat=2):  # in order of cell number
-        neighbour = lattice[row + step_y, col + step_x]
-        distance = np.hypot(gap_x[step_x], gap_y[step_y])
-        closer = (neighbour != _NONE) & (distance < best)
-        best[closer] = distance[closer]
-        found[astray[closer]] = neighbour[closer]
-    return found
-
-
 def _one_origin(
     centre: NDArray[np.float64], index: NDArray[np.int32], size: int, column: str
 ) -> int:
@@ -268,11 +242,6 @@ def _one_origin(
             f"{size} m on which the others lie. Make the grid again with this cell size."
         )
     return round(float(origin[0]))
-
-
-@cache
-def _to_plane(crs: str) -> Transformer:
-    return Transformer.from_crs(_WGS84, crs, always_xy=True)
 
 
 def _require_metres(crs: str) -> None:

@@ -1,0 +1,47 @@
+"""One run of one side, in a process of its own: `python -m benchmarks.one_run ROW SIDE FOLDER OUT`.
+
+Belongs here: the clock, the peak of memory and the answer of a single run. Does not: which runs
+there are (`measuring`). A process a run, so that no side finds the other's memory or imports.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.rows import row_named
+
+
+def main(name: str, which: str, folder: Path, out: Path) -> None:
+    """Load, then time the work, then write its figures and its answer."""
+    row = row_named(name)
+    side = row.ours if which == "ours" else row.usual
+    if side is None:
+        raise SystemExit(f"The row {name} has no side {which}.")
+    work = side.load(folder)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    result = work()
+    wall = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    children_after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = sum(
+        getattr(late, part) - getattr(early, part)
+        for early, late in ((before, after), (children, children_after))
+        for part in ("ru_utime", "ru_stime")
+    )
+    # Kilobytes on Linux.
+    peak = max(after.ru_maxrss, children_after.ru_maxrss) / 1024**2
+    figures = {"wall_seconds": wall, "cpu_seconds": cpu, "peak_gb": peak}
+    np.savez(out.with_suffix(".npz"), **dict(side.answer(result)))
+    out.write_text(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))

@@ -1,0 +1,36 @@
+"""The rows of the bench by name.
+
+Belongs here: the list, in the order of the table. Does not: what a row does (its module).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from benchmarks.sides import Row
+
+ROWS = {
+    "complaints": "complaints_to_parquet",
+    "cells": "points_to_cells",
+    "precincts": "points_to_precincts",
+    "features": "panel_features",
+    "features-notebook": "panel_features_notebook",
+    "gi-star": "gi_star_days",
+    "emerging": "emerging_hot_spots",
+    "kde": "kernel_density",
+    "hdbscan": "density_clusters",
+    "lstm": "lstm_sequences",
+    "definitions": "definitions_load",
+    "one-day": "one_new_day",
+    "back-fill": "back_fill",
+    "cold-city": "cold_city",
+}
+
+
+def row_named(name: str) -> Row:
+    """Import the module of a row; it holds the constant ROW."""
+    if name not in ROWS:
+        raise SystemExit(f"There is no row '{name}'. Choose one of {', '.join(ROWS)}.")
+    row = import_module(f"benchmarks.{ROWS[name]}").ROW
+    assert isinstance(row, Row)
+    return row
