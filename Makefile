@@ -17,7 +17,7 @@ INSTALL := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -c co
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test ui lint types contracts definitions dbt pytest clean
+.PHONY: help setup demo test bench ui lint types contracts definitions dbt pytest clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ demo: $(VENV)/.ok ## A risk map of an invented New York, made by Dagster
 
 ui: $(VENV)/.ok ## Dagster and MLflow on loopback
 	$(BIN)/htrisk ui $(UI_ARGS)
+
+bench: $(VENV)/.dev ## Speed beside the usual ways, as ratios; htrisk bench NAME for one row
+	$(BIN)/htrisk bench
 
 test: $(VENV)/.dev lint types contracts definitions dbt pytest ## Everything that CI runs
 

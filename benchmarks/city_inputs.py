@@ -42,7 +42,7 @@ def simulate(folder: Path) -> None:
         table.write_parquet(folder / f"{name}.parquet")
 
 
-def feature_inputs(folder: Path, n_cells: int | None = None):  # noqa: ANN201
+def feature_inputs(folder: Path, n_cells: int | None = None):
     """Inputs of `build_block` from the Parquet of `simulate`.
 
     Parameters
@@ -79,6 +79,21 @@ def feature_inputs(folder: Path, n_cells: int | None = None):  # noqa: ANN201
     )
 
 
+def read_grid(folder: Path):
+    """Grid of the city."""
+    from htrisk_dagster.grid.cells import Grid
+    from htrisk_dagster.study_areas.area import load_area
+
+    part = load_area("nyc").grid
+    return Grid.from_cells(pl.read_parquet(folder / "cells.parquet"), part.crs, part.cell_size_m)
+
+
+def incidents(folder: Path) -> pl.DataFrame:
+    """Day and cell of every incident that has a cell."""
+    rows = pl.read_parquet(folder / "incidents.parquet", columns=["occurred_on", "cell_id"])
+    return rows.drop_nulls("cell_id")
+
+
 def points(folder: Path) -> Path:
     """NPZ of longitude and latitude of every complaint that has a point; made from `simulate`."""
     import numpy as np
@@ -94,19 +109,17 @@ def points(folder: Path) -> Path:
     return path
 
 
-def daily_panel(folder: Path):  # noqa: ANN201
+def daily_panel(folder: Path):
     """All incidents by day and cell, int32 of shape (1,096, C), and the grid."""
     from htrisk_dagster.grid.panel import count_panel, day_number, day_numbers
 
-    inputs = feature_inputs(folder)
-    rows = inputs.incidents.drop_nulls("cell_id").filter(pl.col("occurred_on") >= FIRST)
+    grid = read_grid(folder)
+    rows = incidents(folder).filter(pl.col("occurred_on") >= FIRST)
     n_days = (STOP - FIRST).days
     panel = count_panel(
         day_numbers(rows["occurred_on"]) - day_number(FIRST),
         rows["cell_id"].to_numpy(),
         n_days,
-        inputs.grid.n_cells,
+        grid.n_cells,
     )
-    return panel, inputs.grid
-
-
+    return panel, grid

@@ -29,7 +29,7 @@ def _ours(folder: Path) -> Callable[[], object]:
 
 def _pandas(folder: Path) -> Callable[[], object]:
     import pandas as pd
-    from htrisk_dagster.sources.intake import NEW_YORK as box
+    from htrisk_dagster.sources.intake import NEW_YORK
 
     def one_file(path: Path) -> pd.DataFrame:
         text = pd.read_csv(path, dtype=str, na_values=["(null)", "NA", ""], keep_default_na=False)
@@ -69,8 +69,8 @@ def _pandas(folder: Path) -> Callable[[], object]:
             & reported.notna() & (reported >= day) & (reported <= pulled)
             & (frame["law_category"].isna() | frame["law_category"].isin(
                 ["felony", "misdemeanor", "violation"]))
-            & (frame["lat"].isna() | frame["lat"].between(box.south, box.north))
-            & (frame["lon"].isna() | frame["lon"].between(box.west, box.east))
+            & (frame["lat"].isna() | frame["lat"].between(NEW_YORK.south, NEW_YORK.north))
+            & (frame["lon"].isna() | frame["lon"].between(NEW_YORK.west, NEW_YORK.east))
         )  # fmt: skip
         return frame[good]
 

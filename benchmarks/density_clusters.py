@@ -11,7 +11,7 @@ from benchmarks.sides import Answer, Row, Side, Target, equal_within
 N_POINTS, LEAST = 100_000, 11
 
 
-def _points(folder: Path):  # noqa: ANN202
+def _points(folder: Path):
     import numpy as np
     from pyproj import Transformer
 

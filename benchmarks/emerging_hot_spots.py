@@ -13,7 +13,7 @@ from benchmarks.city_inputs import daily_panel, simulate
 from benchmarks.sides import Answer, Row, Side, Target, equal_within
 
 
-def _weekly_z(folder: Path):  # noqa: ANN202
+def _weekly_z(folder: Path):
     from htrisk_dagster.grid.neighbours import queen_contiguity
     from htrisk_dagster.hotspots.getis_ord import gi_star, with_self
 

@@ -1,8 +1,8 @@
 """Kernel density of 100,000 points at every cell, against scikit-learn's KernelDensity.
 
 Ours smooths counts on the lattice; the usual way sums a kernel over points at each cell's centre.
-Both take incidents at the centre of their cell here, so that there is one answer; ours also
-gives back what the kernel puts into the sea, which is undone for the comparison.
+Both take incidents at the centre of their cell here, so that there is one answer. What the
+kernel puts into the sea stays there on both sides.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.city_inputs import feature_inputs, simulate
-from benchmarks.sides import Answer, Row, Side, Target, equal_within
+from benchmarks.city_inputs import incidents, read_grid, simulate
+from benchmarks.sides import Answer, Row, Side, Target
 
 N_POINTS, BANDWIDTH_M = 100_000, 750.0
 
 
-def _incidents(folder: Path):  # noqa: ANN202
-    inputs = feature_inputs(folder)
-    cells = inputs.incidents.drop_nulls("cell_id")["cell_id"][:N_POINTS].to_numpy()
-    return inputs.grid, cells
+def _incidents(folder: Path):
+    return read_grid(folder), incidents(folder)["cell_id"][:N_POINTS].to_numpy()
 
 
 def _ours(folder: Path) -> Callable[[], object]:
@@ -57,12 +55,20 @@ def _answer(density: object) -> Answer:
     return {"density": density}  # type: ignore[dict-item]
 
 
+def _same(ours: Answer, usual: Answer) -> str | None:
+    """Within 4%: the mean of a kernel over a square of two thirds of its bandwidth is so much below its peak."""
+    import numpy as np
+
+    worst = float(np.abs(ours["density"] - usual["density"]).max() / usual["density"].max())
+    return None if worst <= 0.04 else f"density differs by {worst:.1%} of its highest value"
+
+
 ROW = Row(
     work="KDE of 100,000 points at 2,800 cells",
     prepare=simulate,
     ours=Side("spread_on_lattice", _ours, _answer),
     usual=Side("scikit-learn KernelDensity", _sklearn, _answer),
-    same=equal_within(2e-2),
+    same=_same,
     target=Target(ratio=1),
     note="The lattice kernel is the integral over a cell; the usual one is its value at the centre.",
 )

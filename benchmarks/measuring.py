@@ -67,7 +67,7 @@ def measure(name: str, folder: Path, say: Callable[[str], None]) -> Measured:
         for side in sides:
             out = folder / "runs" / f"{name}-{side}-{number}.json"
             out.parent.mkdir(exist_ok=True)
-            subprocess.run(  # noqa: S603
+            subprocess.run(
                 [sys.executable, "-m", "benchmarks.one_run", name, side, str(inputs), str(out)],
                 cwd=_ROOT,
                 check=True,
@@ -91,7 +91,9 @@ def _summary(
     ratio = disagreement = None
     if row.usual is not None:
         pairs = zip(runs["ours"], runs["usual"], strict=True)
-        ratio = statistics.median(usual["cpu_seconds"] / ours["cpu_seconds"] for ours, usual in pairs)
+        ratio = statistics.median(
+            usual["cpu_seconds"] / ours["cpu_seconds"] for ours, usual in pairs
+        )
         ours, usual = (_answer(folder / f"{name}-{side}-0.npz") for side in ("ours", "usual"))
         disagreement = (row.same or equal_within(0))(ours, usual)
     return Measured(

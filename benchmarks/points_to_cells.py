@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.city_inputs import feature_inputs, points, simulate
+from benchmarks.city_inputs import points, read_grid, simulate
 from benchmarks.sides import Answer, Row, Side, Target
 
 
@@ -15,7 +15,7 @@ def prepare(folder: Path) -> None:
     points(folder)
 
 
-def read_points(folder: Path):  # noqa: ANN201
+def read_points(folder: Path):
     """Longitude and latitude, float64."""
     import numpy as np
 
@@ -23,23 +23,26 @@ def read_points(folder: Path):  # noqa: ANN201
     return stored["lon"], stored["lat"]
 
 
-def cell_polygons(folder: Path):  # noqa: ANN201
+def cell_polygons(folder: Path):
     """Cells as squares in the plane of the grid, with number and precinct."""
     import geopandas as gpd
     import shapely
 
-    grid = feature_inputs(folder).grid
+    grid = read_grid(folder)
     x, y = grid.cells["x_m"].to_numpy(), grid.cells["y_m"].to_numpy()
     half = grid.cell_size_m / 2
     return gpd.GeoDataFrame(
-        {"cell_id": grid.cells["cell_id"].to_numpy(), "precinct": grid.cells["precinct"].to_numpy()},
+        {
+            "cell_id": grid.cells["cell_id"].to_numpy(),
+            "precinct": grid.cells["precinct"].to_numpy(),
+        },
         geometry=shapely.box(x - half, y - half, x + half, y + half),
         crs=grid.crs,
     )
 
 
 def _ours(folder: Path) -> Callable[[], object]:
-    grid, (lon, lat) = feature_inputs(folder).grid, read_points(folder)
+    grid, (lon, lat) = read_grid(folder), read_points(folder)
     return lambda: grid.cell_of(lon, lat)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.city_inputs import feature_inputs
+from benchmarks.city_inputs import read_grid
 from benchmarks.points_to_cells import cell_polygons, prepare, read_points, same_where_joined
 from benchmarks.sides import Answer, Row, Side, Target
 
@@ -16,7 +16,7 @@ from benchmarks.sides import Answer, Row, Side, Target
 def _ours(folder: Path) -> Callable[[], object]:
     import numpy as np
 
-    grid, (lon, lat) = feature_inputs(folder).grid, read_points(folder)
+    grid, (lon, lat) = read_grid(folder), read_points(folder)
     precinct = np.append(grid.cells["precinct"].to_numpy(), -1)
     return lambda: precinct[grid.cell_of(lon, lat)]
 

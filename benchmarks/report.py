@@ -26,7 +26,7 @@ def write_report(folder: Path) -> Path:
 
 def _markdown(rows: list[dict[str, Any]]) -> str:
     lines = [
-        f"Measured on {date.today()} on {_machine()}; medians, sides run in turn.",  # noqa: DTZ011
+        f"Measured on {date.today()} on {_machine()}; medians, sides run in turn.",
         "",
         "| work | ours | against | CPU s | wall s | peak GB | ratio of CPU | target | same answer |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -53,7 +53,9 @@ def _markdown(rows: list[dict[str, Any]]) -> str:
 def _machine() -> str:
     import os
 
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    names = [
+        line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
     model = names[0].split(":", 1)[1].strip() if names else platform.processor()
     return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}"
 

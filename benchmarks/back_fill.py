@@ -1,0 +1,62 @@
+"""Risk of many days in one run of Dagster, against one run a day.
+
+Thirty days for the comparison, since a run a day takes an hour for three years; the bytes of every
+partition must be the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+from benchmarks.graph_runs import copy_of, ready, runner_of, settings
+from benchmarks.sides import Answer, Row, Side, Target
+
+PRESET, LAST, N_DAYS = "demo", date(2024, 12, 10), 20
+DAYS = [LAST + timedelta(days=i + 1) for i in range(N_DAYS)]
+ASSETS = ("features/cell_day", "predictions/model_forecasts", "predictions/cell_day_risk")
+
+
+def _prepare(folder: Path) -> None:
+    ready(folder, PRESET, LAST)
+
+
+def _runs(name: str, groups: list[list[date]]) -> Callable[[Path], Callable[[], object]]:
+    def load(folder: Path) -> Callable[[], object]:
+        home = copy_of(ready(folder, PRESET, LAST), name)
+        given = settings(home, PRESET)
+
+        def work() -> object:
+            from htrisk_dagster.defs.plan import Step
+
+            with runner_of(given) as (runner, workspace):
+                for days in groups:
+                    keys = tuple(str(day) for day in days)
+                    for asset in ASSETS:
+                        runner.materialise(Step(asset, (asset,), keys))
+                return workspace
+
+        return work
+
+    return load
+
+
+def _answer(workspace: object) -> Answer:
+    import numpy as np
+    from htrisk_dagster.schemas import predictions
+
+    store = workspace.tables("nyc")  # type: ignore[attr-defined]
+    contents = store.contents(predictions.CELL_DAY_RISK)
+    return {"digests": np.array([contents[str(day)] for day in DAYS])}
+
+
+ROW = Row(
+    work=f"back-fill of {N_DAYS} days: features, forecasts, risk",
+    prepare=_prepare,
+    ours=Side("one run", _runs("range", [DAYS]), _answer),
+    usual=Side("one run a day", _runs("days", [[day] for day in DAYS]), _answer),
+    target=Target(ratio=10),
+    repeats=1,
+    note="Checks included on both sides.",
+)
