@@ -14,6 +14,7 @@ ROWS = {
     "cells": "points_to_cells",
     "precincts": "points_to_precincts",
     "features": "panel_features",
+    "features-wide": "panel_features_wide",
     "features-notebook": "panel_features_notebook",
     "gi-star": "gi_star_days",
     "emerging": "emerging_hot_spots",

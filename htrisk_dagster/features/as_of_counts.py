@@ -12,13 +12,14 @@ in O(rows + cutoffs x places), in integers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from htrisk_dagster.grid.panel import count_panel, day_numbers
+from htrisk_dagster.grid.panel import add_to_panel, day_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +51,8 @@ class AsOfCounts:
     def from_frame(
         cls, frame: pl.DataFrame, n_places: int, first_cutoff: int, n_cutoffs: int
     ) -> AsOfCounts:
-        """Take columns occurred_on, reported_on and place; rows without a place are left out.
-
-        Rows are sorted, so that the order of the frame cannot change the last bit of a sum.
-        """
+        """Take columns occurred_on, reported_on and place; rows without a place are left out."""
         rows = frame.select("occurred_on", "reported_on", "place").drop_nulls("place")
-        rows = rows.sort("occurred_on", "reported_on", "place")
         return cls(
             day_numbers(rows["occurred_on"]),
             day_numbers(rows["reported_on"]),
@@ -82,11 +79,29 @@ class AsOfCounts:
         -------
         int32, shape (T, P)
         """
-        cutoff = self.occurred + k
-        known = cutoff >= self._known_at
-        return count_panel(
-            cutoff[known] - self.first_cutoff, self.place[known], self.n_cutoffs, self.n_places
-        )
+        (counts,) = self.lag_panels([k])
+        return counts
+
+    def lag_panels(self, lags: Sequence[int]) -> Iterator[NDArray[np.int32]]:
+        """`lag_counts` of each of some lags, ascending; each is overwritten by the next.
+
+        One panel by day of occurrence serves all: a longer lag reads earlier days of it, after the
+        rows that only so long after are known have been added.
+        """
+        longest = max(lags)
+        shape = (self.n_cutoffs + longest, self.n_places)
+        by_day = np.zeros(shape, dtype=np.int32)
+        day = self.occurred - (self.first_cutoff - longest)
+        inside = (day >= 0) & (day < len(by_day))
+        known_after = (self._known_at - self.occurred)[inside]
+        order = np.argsort(known_after, kind="stable")
+        day, place, known_after = day[inside][order], self.place[inside][order], known_after[order]
+        done = 0
+        for k in lags:
+            stop = int(np.searchsorted(known_after, k, side="right"))
+            add_to_panel(by_day, day[done:stop], place[done:stop], 1)
+            done = stop
+            yield by_day[longest - k : longest - k + self.n_cutoffs]
 
     def window_counts(self, w: int) -> NDArray[np.int32]:
         """Rows that occurred in the w days before the cutoff and were reported before it.
@@ -99,9 +114,9 @@ class AsOfCounts:
         leaves = self.occurred + w + 1 - self.first_cutoff
         counted = enters < leaves
         # A row that leaves after the last cutoff falls outside the panel, as it should.
-        shape = (self.n_cutoffs, self.n_places)
-        change = count_panel(enters[counted], self.place[counted], *shape)
-        change -= count_panel(leaves[counted], self.place[counted], *shape)
+        change = np.zeros((self.n_cutoffs, self.n_places), dtype=np.int32)
+        add_to_panel(change, enters[counted], self.place[counted], 1)
+        add_to_panel(change, leaves[counted], self.place[counted], -1)
         return np.cumsum(change, axis=0, dtype=np.int32, out=change)
 
     def same_weekday_counts(self, weeks: int, lag_days: int) -> NDArray[np.int32]:
@@ -113,8 +128,8 @@ class AsOfCounts:
             Sum over `same_weekday_lags(weeks, lag_days)`.
         """
         total = np.zeros((self.n_cutoffs, self.n_places), dtype=np.int32)
-        for k in same_weekday_lags(weeks, lag_days):
-            total += self.lag_counts(k)
+        for counts in self.lag_panels(same_weekday_lags(weeks, lag_days)):
+            total += counts
         return total
 
     def ewm(self, half_life_days: float, since: int) -> NDArray[np.float64]:
@@ -137,7 +152,8 @@ class AsOfCounts:
         last = self.first_cutoff + self.n_cutoffs - 1
         known_at = self._known_at
         used = np.flatnonzero((self.occurred >= since) & (known_at <= last))
-        used = used[np.argsort(known_at[used], kind="stable")]
+        # In an order of their own, so that the order of the rows cannot change the last bit of a sum.
+        used = used[np.lexsort((self.occurred[used], known_at[used]))]
         known_at, place = known_at[used], self.place[used]
         weight = alpha ** (known_at - self.occurred[used]).astype(np.float64)
         start = min(since + 1, self.first_cutoff)

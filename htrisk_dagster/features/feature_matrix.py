@@ -24,12 +24,13 @@ from htrisk_dagster.features import catalogue as cat
 from htrisk_dagster.features.as_of_counts import AsOfCounts
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.calendar import calendar_features
+from htrisk_dagster.features.column_writer import ColumnWriter
 from htrisk_dagster.features.context import ContextInputs, context_columns
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.neighbours import queen_contiguity
 from htrisk_dagster.grid.panel import count_panel, day_number, day_numbers
 
-_Column = tuple[str, NDArray[np.float64] | NDArray[np.int32]]
+_Column = tuple[str, NDArray[np.float64] | NDArray[np.float32] | NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,12 @@ def build_block(
         )
     work = _Work(inputs, start, stop)
     names = tuple(spec.name for spec in inputs.catalogue)
-    position = {name: i for i, name in enumerate(names)}
     # NaN until made: what has no source stays absent.
     features = np.full((work.n_days, inputs.grid.n_cells, len(names)), np.nan, dtype=np.float32)
+    writer = ColumnWriter(features)
     for name, values in work.columns():
-        features[:, :, position[name]] = values
+        writer.put(names.index(name), values)
+    writer.flush()
     return CellDayBlock(
         work.days, features, names, work.precinct_index, work.borough_index,
         work.truth() if with_counts else None,
@@ -204,9 +206,10 @@ class _Work:
 
     def _main_series(self, name: str, rows: pl.DataFrame) -> Iterator[_Column]:
         counts = self._by_cell(rows)
-        for k in range(1, (cat.TARGET_LAGS if name == cat.TARGET else cat.INCIDENT_LAGS) + 1):
+        lags = range(1, (cat.TARGET_LAGS if name == cat.TARGET else cat.INCIDENT_LAGS) + 1)
+        for k, panel in zip(lags, counts.lag_panels(lags), strict=True):
             known = (self.cutoffs - k >= self.since)[:, None]
-            yield f"{name}_lag_{k}", np.where(known, counts.lag_counts(k), np.nan)
+            yield f"{name}_lag_{k}", np.where(known, panel, np.float32(np.nan))
         near = queen_contiguity(self.grid)
         with np.errstate(divide="ignore"):
             per_neighbour = 1.0 / near.sum(axis=1)

@@ -38,7 +38,17 @@ def count_panel(
     -------
     int32, shape (n_days, n_cells)
     """
+    counts = np.zeros((n_days, n_cells), dtype=np.int32)
+    add_to_panel(counts, day, cell, 1)
+    return counts
+
+
+def add_to_panel(
+    panel: NDArray[np.int32], day: NDArray[np.int64], cell: NDArray[np.int64], step: int
+) -> None:
+    """Add `step` to the panel, shape (n_days, n_cells), once a row; see `count_panel`."""
+    n_days, n_cells = panel.shape
     kept = (day >= 0) & (day < n_days) & (cell >= 0) & (cell < n_cells)
-    flat = day[kept] * n_cells + cell[kept]
-    counts = np.bincount(flat, minlength=n_days * n_cells)
-    return counts.astype(np.int32).reshape(n_days, n_cells)
+    if not kept.all():
+        day, cell = day[kept], cell[kept]
+    np.add.at(panel.reshape(-1), day * n_cells + cell, np.int32(step))
