@@ -7,6 +7,7 @@ from htrisk_dagster.schemas import (
     hot_places,
     hotspots,
     marts,
+    nibrs,
     predictions,
     raw,
     staging,
@@ -27,6 +28,7 @@ ALL_TABLES: tuple[Table, ...] = (
     *predictions.TABLES,
     *verified.TABLES,
     *zones.TABLES,
+    *nibrs.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]
