@@ -9,6 +9,7 @@ import pytest
 from htrisk_dagster.evaluation import volume_backtest as backtest
 from htrisk_dagster.evaluation.series_errors import wape
 from htrisk_dagster.features.agency_days import weekday
+from htrisk_dagster.models import volume_forecast
 from htrisk_dagster_tests.models.agency_world import FIRST, HOLIDAYS, agency_world, means
 
 ORIGIN = date(2021, 9, 8)
@@ -86,7 +87,10 @@ def test_intervals_hold_as_often_as_they_say_and_the_state_has_its_own():
     assert learnt.of_state.size < 60
 
 
-def test_the_outlook_begins_the_day_after_the_last_and_ends_thirty_later():
+def test_the_outlook_begins_the_day_after_the_last_and_ends_thirty_later(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(volume_forecast, "TREE_STEPS", (0, 20))
     outlook = backtest.volume_outlook(agency_world(), HOLIDAYS, seed=1, n_folds=2)
     assert outlook.days[0] == np.datetime64("2021-10-28")
     assert outlook.forecast.shape == (30, 6)
