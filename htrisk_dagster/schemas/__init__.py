@@ -1,6 +1,7 @@
 """The data dictionary in code: each table's columns, units, grain and warnings, described once."""
 
 from htrisk_dagster.schemas import (
+    agencies,
     context,
     context_sources,
     grid,
@@ -29,6 +30,7 @@ ALL_TABLES: tuple[Table, ...] = (
     *verified.TABLES,
     *zones.TABLES,
     *nibrs.TABLES,
+    *agencies.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]
