@@ -66,6 +66,7 @@ def test_what_is_missing_is_a_sentence(tmp_path: Path):
         suite.part_units("volume", tmp_path)
 
 
+@pytest.mark.slow  # a process of its own reads the files: 6 CPU seconds
 @pytest.mark.real_data
 @needs_real_nibrs
 def test_the_command_measures_the_real_force(tmp_path: Path):
