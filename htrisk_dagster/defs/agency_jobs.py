@@ -32,12 +32,13 @@ def build(area: StudyArea) -> list[dg.UnresolvedAssetJobDefinition]:
 
 def build_schedules(area: StudyArea) -> list[dg.ScheduleDefinition]:
     """Look for a new delivery on the first of the month, at 02:00; off until switched on."""
+    if area.agencies is None:
+        return []
     return [
         dg.ScheduleDefinition(
             name=f"{area.name}_agencies_monthly",
-            job=job,
+            job_name=job_name(area),
             cron_schedule="0 2 1 * *",
             execution_timezone=area.time_zone,
         )
-        for job in build(area)
     ]
