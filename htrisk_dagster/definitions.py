@@ -16,6 +16,8 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 from dagster_duckdb import DuckDBResource  # noqa: E402
 
 from htrisk_dagster.defs import (  # noqa: E402
+    agency_checks,
+    agency_jobs,
     asset_checks,
     context_checks,
     hot_place_checks,
@@ -57,6 +59,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
                 check
                 for area in areas
                 for module in (
+                    agency_checks,
                     asset_checks,
                     context_checks,
                     hot_place_checks,
@@ -70,10 +73,12 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
         ],
         jobs=[
             *(job for each in area_jobs.values() for job in each.all()),
+            *(job for area in areas for job in agency_jobs.build(area)),
             victim_population.JOB,
         ],
         schedules=[
-            schedule for area in areas for schedule in schedules.build(area, area_jobs[area.name])
+            *(s for area in areas for s in schedules.build(area, area_jobs[area.name])),
+            *(s for area in areas for s in agency_jobs.build_schedules(area)),
         ],
         sensors=[sensor for area in areas for sensor in sensors.build(area, area_jobs[area.name])],
         executor=dg.in_process_executor,

@@ -69,9 +69,16 @@ def dataset(about: Mapping[str, str], block: CellDayBlock) -> Dataset:
 
 
 def log_fold(
-    name: str, index: int, fold: FoldResult, of_model: Mapping[str, str], block: CellDayBlock
+    name: str,
+    index: int,
+    fold: FoldResult,
+    of_model: Mapping[str, str],
+    block: CellDayBlock | None = None,
 ) -> None:
-    """Log one blind fold as a run below its model's: days, seal, metrics, curves."""
+    """Log one blind fold as a run below its model's: days, seal, metrics, curves.
+
+    Curves of the forecast need the cells of a `block`.
+    """
     import mlflow
 
     above = mlflow.active_run()
@@ -82,7 +89,8 @@ def log_fold(
         mlflow.log_params({k: str(v) for k, v in asdict(fold.fold).items()})
         mlflow.log_metrics(finite(fold.metrics))
         log_learning(fold.fit.curves)
-        log_curves(fold, block)
+        if block is not None:
+            log_curves(fold, block)
 
 
 def log_learning(curves: Mapping[str, Sequence[float]]) -> None:

@@ -16,7 +16,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,8 +26,10 @@ from typing import Any
 import dagster as dg
 
 from htrisk_dagster.defs import mlflow_records
+from htrisk_dagster.evaluation.backtest import FoldResult
 from htrisk_dagster.evaluation.training import Training
 from htrisk_dagster.features.block import CellDayBlock
+from htrisk_dagster.models.count_model import FitResult
 
 _LOADER = "htrisk_dagster.defs.mlflow_model"
 COMPARISON_PAGE = "comparison.html"
@@ -207,6 +209,22 @@ class MlflowTracking:
             mlflow.log_metrics(
                 mlflow_records.finite({k: v for k, v in metrics.items() if v is not None})
             )
+
+    def log_blind_folds(
+        self, experiment: str, name: str, fit: FitResult, folds: Sequence[FoldResult],
+        about: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        """Log a model that is of no cell with its blind folds, by the names of those that are."""
+        with self._run(experiment, name):
+            import mlflow
+
+            of_model = {**about, "model": name}
+            mlflow.set_tags({**of_model, "level": "model"})
+            mlflow.log_params(fit.params)
+            mlflow_records.log_learning(fit.curves)
+            for index, fold in enumerate(folds):
+                mlflow.log_metrics(mlflow_records.finite(fold.metrics), step=index)
+                mlflow_records.log_fold(f"{name} fold {index}", index, fold, of_model)
 
     def set_aliases(self, aliases: Mapping[str, tuple[str, str]]) -> None:
         """Point each alias at a registered model and version."""

@@ -1,12 +1,14 @@
 """The data dictionary in code: each table's columns, units, grain and warnings, described once."""
 
 from htrisk_dagster.schemas import (
+    agencies,
     context,
     context_sources,
     grid,
     hot_places,
     hotspots,
     marts,
+    nibrs,
     predictions,
     raw,
     staging,
@@ -27,6 +29,8 @@ ALL_TABLES: tuple[Table, ...] = (
     *predictions.TABLES,
     *verified.TABLES,
     *zones.TABLES,
+    *nibrs.TABLES,
+    *agencies.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]

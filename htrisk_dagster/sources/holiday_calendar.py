@@ -44,3 +44,18 @@ def holidays_between(start: date, end: date) -> pl.DataFrame:
     ]
     frame = pl.DataFrame(rows, schema=TABLE.polars_schema(), orient="row")
     return TABLE.conform(frame.sort("holiday_on", "jurisdiction"))
+
+
+def holidays_of_state(state: str, start: date, end: date) -> dict[date, str]:
+    """Holidays of the country and a state, observed days included, by day, both ends included.
+
+    Parameters
+    ----------
+    state : str
+        Two letters, such as CT.
+    """
+    import holidays
+
+    years = range(start.year, end.year + 2)
+    calendar = holidays.country_holidays("US", subdiv=state, years=years, language="en_US")
+    return {day: name for day, name in sorted(calendar.items()) if start <= day <= end}

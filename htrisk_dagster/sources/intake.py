@@ -15,16 +15,18 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.schemas import context_sources, raw
+from htrisk_dagster.schemas import context_sources, nibrs, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.sources import (
     airport_passengers,
     boundaries,
     layouts,
+    nibrs_files,
     nypd_complaints,
     nypd_felonies,
     nypd_shootings,
     permitted_events,
+    police_agencies,
     review_decisions,
     transit_ridership,
     verified_cases,
@@ -104,6 +106,12 @@ _SOURCES = {
                 reshape=news_sentiment.by_area_day, is_restricted=True),
         _Source(context_sources.ADVERT_COUNTS, advert_counts.parse, "counted_on", "area_day",
                 is_restricted=True),
+        _Source(nibrs.NIBRS_MERGED, nibrs_files.parse_merged, "occurred_on"),
+        _Source(nibrs.NIBRS_INCIDENTS, nibrs_files.parse_incidents, "occurred_on", "incident_id"),
+        _Source(nibrs.NIBRS_OFFENCES, nibrs_files.parse_offences, row_key="offence_id"),
+        _Source(nibrs.NIBRS_OFFENCE_TYPES, nibrs_files.parse_offence_types, row_key="nibrs_code"),
+        _Source(nibrs.NIBRS_LOCATIONS, nibrs_files.parse_locations, row_key="location_id"),
+        _Source(nibrs.POLICE_AGENCIES, police_agencies.parse, row_key="agency_year"),
     )
 }  # fmt: skip
 

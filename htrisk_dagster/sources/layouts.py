@@ -151,6 +151,19 @@ LAYOUTS = {
                is_generic=True),
         Layout("news_sentiment", ("DATE", "TEXT"), optional=("AREA", *_POINT)),
         Layout("advert_counts", ("DAY", "AREA", "ADVERT_COUNT"), forms=("CSV",), is_closed=True),
+        Layout("nibrs_merged", ("AGENCY_LOCATION", "INCIDENT_DATE", "OFFENSE_NAME"),
+               ("INCIDENT_HOUR", "OFFENSE_CATEGORY_NAME", "LOCATION_AREA"), forms=("CSV",)),
+        Layout("nibrs_incidents", ("INCIDENT_ID", "AGENCY_ID", "INCIDENT_DATE"), ("INCIDENT_HOUR",),
+               optional=("REPORT_DATE_FLAG",), forms=("CSV",)),
+        # Short lists of common names: only a file with all of them is one.
+        Layout("nibrs_offences", ("OFFENSE_ID", "INCIDENT_ID"), ("LOCATION_ID",),
+               optional=("OFFENSE_CODE", "OFFENSE_TYPE_ID"), forms=("CSV",), is_generic=True),
+        Layout("nibrs_offence_types", ("OFFENSE_CODE", "OFFENSE_NAME", "OFFENSE_CATEGORY_NAME"),
+               optional=("OFFENSE_TYPE_ID",), forms=("CSV",), is_generic=True),
+        Layout("nibrs_locations", ("LOCATION_ID", "LOCATION_NAME"), forms=("CSV",), is_generic=True),
+        Layout("police_agencies", ("AGENCY_ID", "DATA_YEAR", "PUB_AGENCY_NAME"),
+               ("AGENCY_TYPE_NAME", "STATE_ABBR", "COUNTY_NAME", "POPULATION", "MALE_OFFICER",
+                "FEMALE_OFFICER", "MALE_CIVILIAN", "FEMALE_CIVILIAN"), forms=("CSV",)),
     )
 }  # fmt: skip
 

@@ -133,6 +133,12 @@ class ContextPart(_Part):
     advert_counts: DailyPart | None = None
 
 
+class AgenciesPart(_Part):
+    """Police agencies in the FBI's files: the state whose agencies and holidays count, two letters."""
+
+    state: str = Field(pattern=r"^[A-Z]{2}$")
+
+
 class StudyArea(_Part):
     """One place, declared: everything about it that is not code."""
 
@@ -148,6 +154,7 @@ class StudyArea(_Part):
     series: dict[str, SeriesPart]
     targets: dict[str, SeriesPart]
     context: ContextPart = ContextPart()
+    agencies: AgenciesPart | None = None
 
     @field_validator("time_zone")
     @classmethod

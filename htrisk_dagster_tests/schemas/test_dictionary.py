@@ -21,7 +21,11 @@ PERSON_WORDS = frozenset(
     }
 )  # fmt: skip
 # Names of things, not of persons. Of events some are: `event_name` is banned by its word.
-NAMES_OF_THINGS = {("raw.holidays", "name")}
+NAMES_OF_THINGS = {
+    ("raw.holidays", "name"),
+    *(("nibrs.reported_offences", c) for c in ("offence", "offence_category", "location")),
+    *(("nibrs.police_agencies", c) for c in ("agency", "agency_type", "county")),
+}
 
 
 def words(name: str) -> set[str]:

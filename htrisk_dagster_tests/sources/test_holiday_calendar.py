@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from htrisk_dagster.sources.holiday_calendar import holidays_between
+from htrisk_dagster.sources.holiday_calendar import holidays_between, holidays_of_state
 
 
 def names(start: date, end: date, jurisdiction: str) -> dict[date, str]:
@@ -36,3 +36,14 @@ def test_both_ends_are_included_and_days_are_in_order():
     assert frame["holiday_on"].min() == date(2015, 7, 3)  # 4 July 2015 was a Saturday
     assert frame["holiday_on"].max() == date(2015, 12, 25)
     assert holidays_between(date(2015, 8, 1), date(2015, 8, 31)).is_empty()
+
+
+def test_a_state_adds_days_of_its_own_to_the_countrys():
+    found = holidays_of_state("CT", date(2021, 1, 1), date(2021, 12, 31))
+    assert found[date(2021, 4, 2)] == "Good Friday"  # Connecticut General Statutes, section 1-4
+    assert found[date(2021, 12, 24)] == "Christmas Day (observed)"
+    assert date(2021, 4, 2) not in holidays_of_state("NY", date(2021, 1, 1), date(2021, 12, 31))
+    assert list(found) == sorted(found)
+    assert holidays_of_state("CT", date(2021, 12, 31), date(2021, 12, 31)) == {
+        date(2021, 12, 31): "New Year's Day (observed)"
+    }

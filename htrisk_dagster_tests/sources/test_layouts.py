@@ -147,4 +147,10 @@ def test_every_real_file_is_taken_for_what_it_is():
         "places_of_interest": [],
         "news_sentiment": [],
         "advert_counts": [],
+        "nibrs_merged": [],
+        "nibrs_incidents": [],
+        "nibrs_offences": [],
+        "nibrs_offence_types": [],
+        "nibrs_locations": [],
+        "police_agencies": [],
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from htrisk_dagster.defs.assets import (
+    agencies,
     context,
     evaluation,
     features,
@@ -35,4 +36,5 @@ ASSET_GROUPS: dict[str, Callable[[StudyArea], list[dg.AssetsDefinition]]] = {
     "publishing": publishing.build,
     "evaluation": evaluation.build,
     "verified": verified.build,
+    "agencies": agencies.build,
 }

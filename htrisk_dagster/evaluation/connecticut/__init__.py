@@ -1,0 +1,1 @@
+"""How good the forecasts by police agency are, on Connecticut's NIBRS files: 2021 to 2022."""
