@@ -17,7 +17,7 @@ from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas import ALL_TABLES, context_sources, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.settings import Settings
-from htrisk_dagster.study_areas.area import SeriesPart, StudyArea, load_area
+from htrisk_dagster.study_areas.area import SeriesPart, StudyArea, area_names, load_area
 from htrisk_dagster.warehouse import catalog as duckdb_catalog
 from htrisk_dagster.warehouse.model_files import ModelFiles
 from htrisk_dagster.warehouse.partitions import Partitions, files_fingerprint
@@ -39,12 +39,16 @@ class Workspace:
 
     def area(self, name: str) -> StudyArea:
         """Study area `name`, with the publication lag of the settings if one is set."""
-        area = load_area(name)
+        area = load_area(name, self.settings.study_areas)
         lag = self.settings.publication_lag_days
         if lag is None:
             return area
         changed = area.publication_lag.model_copy(update={"incidents_days": lag})
         return area.model_copy(update={"publication_lag": changed})
+
+    def area_names(self) -> list[str]:
+        """Names of all study areas: the program's own and the user's."""
+        return area_names(self.settings.study_areas)
 
     def target(self, area: StudyArea) -> tuple[str, SeriesPart]:
         """Name and declaration of what is forecast."""
@@ -120,17 +124,18 @@ class Workspace:
             Where the folder of files is absent, a file in it lacks a column, or it holds no
             boundaries or no file of the target.
         """
-        from htrisk_dagster.sources import layouts
+        from htrisk_dagster.sources.declared_layouts import files_in
 
         _, target = self.target(area)
         if self.settings.origin != "files":
             return
         folder = _given(self.settings.data_dir)
-        needed = ((raw.BOROUGHS.name,), (raw.PRECINCTS.name,), target.sources)
+        # A study area that declares its boundary can do without files of it.
+        boundaries = () if area.incident_file else ((raw.BOROUGHS.name,), (raw.PRECINCTS.name,))
         missing = [
             " or ".join(tables)
-            for tables in needed
-            if not any(layouts.find_files(folder, table) for table in tables)
+            for tables in (*boundaries, target.sources)
+            if not any(files_in(folder, area, table) for table in tables)
         ]
         if missing:
             raise SourceError(
@@ -140,10 +145,10 @@ class Workspace:
 
     def source_fingerprint(self, area: StudyArea, table: Table, months: list[str]) -> str:
         """Digest of the files that `table` would be read from."""
-        from htrisk_dagster.sources import layouts
+        from htrisk_dagster.sources.declared_layouts import files_in
 
         folder = self.source_folder(area, table, months)
-        return files_fingerprint(layouts.find_files(folder, table.name))
+        return files_fingerprint([path for path, _ in files_in(folder, area, table.name)])
 
     def _places_of_service(self, area: StudyArea) -> Path:
         """Folder of the file of places that the service gives; kept answers are not asked for again."""

@@ -44,6 +44,9 @@ class Grid:
         `schemas.grid.CELLS`, sorted by `cell_id`.
     lattice : int32, shape (n_rows, n_cols)
         `cell_id` of each square, -1 where the square is no cell.
+    touching : int32, shape (n, 2), optional
+        Of a grid of areas: both `cell_id` of each pair that touches, once in each order. Its squares
+        are schematic, so that the lattice says nothing of who is near to whom.
     """
 
     crs: str
@@ -54,6 +57,7 @@ class Grid:
     n_rows: int
     cells: pl.DataFrame
     lattice: NDArray[np.int32]
+    touching: NDArray[np.int32] | None = None
 
     @classmethod
     def from_cells(cls, cells: pl.DataFrame, crs: str, cell_size_m: int) -> Grid:
@@ -104,7 +108,7 @@ class Grid:
         int32, shape (n,)
             `cell_id`, -1 for a point outside the study area or NaN.
         """
-        x, y = _to_plane(self.crs).transform(
+        x, y = to_plane(self.crs).transform(
             np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
         )
         # In cells from the origin. What the projection cannot place comes back as infinity.
@@ -153,8 +157,10 @@ def build_grid(
         Where a boundary cannot be read or there is none.
     """
     _require_metres(crs)
-    borough_names, borough_shapes = _shapes(boroughs, raw.BOROUGHS.full_name, "borough", crs)
-    precinct_numbers, precinct_shapes = _shapes(precincts, raw.PRECINCTS.full_name, "precinct", crs)
+    borough_names, borough_shapes = projected_shapes(boroughs, raw.BOROUGHS.full_name, "borough", crs)
+    precinct_numbers, precinct_shapes = projected_shapes(
+        precincts, raw.PRECINCTS.full_name, "precinct", crs
+    )
     size = cell_size_m
     land = shapely.union_all(borough_shapes)
     west, south, east, north = shapely.bounds(land)
@@ -177,7 +183,7 @@ def build_grid(
             f"{raw.BOROUGHS.full_name}: no square of {size} m has {minimum_land_share:.0%} of "
             "land. Check that the boundaries are longitude and latitude."
         )
-    lon, lat = _to_plane(crs).transform(x[kept], y[kept], direction="INVERSE")
+    lon, lat = to_plane(crs).transform(x[kept], y[kept], direction="INVERSE")
     cells = pl.DataFrame(
         {
             "cell_id": np.arange(kept.size),
@@ -195,7 +201,7 @@ def build_grid(
     return Grid.from_cells(cells, crs, cell_size_m)
 
 
-def _shapes(
+def projected_shapes(
     areas: pl.DataFrame, table: str, name: str, crs: str
 ) -> tuple[NDArray[np.object_] | NDArray[np.int32], NDArray[np.object_]]:
     """Names and projected shapes of `areas`, in order of name whatever the order of the rows."""
@@ -208,12 +214,12 @@ def _shapes(
         raise SourceError(
             f"{table}: column 'geometry' has a value that is not WKB ({error}). Load it again."
         ) from error
-    project = _to_plane(crs)
+    project = to_plane(crs)
 
-    def to_plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def in_metres(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack(project.transform(points[:, 0], points[:, 1]))
 
-    projected = shapely.transform(np.asarray(shapes, dtype=object), to_plane)
+    projected = shapely.transform(np.asarray(shapes, dtype=object), in_metres)
     return areas[name].to_numpy(), shapely.make_valid(projected)
 
 
@@ -271,8 +277,17 @@ def _one_origin(
 
 
 @cache
-def _to_plane(crs: str) -> Transformer:
+def to_plane(crs: str) -> Transformer:
+    """Way from longitude and latitude to metres of `crs`."""
     return Transformer.from_crs(_WGS84, crs, always_xy=True)
+
+
+def to_degrees(
+    crs: str, points_m: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude of points in metres of `crs`, shape (n, 2)."""
+    lon, lat = to_plane(crs).transform(points_m[:, 0], points_m[:, 1], direction="INVERSE")
+    return lon, lat
 
 
 def _require_metres(crs: str) -> None:
