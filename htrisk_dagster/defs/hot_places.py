@@ -184,8 +184,10 @@ def cluster_tables(
     """Cluster the points by three methods and measure each: `hot_places.CLUSTER_TABLES`."""
     trusted = target.points
     plane = Transformer.from_crs(_WGS84, target.grid.crs, always_xy=True)
+    # Where areas are cells, a report is exact by its area and has no point.
+    pointed = trusted.incidents.drop_nulls(["lon", "lat"])
     points = np.column_stack(
-        plane.transform(trusted.incidents["lon"].to_numpy(), trusted.incidents["lat"].to_numpy())
+        plane.transform(pointed["lon"].to_numpy(), pointed["lat"].to_numpy())
     )
     n_points = len(points)
     if n_points > MOST_POINTS:

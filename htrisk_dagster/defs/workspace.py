@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas import ALL_TABLES, context_sources, raw
 from htrisk_dagster.schemas.table import Table
@@ -99,16 +101,23 @@ class Workspace:
             return restricted or _given(self.settings.data_dir)
         if self.settings.origin == "synthetic":
             return self._synthetic_city()
-        from htrisk_dagster.sources import live
+        from htrisk_dagster.sources import feature_services, live
 
-        token = self.settings.socrata_app_token
+        first = date.fromisoformat(months[0]) if months else area.first_day
         last = date.fromisoformat(months[-1]) if months else area.first_day
+        end = last.replace(day=calendar.monthrange(last.year, last.month)[1])
+        into = self.settings.workspace / "pulls" / area.name
+        if area.incident_file:
+            token = secret(self.settings.arcgis_token)
+            return feature_services.fetch(
+                area, table.name, first, end, into=into, token=token, say=_LOG.info
+            )
         return live.fetch(
             table.name,
-            date.fromisoformat(months[0]) if months else area.first_day,
-            last.replace(day=calendar.monthrange(last.year, last.month)[1]),
-            into=self.settings.workspace / "pulls" / area.name,
-            app_token=token.get_secret_value() if token else None,
+            first,
+            end,
+            into=into,
+            app_token=secret(self.settings.socrata_app_token),
             say=_LOG.info,
             base_url=self.settings.open_data_url,
         )
@@ -170,6 +179,11 @@ class Workspace:
 
         write_city(self.city_folder, preset_named(self.settings.preset), self.settings.seed)
         return self.city_folder
+
+
+def secret(value: SecretStr | None) -> str | None:
+    """Text of a secret setting; None where it is not set."""
+    return value.get_secret_value() if value else None
 
 
 def _given(folder: Path | None) -> Path:

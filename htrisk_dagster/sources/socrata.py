@@ -24,7 +24,8 @@ from htrisk_dagster.sources.page_files import (
     without_persons,
     write_json_gz,
 )
-from htrisk_dagster.sources.socrata_site import FIRST_WAIT_S, SocrataSite
+from htrisk_dagster.sources.json_site import FIRST_WAIT_S
+from htrisk_dagster.sources.socrata_site import SocrataSite
 
 _PASSES = 3  # over a month that changes while it is read
 _DATASET_ID = re.compile(r"[a-z0-9]{4}-[a-z0-9]{4}")
