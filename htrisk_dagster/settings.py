@@ -35,7 +35,8 @@ class Settings(BaseSettings):
 
     area: str = Field("nyc", description="Study area, a file in htrisk_dagster/study_areas.")
     study_areas: Path | None = Field(
-        None, description="Folder of your own study areas, beside those of htrisk_dagster/study_areas."
+        None,
+        description="Folder of your own study areas, beside those of htrisk_dagster/study_areas.",
     )
     origin: Origin = Field("synthetic", description="synthetic, files (with data_dir) or api.")
     data_dir: Path | None = Field(

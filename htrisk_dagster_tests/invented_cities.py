@@ -37,7 +37,9 @@ def write_sur(folder: Path, per_day: float = 60.0, seed: int = 3) -> Path:
     late = rng.poisson(0.4, n)
     label = rng.choice(len(SUR_LABELS), n, p=_SHARES)
     precinct = 1 + (offset[:, 0] > 0) + 2 * (offset[:, 1] > 0)
-    lines = ["Nro. Expediente,Fecha Hecho,Fecha Denuncia,Delito,Seccional,Latitud,Longitud,Sexo Victima"]
+    lines = [
+        "Nro. Expediente,Fecha Hecho,Fecha Denuncia,Delito,Seccional,Latitud,Longitud,Sexo Victima"
+    ]
     for i in range(n):
         on = days[day[i]]
         told = on + timedelta(days=int(late[i]))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import available_timezones
 
 import typer
 
@@ -91,7 +92,7 @@ def new(
         outline, shapes = _boundary(boundary), _boundary(areas)
         points = follow.points_of(file, columns)
         ground = follow.ground_of(points, outline or shapes, _centre(centre))
-        zone = ask.time_zone(time_zone, ground.middle, is_sure=centre is not None)
+        zone = ask.time_zone(time_zone, ground.middle)
         country_code, subdivision = ask.country(country, zone)
         labels = file.values(columns["offence"]) if "offence" in columns else None
         counts = dict(labels.value_counts().rows()) if labels is not None else {}
@@ -111,7 +112,7 @@ def new(
                 first_day=follow.first_day(file, columns, day_first),
                 lag_days=lag_days,
                 columns=columns,
-                times_are=ask.times(times, file, columns),
+                times_are=_one_of("--times", times or "local", ("local", "utc")),
                 day_first=day_first,
                 ground=ground,
                 unit=unit,
@@ -142,7 +143,8 @@ def check(
         Path | None, typer.Option("--areas", help="Folder of study areas; HTRISK_STUDY_AREAS else.")
     ] = None,
     rows: Annotated[
-        Path | None, typer.Option(help="CSV to write every lost row to, with its number and reason.")
+        Path | None,
+        typer.Option(help="CSV to write every lost row to, with its number and reason."),
     ] = None,
     examples: Annotated[int, typer.Option(help="Examples shown of each reason.")] = 3,
     tolerate: Annotated[
@@ -188,9 +190,7 @@ class _Asking:
     def __init__(self, yes: bool) -> None:
         self.yes = yes
 
-    def about_columns(
-        self, file: CityFile, evidence: dict[str, Evidence]
-    ) -> dict[str, Evidence]:
+    def about_columns(self, file: CityFile, evidence: dict[str, Evidence]) -> dict[str, Evidence]:
         """What is proposed, changed as the user wishes."""
         from htrisk_dagster.sources.area_proposal.evidence import propose
 
@@ -198,7 +198,9 @@ class _Asking:
             return evidence
         said: dict[str, str] = {}
         while True:
-            answer = typer.prompt("Change a column (ROLE=COLUMN, ROLE= for none), or go on", default="")
+            answer = typer.prompt(
+                "Change a column (ROLE=COLUMN, ROLE= for none), or go on", default=""
+            )
             if not answer:
                 return propose(file, said) if said else evidence
             kept = {role: e.column for role, e in evidence.items()}
@@ -211,27 +213,26 @@ class _Asking:
         if told is not None:
             return told
         question = "Do days come before months, as in 31/12/2024?"
-        self._require("--dates day-first or --dates month-first", "No date of the file has a day over 12")
+        self._require(
+            "--dates day-first or --dates month-first", "No date of the file has a day over 12"
+        )
         return typer.confirm(question)
 
-    def times(self, given: str | None, file: CityFile, columns: Mapping[str, str]) -> str:
-        """`local` or `utc`."""
-        if given:
-            return _one_of("--times", given, ("local", "utc"))
-        return "local"
-
-    def time_zone(
-        self, given: str | None, middle: tuple[float, float], *, is_sure: bool
-    ) -> str:
+    def time_zone(self, given: str | None, middle: tuple[float, float]) -> str:
         """IANA name, the one whose principal place is nearest where the user agrees."""
         from htrisk_dagster.sources.area_proposal.geography import nearest_zone
 
         if given:
+            if given not in available_timezones():
+                raise SettingError(
+                    f"'{given}' is no time zone; give a name such as America/Detroit."
+                )
             return given
         guess = nearest_zone(*middle).name
         if self.yes:
             raise SettingError(
-                f"The time zone cannot be known for sure; the nearest one is {guess}. Say so: --time-zone {guess}."
+                f"The time zone cannot be known for sure; the nearest one is {guess}. Say so: "
+                f"--time-zone {guess}."
             )
         return str(typer.prompt("Time zone", default=guess))
 

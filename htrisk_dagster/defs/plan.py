@@ -129,9 +129,7 @@ class Plan:
             yield Step("Read reports, events, riders and news", _names(stale), tuple(months))
         tables: list[Table] = [t for t in DECLARED if self._is_stale(t, {ALL: made.declared()})]
         tables += [
-            t
-            for t in whole_tables(self.area)
-            if self._is_stale(t, {ALL: made.raw(t, months)})
+            t for t in whole_tables(self.area) if self._is_stale(t, {ALL: made.raw(t, months)})
         ]
         restricted = self.workspace.restricted(self.area.name)
         tables += [

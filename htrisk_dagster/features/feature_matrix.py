@@ -25,8 +25,8 @@ from htrisk_dagster.features.as_of_counts import AsOfCounts
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.calendar import calendar_features
 from htrisk_dagster.features.context import ContextInputs, context_columns
-from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.area_grid import far_apart
+from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.neighbours import queen_contiguity
 from htrisk_dagster.grid.panel import count_panel, day_number, day_numbers
 

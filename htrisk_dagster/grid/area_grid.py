@@ -27,6 +27,8 @@ from htrisk_dagster.study_areas.area import StudyArea
 
 # Kernels reach 11 cells; at this distance along a line even those of two areas hardly meet.
 _APART_CELLS = 24
+# Of the table from areas to squares: 40 MB.
+_MOST_COSTS = 5_000_000
 # Shapes drawn by hand leave slivers: areas this near to each other touch.
 _TOUCH_M = 20.0
 
@@ -106,7 +108,7 @@ def build_area_grid(
         size = shapely.area(shapes)
         land = np.maximum(size / size.max(), 1e-6)
         centres = shapely.get_coordinates(shapely.point_on_surface(shapes))
-        place = _nearest_squares(centres)
+        place = _nearest_squares(centres, float(np.sqrt(np.median(size))))
         x, y = centres.mean(axis=0)
     origin = np.array([x // cell_size_m, y // cell_size_m]) * cell_size_m
     drawn = origin + cell_size_m * (place[:, ::-1] + 0.5)
@@ -162,15 +164,17 @@ def _shapes_of(areas: pl.DataFrame, precincts: pl.DataFrame, crs: str) -> NDArra
     return shapes[np.searchsorted(numbers, areas["number"].to_numpy())]
 
 
-def _nearest_squares(centres: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Row and column of a square of its own for each centre, near to it, shape (n, 2)."""
+def _nearest_squares(centres: NDArray[np.float64], side_m: float) -> NDArray[np.intp]:
+    """Row and column of a square of its own for each centre, near to it, shape (n, 2).
+
+    Squares are as large as an area usually is, larger where an area far away would ask for too many.
+    """
     from scipy.optimize import linear_sum_assignment
 
     n = len(centres)
-    low = centres.min(axis=0)
-    span = np.maximum(np.ptp(centres, axis=0), 1.0)
-    side = np.sqrt(span.prod() / n) if n > 1 else 1.0
-    at = (centres - low) / side
+    ground = float((np.ptp(centres, axis=0) + side_m).prod())
+    side = max(side_m, float(np.sqrt(ground * n / _MOST_COSTS)))
+    at = (centres - centres.min(axis=0)) / side
     n_cols, n_rows = (np.ceil(at.max(axis=0)).astype(int) + 1).tolist()
     row, col = (index.ravel() for index in np.indices((n_rows, n_cols)))
     cost = (at[:, :1] - col) ** 2 + (at[:, 1:] - row) ** 2

@@ -77,7 +77,9 @@ class Losses:
             .with_columns(
                 pl.col("examples").list.join("; "), (pl.col("rows") / self.rows_read).alias("share")
             )
-            .sort(pl.col("stage").cast(order), pl.col("rows"), "rule", descending=[False, True, False])
+            .sort(
+                pl.col("stage").cast(order), pl.col("rows"), "rule", descending=[False, True, False]
+            )
         )
 
 
@@ -176,4 +178,3 @@ def _staged(reports: pl.DataFrame, area: StudyArea) -> pl.DataFrame:
             pl.lit("reported").alias("origin"),
         )
     )
-

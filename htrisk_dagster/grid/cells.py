@@ -157,7 +157,9 @@ def build_grid(
         Where a boundary cannot be read or there is none.
     """
     _require_metres(crs)
-    borough_names, borough_shapes = projected_shapes(boroughs, raw.BOROUGHS.full_name, "borough", crs)
+    borough_names, borough_shapes = projected_shapes(
+        boroughs, raw.BOROUGHS.full_name, "borough", crs
+    )
     precinct_numbers, precinct_shapes = projected_shapes(
         precincts, raw.PRECINCTS.full_name, "precinct", crs
     )

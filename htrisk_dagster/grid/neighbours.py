@@ -38,7 +38,9 @@ def queen_contiguity(grid: Grid, *, row_standardised: bool = False) -> csr_array
     from scipy.sparse import diags_array
 
     steps = [(up, across) for up, across in product((-1, 0, 1), repeat=2) if up or across]
-    contiguity = _adjacency(grid, steps) if grid.touching is None else _of_pairs(grid, grid.touching)
+    contiguity = (
+        _adjacency(grid, steps) if grid.touching is None else _of_pairs(grid, grid.touching)
+    )
     if not row_standardised:
         return contiguity
     degree = contiguity.sum(axis=1)

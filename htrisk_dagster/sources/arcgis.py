@@ -95,7 +95,9 @@ class FeatureLayer:
 
         parts = _ADDRESS.fullmatch(url)
         if parts is None:
-            raise SourceError(f"'{url}' is no layer. Give an address that ends with FeatureServer/0.")
+            raise SourceError(
+                f"'{url}' is no layer. Give an address that ends with FeatureServer/0."
+            )
         self.name = f"{parts['name']}-{parts['id']}"
         self._path = parts[2]
         self._site = ArcgisSite(

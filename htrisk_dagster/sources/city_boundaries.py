@@ -125,9 +125,7 @@ def _nearest_middles(area: StudyArea) -> dict[str, list[object]]:
     flat = shapely.transform(ground, lambda points: points * squeeze)
     at = shapely.multipoints(np.array([[lon, lat] for _, lon, lat in middles]) * squeeze)
     parts = shapely.get_parts(shapely.voronoi_polygons(at, extend_to=flat, ordered=True))
-    shapes = shapely.transform(
-        shapely.intersection(flat, parts), lambda points: points / squeeze
-    )
+    shapes = shapely.transform(shapely.intersection(flat, parts), lambda points: points / squeeze)
     kept = [
         (number, shapely.to_wkb(shape))
         for (number, _, _), shape in zip(middles, shapes, strict=True)

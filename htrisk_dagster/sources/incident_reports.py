@@ -169,7 +169,7 @@ def _rules(area: StudyArea, facts: FileFacts) -> tuple[Rule, ...]:
     if file.offence_code:
         code = normalise(file.offence_code)
         rules.append(Rule("code_not_a_number", code, is_unreadable(code, whole_number(code)),
-                          "A code must be a whole number; map it as `offence` where it has letters."))  # fmt: skip
+                          "A code must be a whole number; one with letters is an `offence`."))  # fmt: skip
     if file.latitude and file.longitude:
         rules += place_rules(facts, lat=normalise(file.latitude), lon=normalise(file.longitude))
     if area.grid.unit == "area" and file.area:

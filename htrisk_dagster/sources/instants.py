@@ -86,7 +86,8 @@ def with_instants(
     parts = parts.with_columns(
         seconds=seconds_of_day(parts["clock"]),
         # A day by itself has no zone: it is the local day even where times are UTC.
-        is_absolute=pl.col("offset").is_not_null() | (pl.lit(is_utc) & pl.col("clock").is_not_null()),
+        is_absolute=pl.col("offset").is_not_null()
+        | (pl.lit(is_utc) & pl.col("clock").is_not_null()),
     )
     written = local_instant(pl.col("day"), pl.col("seconds"))
     absolute = pl.coalesce(_from_unix(), pl.when("is_absolute").then(written - _shift()))

@@ -51,7 +51,9 @@ class GridPart(Part):
     @model_validator(mode="after")
     def _cells_are_small(self) -> GridPart:
         if self.unit == "cell" and self.cell_size_m > LARGEST_CELL_M:
-            raise ValueError(f"cell_size_m must be at most {LARGEST_CELL_M} where cells are squares")
+            raise ValueError(
+                f"cell_size_m must be at most {LARGEST_CELL_M} where cells are squares"
+            )
         return self
 
 
@@ -132,7 +134,7 @@ class PlacesPart(Part):
 
     lag_days: int = Field(ge=0)
     categories: tuple[str, ...] = Field(min_length=1)
-    files: dict[str, PlaceFile] = {}
+    files: dict[str, PlaceFile] = Field({})
 
     @model_validator(mode="after")
     def _files_are_of_categories(self) -> PlacesPart:
@@ -188,9 +190,9 @@ class StudyArea(Part):
     context: ContextPart = ContextPart()
     covariates: tuple[Covariate, ...] = ()
     incident_file: IncidentFile | None = None
-    areas: dict[str, AreaPlace] = {}
+    areas: dict[str, AreaPlace] = Field({})
     boundary: BoundaryPart | None = None
-    services: dict[str, FeatureService] = {}
+    services: dict[str, FeatureService] = Field({})
 
     @field_validator("time_zone")
     @classmethod

@@ -110,7 +110,9 @@ class FeatureService(Part):
     @classmethod
     def _is_a_layer(cls, value: str) -> str:
         if not re.search(r"/(Feature|Map)Server/\d+$", value):
-            raise ValueError(f"'{value}' is no layer; its address ends with FeatureServer/0 or such")
+            raise ValueError(
+                f"'{value}' is no layer; its address ends with FeatureServer/0 or such"
+            )
         return value
 
 

@@ -107,7 +107,7 @@ def test_a_fault_that_passes_costs_nothing(layer: Layer, fault: Any) -> None:
 
 def test_a_fault_that_stays_is_told_after_the_last_attempt(layer: Layer) -> None:
     layer.script.extend([None, None, *[says_fault(500)] * 3])
-    with opened(layer) as client, pytest.raises(SourceError, match="in 3 attempts.*error 500"):
+    with opened(layer) as client, pytest.raises(SourceError, match=r"in 3 attempts.*error 500"):
         list(client.pages(COLUMNS))
 
 
@@ -151,11 +151,13 @@ def test_a_server_that_sends_rows_twice_is_not_trusted(layer: Layer) -> None:
 
 
 def test_fields_that_the_layer_lacks_are_named_with_those_it_has(layer: Layer) -> None:
-    with opened(layer) as client, pytest.raises(SourceError, match="no field beat.*ESRI_OID"):
+    with opened(layer) as client, pytest.raises(SourceError, match=r"no field beat.*ESRI_OID"):
         list(client.pages(["beat"]))
 
 
-@pytest.mark.parametrize("address", ["https://x.org/FeatureServer", "ftp://x.org/a/FeatureServer/0"])
+@pytest.mark.parametrize(
+    "address", ["https://x.org/FeatureServer", "ftp://x.org/a/FeatureServer/0"]
+)
 def test_an_address_of_no_layer_is_refused(address: str) -> None:
     with pytest.raises(SourceError, match=r"no layer|https address"):
         FeatureLayer(address)
@@ -221,7 +223,9 @@ def detroit_at(layer: Layer) -> StudyArea:
 
 
 def test_what_detroit_fetches_is_read_as_its_own_reports(layer: Layer, tmp_path: Path) -> None:
-    layer.insert(50, "2024-03-10T07:30", police_precinct="'11")  # 02:30, an hour that does not exist
+    layer.insert(
+        50, "2024-03-10T07:30", police_precinct="'11"
+    )  # 02:30, an hour that does not exist
     area = detroit_at(layer)
     said: list[str] = []
     folder = feature_services.fetch(

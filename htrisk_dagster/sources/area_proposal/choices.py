@@ -62,9 +62,7 @@ def unit_of(columns: Mapping[str, str]) -> str:
         Where neither coordinates nor an area were found.
     """
     if "occurred_at" not in columns:
-        raise SettingError(
-            "No column tells when it happened. Name it: --map occurred_at=COLUMN."
-        )
+        raise SettingError("No column tells when it happened. Name it: --map occurred_at=COLUMN.")
     if "latitude" in columns:
         return "cell"
     if "area" in columns:
@@ -156,9 +154,7 @@ def ground_of(
         )
     lon_0, lat_0 = centre
     half = 0.5
-    box = BoundingBox(
-        west=lon_0 - half, south=lat_0 - half, east=lon_0 + half, north=lat_0 + half
-    )
+    box = BoundingBox(west=lon_0 - half, south=lat_0 - half, east=lon_0 + half, north=lat_0 + half)
     return Ground(utm_zone(lon_0, lat_0), box, (), centre)
 
 

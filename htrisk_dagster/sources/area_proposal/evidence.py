@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -36,7 +36,7 @@ _NAMES = {
     "id": r"(^|_)(id|no|nr|num|number|key|ref|reference|uuid|expediente)($|_)|identifier|(^|_)case",
     "offence": r"offen[cs]e|crime|delito|categor|(^|_)type|charge|infra[cç]|natureza|tipo|classif",
     "area": r"beat|precinct|sector|patrol|(^|_)zone|ward|division|barrio|comuna|suburb|municip|town"
-    r"|neighbou?rhood|community|station|seccional|police_?area|(^|_)district|agency_name",
+    r"|neighbou?rhood|community|station|seccional|police_?area|agency_name",
     "district": r"borough|region|command|county|(^|_)district|zona",
     "agency": r"agency|department|(^|_)force|jurisdiction|authority",
 }  # fmt: skip
@@ -117,7 +117,9 @@ def read_city_file(path: Path, last_day: date) -> CityFile:
     header = read_header(path) if path.is_file() else None
     if header is None or header.form == "GeoJSON":
         forms = ", ".join(sorted(s for s in SUFFIXES if "geo" not in s))
-        raise SourceError(f"{path} is no file that incidents can be read from. Give one of: {forms}.")
+        raise SourceError(
+            f"{path} is no file that incidents can be read from. Give one of: {forms}."
+        )
     shown = {
         spelt: name for spelt, name in header.published.items() if not _PERSON.search(spelt.lower())
     }
@@ -157,6 +159,9 @@ def propose(file: CityFile, said: dict[str, str]) -> dict[str, Evidence]:
         if best is not None and best.confidence >= 0.5:
             chosen[role] = best
             taken.add(best.column)
+    # A district is an area where there is no finer one.
+    if "district" in chosen and not {"area"} & {*chosen, *said}:
+        chosen["area"] = replace(chosen.pop("district"), role="area")
     if ("latitude" in chosen) != ("longitude" in chosen):
         chosen = {r: e for r, e in chosen.items() if r not in ("latitude", "longitude")}
     return chosen
@@ -261,7 +266,9 @@ def _has_clock(file: CityFile, evidence: Evidence | None) -> bool:
     if evidence is None:
         return False
     values = file.values(evidence.column)
-    return _share(values.str.contains(r"\d:\d{2}") & ~values.str.contains(r"\b0?0:00(:00)?\b")) > 0.05
+    return (
+        _share(values.str.contains(r"\d:\d{2}") & ~values.str.contains(r"\b0?0:00(:00)?\b")) > 0.05
+    )
 
 
 def columns_left(file: CityFile, chosen: Iterable[Evidence]) -> list[str]:

@@ -89,7 +89,7 @@ def ground_of_points(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Grou
         raise SourceError(
             f"{int(near.sum())} points are too few for an outline. Give a boundary file, or map an area."
         )
-    around = shapely.convex_hull(shapely.multipoints(plane[near])).buffer(_BUFFER_M, quad_segs=2)
+    around = shapely.convex_hull(shapely.multipoints(plane[near])).buffer(_BUFFER_M, quad_segs=4)
     ring = shapely.get_coordinates(around.exterior)[:-1] / metre / [squeeze, 1] + middle
     hull: Ring = tuple((lon, lat) for lon, lat in np.round(ring, _HULL_DECIMALS).tolist())
     return Ground(utm_zone(*middle), _box(ring), hull, middle)
@@ -175,10 +175,7 @@ def nearest_zone(lon: float, lat: float) -> ZonePlace:
     at = np.radians([[p.lon, p.lat] for p in places])
     here = np.radians([lon, lat])
     half = (at - here) / 2
-    chord = (
-        np.sin(half[:, 1]) ** 2
-        + np.cos(at[:, 1]) * np.cos(here[1]) * np.sin(half[:, 0]) ** 2
-    )
+    chord = np.sin(half[:, 1]) ** 2 + np.cos(at[:, 1]) * np.cos(here[1]) * np.sin(half[:, 0]) ** 2
     return places[int(np.argmin(chord))]
 
 
