@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import available_timezones
 
 import typer
 
 from htrisk_dagster.cli.application import app, sentences
+from htrisk_dagster.cli.area_questions import Asking, centre_of, one_of, pairs_of
 from htrisk_dagster.errors import SettingError
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def new(
         )
 
         folder = _folder(to)
-        ask = _Asking(yes)
+        ask = Asking(yes)
         file = read_city_file(source, datetime.now(UTC).date() + timedelta(days=1))
-        evidence = propose(file, _pairs(mapped or []))
+        evidence = propose(file, pairs_of(mapped or []))
         _show(evidence, columns_left(file, evidence.values()), file)
         evidence = ask.about_columns(file, evidence)
         columns = {role: e.column for role, e in evidence.items()}
@@ -91,7 +91,7 @@ def new(
         day_first = ask.day_order(dates, follow.told_day_first(file, columns))
         outline, shapes = _boundary(boundary), _boundary(areas)
         points = follow.points_of(file, columns)
-        ground = follow.ground_of(points, outline or shapes, _centre(centre))
+        ground = follow.ground_of(points, outline or shapes, centre_of(centre))
         zone = ask.time_zone(time_zone, ground.middle)
         country_code, subdivision = ask.country(country, zone)
         labels = file.values(columns["offence"]) if "offence" in columns else None
@@ -112,7 +112,7 @@ def new(
                 first_day=follow.first_day(file, columns, day_first),
                 lag_days=lag_days,
                 columns=columns,
-                times_are=_one_of("--times", times or "local", ("local", "utc")),
+                times_are=one_of("--times", times or "local", ("local", "utc")),
                 day_first=day_first,
                 ground=ground,
                 unit=unit,
@@ -184,74 +184,6 @@ def check(
     raise typer.Exit(NOTHING_LOST if is_well else ROWS_LOST)
 
 
-class _Asking:
-    """Answers to what no file tells: from flags, else from the user, else an error that names the flag."""
-
-    def __init__(self, yes: bool) -> None:
-        self.yes = yes
-
-    def about_columns(self, file: CityFile, evidence: dict[str, Evidence]) -> dict[str, Evidence]:
-        """What is proposed, changed as the user wishes."""
-        from htrisk_dagster.sources.area_proposal.evidence import propose
-
-        if self.yes:
-            return evidence
-        said: dict[str, str] = {}
-        while True:
-            answer = typer.prompt(
-                "Change a column (ROLE=COLUMN, ROLE= for none), or go on", default=""
-            )
-            if not answer:
-                return propose(file, said) if said else evidence
-            kept = {role: e.column for role, e in evidence.items()}
-            said = {**kept, **said, **_pairs([answer])}
-
-    def day_order(self, given: str | None, told: bool | None) -> bool:
-        """Whether days come before months."""
-        if given:
-            return _one_of("--dates", given, ("day-first", "month-first")) == "day-first"
-        if told is not None:
-            return told
-        question = "Do days come before months, as in 31/12/2024?"
-        self._require(
-            "--dates day-first or --dates month-first", "No date of the file has a day over 12"
-        )
-        return typer.confirm(question)
-
-    def time_zone(self, given: str | None, middle: tuple[float, float]) -> str:
-        """IANA name, the one whose principal place is nearest where the user agrees."""
-        from htrisk_dagster.sources.area_proposal.geography import nearest_zone
-
-        if given:
-            if given not in available_timezones():
-                raise SettingError(
-                    f"'{given}' is no time zone; give a name such as America/Detroit."
-                )
-            return given
-        guess = nearest_zone(*middle).name
-        if self.yes:
-            raise SettingError(
-                f"The time zone cannot be known for sure; the nearest one is {guess}. Say so: "
-                f"--time-zone {guess}."
-            )
-        return str(typer.prompt("Time zone", default=guess))
-
-    def country(self, given: str | None, zone: str) -> tuple[str, str | None]:
-        """Country of holidays and part of it, those of the time zone by default."""
-        from htrisk_dagster.sources.area_proposal.geography import country_of
-
-        found = given or country_of(zone)
-        if found is None:
-            self._require("--country", f"The time zone {zone} is of no one country")
-            found = str(typer.prompt("Country of holidays, ISO 3166"))
-        code, _, part = found.partition("-")
-        return code.upper(), part or None
-
-    def _require(self, flag: str, why: str) -> None:
-        if self.yes:
-            raise SettingError(f"{why}. Give {flag}.")
-
-
 def _show(evidence: Mapping[str, Evidence], left: list[str], file: CityFile) -> None:
     typer.echo(f"{file.rows.height} rows of {file.path}")
     for role, e in evidence.items():
@@ -282,30 +214,6 @@ def _chosen_target(
     chosen = {name: (", ".join(labels).lower(), (name,))}
     kept = {t: part for t, part in targets.items() if all(g in others for g in part[1])}
     return {name: tuple(labels), **others}, {**chosen, **kept}
-
-
-def _pairs(mapped: list[str]) -> dict[str, str]:
-    wrong = [text for text in mapped if "=" not in text]
-    if wrong:
-        raise SettingError(f"'{wrong[0]}' is no ROLE=COLUMN, such as occurred_at=Date.")
-    return {role.strip(): column.strip() for role, _, column in (t.partition("=") for t in mapped)}
-
-
-def _one_of(flag: str, given: str, legal: tuple[str, ...]) -> str:
-    if given not in legal:
-        raise SettingError(f"{flag} {given} is none of {', '.join(legal)}.")
-    return given
-
-
-def _centre(given: str | None) -> tuple[float, float] | None:
-    if given is None:
-        return None
-    try:
-        lat, lon = (float(part) for part in given.split(","))
-    except ValueError:
-        message = f"--centre {given} is no LATITUDE,LONGITUDE such as -34.86,-56.17."
-        raise SettingError(message) from None
-    return lon, lat
 
 
 def _boundary(given: str | None) -> BoundaryFile | None:

@@ -116,7 +116,7 @@ def find_losses(area: StudyArea, data: Path) -> Losses:
         value="report_id",
         reason=pl.lit("A later row has the same number; staging keeps one row an incident."),
     )
-    staged = _staged(last, area)
+    staged = as_staged(last, area)
     folder = data.parent if data.is_file() else data
     shapes = [intake.read(t.name, folder, **told).kept for t in (raw.BOROUGHS, raw.PRECINCTS)]
     boroughs, precincts = shapes
@@ -157,8 +157,20 @@ def _column(area: StudyArea, role: str) -> str:
     return str(value) if value else ""
 
 
-def _staged(reports: pl.DataFrame, area: StudyArea) -> pl.DataFrame:
-    """Reports as dbt's staging has them, which a test holds this to."""
+def as_staged(reports: pl.DataFrame, area: StudyArea) -> pl.DataFrame:
+    """Reports, a number once, as dbt's staging has them but for `origin`; a test holds it to that.
+
+    Parameters
+    ----------
+    reports : DataFrame
+        `schemas.raw.INCIDENT_REPORTS`.
+    area : StudyArea
+
+    Returns
+    -------
+    DataFrame
+        `schemas.staging.INCIDENTS`, in the order given.
+    """
     by_code, by_label = {}, {}
     for name, group in reversed(area.offence_groups.items()):
         by_code |= dict.fromkeys(group.codes, name)

@@ -1,8 +1,8 @@
 """Client for layers of ArcGIS feature services, the platform of Detroit's open data and many others.
 
-Belongs here: what a layer says of itself, queries, paging, and the check that no row is lost or
-repeated. Does not: the single request and its retries (`arcgis_site`), which layers a city has (its
-study area), the files of pages (`page_files`).
+Belongs here: queries, paging, and the check that no row is lost or repeated. Does not: the single request
+and its retries (`arcgis_site`), what answers mean (`arcgis_answers`), which layers a city has (its study
+area), the files of pages (`page_files`).
 
 API: https://developers.arcgis.com/rest/services-reference/enterprise/query-feature-service-layer/
 """
@@ -11,14 +11,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
 from htrisk_dagster.errors import SourceError
+from htrisk_dagster.sources.arcgis_answers import (
+    LAT,
+    LON,
+    LayerChangedError,
+    LayerFacts,
+    facts_of,
+    features_of,
+    point_of,
+    window,
+)
 from htrisk_dagster.sources.arcgis_site import ArcgisSite
 from htrisk_dagster.sources.json_site import FIRST_WAIT_S
 from htrisk_dagster.sources.layouts import normalise
@@ -30,35 +38,8 @@ from htrisk_dagster.sources.page_files import (
     write_json_gz,
 )
 
-LON, LAT = "longitude", "latitude"
 _PASSES = 3  # over a month that changes while it is read
 _ADDRESS = re.compile(r"(https?://[^/]+)(/.+/(?P<name>[^/]+)/(?:Feature|Map)Server/(?P<id>\d+))/?")
-
-
-class LayerChangedError(SourceError):
-    """The publisher changed a layer while it was being read; another pass may go well."""
-
-
-@dataclass(frozen=True)
-class LayerFacts:
-    """What a layer says of itself.
-
-    Parameters
-    ----------
-    object_id : str
-        Field that numbers rows.
-    fields : tuple of str
-        Names of all fields.
-    is_points : bool
-        Whether a row's geometry is a point.
-    most_rows : int
-        Most rows that one answer holds.
-    """
-
-    object_id: str
-    fields: tuple[str, ...]
-    is_points: bool
-    most_rows: int
 
 
 class FeatureLayer:
@@ -135,25 +116,7 @@ class FeatureLayer:
         """
         if self._facts is None:
             said = self._site.ask(self._path, {"f": "json"}, self._about)
-            found = said.get("fields") if isinstance(said, dict) else None
-            if not isinstance(found, list):
-                raise SourceError(
-                    f"{self._about} did not describe its fields but said "
-                    f"{self._site.hidden(repr(said))}. Check that the address is one of a layer."
-                )
-            numbers = [f["name"] for f in found if f.get("type") == "esriFieldTypeOID"]
-            number = said.get("objectIdField") or next(iter(numbers), None)
-            if number is None:
-                raise SourceError(
-                    f"{self._about} has no field that numbers its rows, so pages cannot be told apart. "
-                    "Download it by hand from the site."
-                )
-            self._facts = LayerFacts(
-                object_id=number,
-                fields=tuple(f["name"] for f in found),
-                is_points=said.get("geometryType") == "esriGeometryPoint",
-                most_rows=int(said.get("maxRecordCount") or self._page_size),
-            )
+            self._facts = facts_of(said, self._about, self._page_size, self._site.hidden)
         return self._facts
 
     def pages(self, columns: Sequence[str], *, where: str = "1=1") -> Iterator[list[Row]]:
@@ -201,14 +164,14 @@ class FeatureLayer:
                     "outSR": "4326",
                 }
             )
-            features = _features(answer, self._about, self._site)
+            features = features_of(answer, self._about, self._site.hidden)
             if not features:
                 break
             rows = []
             for feature in features:
                 row = dict(feature["attributes"])
                 last = self._new_number(row.pop(facts.object_id, None), seen)
-                rows.append(row | _point(feature) if adds_point else row)
+                rows.append(row | point_of(feature) if adds_point else row)
             yield [without_persons(row) for row in rows]
         counted = self._count(where)
         if not len(seen) == expected == counted:
@@ -272,8 +235,8 @@ class FeatureLayer:
         for month_start, month_stop in calendar_months(start, stop):
             month = MonthOfPages(into, self.name, month_start, month_stop)
             if not month.finished() or (refresh is not None and refresh(month)):
-                window = _window(field, month_start, month_stop, time_zone)
-                condition = f"({where}) AND {window}"
+                in_month = window(field, month_start, month_stop, time_zone)
+                condition = f"({where}) AND {in_month}"
                 self._passing(LayerChangedError, self._fill, month, columns, condition, progress)
             paths += month.finished()
         return paths
@@ -376,37 +339,3 @@ class FeatureLayer:
             )
         seen.add(number)
         return number
-
-
-def _features(answer: Any, about: str, site: ArcgisSite) -> list[dict[str, Any]]:
-    features = answer.get("features") if isinstance(answer, dict) else None
-    if not isinstance(features, list) or not all(
-        isinstance(f, dict) and isinstance(f.get("attributes"), dict) for f in features
-    ):
-        raise SourceError(
-            f"{about} did not answer with a list of features but {site.hidden(repr(answer))}. Check "
-            "that the address is one of a layer."
-        )
-    if not features and answer.get("exceededTransferLimit"):
-        raise LayerChangedError(
-            f"{about} answered with no row and said that more follow. Run the same command again later."
-        )
-    return features
-
-
-def _point(feature: dict[str, Any]) -> Row:
-    geometry = feature.get("geometry") or {}
-    # An empty point is written as "NaN".
-    x, y = (geometry.get(axis) for axis in "xy")
-    there = all(isinstance(value, int | float) for value in (x, y))
-    return {LON: x, LAT: y} if there else {}
-
-
-def _window(field: str, start: date, stop: date, time_zone: str) -> str:
-    """Condition of the local days from `start` to before `stop`, in UTC as the server compares."""
-    zone = ZoneInfo(time_zone)
-    first, end = (
-        datetime.combine(day, time(), zone).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        for day in (start, stop)
-    )
-    return f"{field} >= TIMESTAMP '{first}' AND {field} < TIMESTAMP '{end}'"

@@ -23,8 +23,9 @@ from htrisk_dagster.defs.plan import Plan
 from htrisk_dagster.defs.runs import Runner, local_runner
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.features.inputs import read_grid
+from htrisk_dagster.grid.area_losses import as_staged, find_losses
 from htrisk_dagster.grid.neighbours import queen_contiguity
-from htrisk_dagster.schemas import grid, predictions, staging
+from htrisk_dagster.schemas import grid, predictions, raw, staging
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster_tests.defs.small_city import refuse_network
@@ -156,7 +157,10 @@ def test_a_city_of_beats_without_points_gets_its_map(tmp_path: Path) -> None:
     )
     city.run(FOR_MAPS)
 
-    assert "Map of Prairie Falls" in map_path(city.workspace, city.area, str(DAY)).read_text()
+    page = map_path(city.workspace, city.area, str(DAY)).read_text()
+    assert "Map of Prairie Falls" in page
+    # The reader sees the publisher's own codes.
+    assert all(f"<td>{beat}</td>" in page for beat in BEATS)
     risk = city.risk().sort("precinct")
     assert risk.height == len(BEATS)
     staged = city.workspace.tables(city.name).read(staging.INCIDENTS)
@@ -184,6 +188,14 @@ def test_shapes_of_beats_say_who_is_a_neighbour(tmp_path: Path) -> None:
     cells = made.cells.sort("precinct")
     assert cells["row"].to_list() == [0] * 6 + [1] * 6
     assert cells["col"].to_list() == [*range(6)] * 2
+    # `htrisk area check` groups and places as staging and the grid do.
+    reports = tables.read(raw.INCIDENT_REPORTS)
+    staged = tables.read(staging.INCIDENTS).sort("incident_id")
+    told = as_staged(reports, city.area).sort("incident_id")
+    assert told.drop("origin").equals(staged.drop("origin"))
+    losses = find_losses(city.area, tmp_path / "data")
+    assert losses.rows_kept == staged.height
+    assert losses.rows_read == staged.height + 2
     placed = tables.read(grid.INCIDENT_CELLS)
     assert placed["location_quality"].unique().to_list() == ["exact"]
     assert os.environ.get("HTRISK_STUDY_AREAS") is None

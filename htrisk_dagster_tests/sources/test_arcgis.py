@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.sources import feature_services, intake
-from htrisk_dagster.sources.arcgis import FeatureLayer, LayerChangedError
+from htrisk_dagster.sources.arcgis import FeatureLayer
+from htrisk_dagster.sources.arcgis_answers import LayerChangedError
 from htrisk_dagster.study_areas.area import StudyArea, load_area
 from htrisk_dagster.study_areas.city_files import FeatureService
 from htrisk_dagster_tests.sources.misbehaving_arcgis import (
