@@ -7,6 +7,7 @@ Does not: any of them (`defs/`). No heavy import: the location loads in under th
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -33,20 +34,24 @@ from htrisk_dagster.defs.mlflow_tracking import MlflowTracking  # noqa: E402
 from htrisk_dagster.defs.runs import TERMINAL, terminal_logger  # noqa: E402
 from htrisk_dagster.defs.workspace import Workspace  # noqa: E402
 from htrisk_dagster.settings import Settings, load_settings  # noqa: E402
-from htrisk_dagster.study_areas.area import area_names  # noqa: E402
 from htrisk_dagster.warehouse.catalog import FILE_NAME  # noqa: E402
 
 
-def build_definitions(settings: Settings | None = None) -> dg.Definitions:
+def build_definitions(
+    settings: Settings | None = None, area_names: Sequence[str] | None = None
+) -> dg.Definitions:
     """All definitions for one workspace.
 
     Parameters
     ----------
     settings : Settings, optional
         Read from the environment if not given.
+    area_names : sequence of str, optional
+        Study areas to define; all if not given. A run of one area needs no other, and each of its
+        steps resolves the whole graph.
     """
     workspace = Workspace(settings or load_settings())
-    areas = [workspace.area(name) for name in area_names()]
+    areas = [workspace.area(name) for name in area_names or workspace.area_names()]
     area_jobs = {area.name: jobs.build(area) for area in areas}
     catalog = workspace.settings.warehouse / FILE_NAME
     return dg.Definitions(

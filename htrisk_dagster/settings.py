@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     )
 
     area: str = Field("nyc", description="Study area, a file in htrisk_dagster/study_areas.")
+    study_areas: Path | None = Field(
+        None,
+        description="Folder of your own study areas, beside those of htrisk_dagster/study_areas.",
+    )
     origin: Origin = Field("synthetic", description="synthetic, files (with data_dir) or api.")
     data_dir: Path | None = Field(
         None, description="Folder of publishers' files, for origin=files."
@@ -64,6 +68,9 @@ class Settings(BaseSettings):
         None, description="Mirror of the open-data sites; the publishers' own addresses if unset."
     )
     socrata_app_token: SecretStr | None = Field(None, description="Token for NYC Open Data.")
+    arcgis_token: SecretStr | None = Field(
+        None, description="Token for feature services that ask for one; public layers need none."
+    )
     places_api_key: SecretStr | None = Field(
         None,
         description="Key of Google's Places API (New); places come from a file or not at all if unset.",

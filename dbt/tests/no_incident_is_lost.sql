@@ -7,6 +7,14 @@ with raw_numbers as (
     select 'felonies' as source, report_id from {{ raw_rows('felonies') }}
     union
     select 'shootings' as source, report_id from {{ raw_rows('shootings') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
 ),
 
 counted as (

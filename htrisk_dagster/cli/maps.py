@@ -77,7 +77,8 @@ def _run_range(start: date, end: date, **given: object) -> None:
     from htrisk_dagster.defs.servers import ui_command
 
     began = time.monotonic()
-    with local_runner(build_definitions(settings), study_area) as runner:
+    definitions = build_definitions(settings, [study_area.name])
+    with local_runner(definitions, study_area) as runner:
         count = runner.run_range(
             workspace,
             start,

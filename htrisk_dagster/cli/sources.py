@@ -26,20 +26,32 @@ def fetch(
     with sentences():
         from rich.console import Console
 
+        from htrisk_dagster.defs.workspace import Workspace, secret
         from htrisk_dagster.settings import load_settings
-        from htrisk_dagster.sources import live
+        from htrisk_dagster.sources import feature_services, live
 
         settings = load_settings(area=area)
-        token = settings.socrata_app_token
+        place = Workspace(settings).area(area)
         console = Console(highlight=False, soft_wrap=True)
-        for name in table or live.TABLES:
-            folder = live.fetch(
-                name,
-                start.date(),
-                end.date(),
-                into=to,
-                app_token=token.get_secret_value() if token else None,
-                say=console.print,
-                base_url=settings.open_data_url,
-            )
+        for name in table or (place.services if place.incident_file else live.TABLES):
+            if place.incident_file:
+                folder = feature_services.fetch(
+                    place,
+                    name,
+                    start.date(),
+                    end.date(),
+                    into=to,
+                    token=secret(settings.arcgis_token),
+                    say=console.print,
+                )
+            else:
+                folder = live.fetch(
+                    name,
+                    start.date(),
+                    end.date(),
+                    into=to,
+                    app_token=secret(settings.socrata_app_token),
+                    say=console.print,
+                    base_url=settings.open_data_url,
+                )
             console.print(f"{name}: {folder}")

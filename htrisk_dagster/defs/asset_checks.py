@@ -13,8 +13,8 @@ from datetime import date, timedelta
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from htrisk_dagster.defs.assets.raw import BY_MONTH, WHOLE
 from htrisk_dagster.defs.partitions import DAYS_SEEN
+from htrisk_dagster.defs.raw_tables import monthly_tables, whole_tables
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.schemas import grid, hotspots, predictions, raw
@@ -35,7 +35,10 @@ RISK_RULES = (
 def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
     """Asset checks of one study area."""
     return [
-        *(_intake_checks(area, table.name) for table in (*BY_MONTH, *WHOLE)),
+        *(
+            _intake_checks(area, table.name)
+            for table in (*monthly_tables(area), *whole_tables(area))
+        ),
         _incident_checks(area),
         *(_gi_star_checks(area, table) for table in hotspots.TABLES),
         _feature_checks(area),

@@ -33,7 +33,8 @@ def store_context(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     made_from = MadeFrom(workspace, area).context()
 
     def read(table: Table) -> pl.DataFrame:
-        return store.read(table, [WHOLE])
+        # What the study area does not declare was never made.
+        return store.read(table, [WHOLE]) if store.keys(table) else table.empty()
 
     sources = ContextSources(
         lots=read(rows.TAX_LOTS),

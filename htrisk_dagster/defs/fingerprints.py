@@ -59,7 +59,14 @@ class MadeFrom:
     def raw(self, table: Table, months: Sequence[str]) -> str:
         """Of a raw table: the parser and the publishers' files."""
         files = self.workspace.source_fingerprint(self.area, table, list(months))
-        return fingerprint_of(code_of("sources", "schemas"), self.area.bounding_box, files)
+        return fingerprint_of(
+            code_of("sources", "schemas"), self.area.bounding_box, self._own_files(), files
+        )
+
+    def _own_files(self) -> tuple[object, ...]:
+        """What the study area says of the city's own files."""
+        area = self.area
+        return (area.time_zone, area.incident_file, area.areas, area.boundary, area.grid.unit)
 
     def declared(self) -> str:
         """Of raw tables made from the study area's file."""
@@ -104,7 +111,7 @@ class MadeFrom:
     def cells(self) -> str:
         """Of the grid: boundaries and its declaration."""
         boundaries = map(self._contents, (raw.BOROUGHS, raw.PRECINCTS))
-        return fingerprint_of(code_of("grid"), self.area.grid, *boundaries)
+        return fingerprint_of(code_of("grid"), self.area.grid, self.area.areas, *boundaries)
 
     def incident_cells(self) -> str:
         """Of incidents on the grid."""

@@ -140,6 +140,8 @@ def store_maps(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> di
             data_origin=workspace.settings.origin,
             data_digest=made.risk_map(day),
             status="DRAFT - not reviewed",
+            area_codes={place.number: code for code, place in area.areas.items()},
+            is_schematic=area.grid.unit == "area",
         )
         page = render_risk_map(risk, cells, boroughs=boroughs, header=header)
         paths[day] = write_text_whole(map_path(workspace, area, day), page)

@@ -184,9 +184,9 @@ def cluster_tables(
     """Cluster the points by three methods and measure each: `hot_places.CLUSTER_TABLES`."""
     trusted = target.points
     plane = Transformer.from_crs(_WGS84, target.grid.crs, always_xy=True)
-    points = np.column_stack(
-        plane.transform(trusted.incidents["lon"].to_numpy(), trusted.incidents["lat"].to_numpy())
-    )
+    # Where areas are cells, a report is exact by its area and has no point.
+    pointed = trusted.incidents.drop_nulls(["lon", "lat"])
+    points = np.column_stack(plane.transform(pointed["lon"].to_numpy(), pointed["lat"].to_numpy()))
     n_points = len(points)
     if n_points > MOST_POINTS:
         rows = np.random.default_rng(seed).choice(n_points, MOST_POINTS, replace=False)

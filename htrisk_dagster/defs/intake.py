@@ -7,7 +7,8 @@ themselves (`assets/raw.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -17,6 +18,9 @@ from htrisk_dagster.schemas import raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE, by_month
+
+if TYPE_CHECKING:
+    from htrisk_dagster.sources.intake import Intake
 
 
 def store_source(
@@ -48,7 +52,9 @@ def store_source(
     made_from = MadeFrom(workspace, area).raw(table, months)
     folder = workspace.source_folder(area, table, months)
     say(f"Reading {table.full_name} from {folder}.")
-    read = intake.read(table.name, folder, time_zone=area.time_zone, bounding_box=area.bounding_box)
+    read = intake.read(
+        table.name, folder, time_zone=area.time_zone, bounding_box=area.bounding_box, area=area
+    )
     store.write(raw.QUARANTINE, read.quarantined, table.name, made_from=made_from)
     store.write(raw.INTAKE, read.files, table.name, made_from=made_from)
     if day_column is None:
@@ -63,9 +69,15 @@ def store_source(
         "rows_read": int(read.files["rows_read_count"].sum()),
         "rows_kept": int(read.files["rows_kept_count"].sum()),
         "rows_quarantined": read.quarantined.height,
-        "status": "present" if read.kept.height else f"absent: no file of {table.name} in {folder}",
+        "status": _status(read, table, folder),
         "made_from": made_from,
     }
+
+
+def _status(read: Intake, table: Table, folder: Path) -> str:
+    if read.kept.height and read.files.is_empty():
+        return "drawn from the study area's file, since no file holds it"
+    return "present" if read.kept.height else f"absent: no file of {table.name} in {folder}"
 
 
 def store_area_table(
@@ -81,7 +93,11 @@ def _holidays(area: StudyArea) -> pl.DataFrame:
     from htrisk_dagster.sources.holiday_calendar import holidays_between
 
     # To the last year that the calendar library knows by rule: far enough for any forecast.
-    return holidays_between(area.first_day, area.first_day.replace(year=area.first_day.year + 25))
+    end = area.first_day.replace(year=area.first_day.year + 25)
+    declared = area.holidays
+    return holidays_between(
+        area.first_day, end, country=declared.country, subdivision=declared.subdivision
+    )
 
 
 def offence_group_rows(area: StudyArea) -> pl.DataFrame:

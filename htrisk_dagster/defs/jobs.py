@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from htrisk_dagster.defs.partitions import report_months, risk_days, training_months
+from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
 from htrisk_dagster.study_areas.area import StudyArea
 
 
@@ -31,18 +32,8 @@ class AreaJobs:
 def build(area: StudyArea) -> AreaJobs:
     """Jobs of one study area."""
     name = area.name
-    raw_by_month = [
-        dg.AssetKey([name, "raw", table])
-        for table in (
-            "complaints",
-            "felonies",
-            "shootings",
-            "permitted_events",
-            "transit_ridership",
-            "news_sentiment",
-            "advert_counts",
-        )
-    ]
+    raw_by_month = [dg.AssetKey([name, "raw", t.name]) for t in monthly_tables(area)]
+    raw_whole = [[name, "raw", t.name] for t in (*whole_tables(area), *DECLARED)]
     in_process = dg.in_process_executor
     return AreaJobs(
         refresh=dg.define_asset_job(
@@ -60,24 +51,7 @@ def build(area: StudyArea) -> AreaJobs:
                     for g in ("staging", "marts", "grid", "context", "restricted", "hotspots")
                 )
             )
-            | dg.AssetSelection.assets(
-                *(
-                    [name, "raw", t]
-                    for t in (
-                        "airport_passengers",
-                        "boroughs",
-                        "precincts",
-                        "holidays",
-                        "offence_groups",
-                        "neighbourhoods",
-                        "tax_lots",
-                        "census_areas",
-                        "hotels",
-                        "subway_stations",
-                        "places_of_interest",
-                    )
-                )
-            ),
+            | dg.AssetSelection.assets(*raw_whole),
             executor_def=in_process,
             description="Stage, test and place everything that raw holds, with context and hot spots.",
         ),

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from htrisk_dagster.defs.assets.models import DESCRIPTIONS as MODELS
-from htrisk_dagster.defs.assets.raw import BY_MONTH, DECLARED, WHOLE
 from htrisk_dagster.defs.assets.verified import VALIDATION
 from htrisk_dagster.defs.evaluated import has_truth
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.hot_places import ZoneWish
 from htrisk_dagster.defs.partitions import days_of, months_of
+from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
@@ -121,12 +121,16 @@ class Plan:
         made = self._made
         months = months_of(self._first_raw_month(), self.end)
         stale = [
-            t for t in BY_MONTH if self._is_stale(t, dict.fromkeys(months, made.raw(t, months)))
+            t
+            for t in monthly_tables(self.area)
+            if self._is_stale(t, dict.fromkeys(months, made.raw(t, months)))
         ]
         if stale:
             yield Step("Read reports, events, riders and news", _names(stale), tuple(months))
         tables: list[Table] = [t for t in DECLARED if self._is_stale(t, {ALL: made.declared()})]
-        tables += [t for t in WHOLE if self._is_stale(t, {ALL: made.raw(t, months)})]
+        tables += [
+            t for t in whole_tables(self.area) if self._is_stale(t, {ALL: made.raw(t, months)})
+        ]
         restricted = self.workspace.restricted(self.area.name)
         tables += [
             t

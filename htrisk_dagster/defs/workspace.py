@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas import ALL_TABLES, context_sources, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.settings import Settings
-from htrisk_dagster.study_areas.area import SeriesPart, StudyArea, load_area
+from htrisk_dagster.study_areas.area import SeriesPart, StudyArea, area_names, load_area
 from htrisk_dagster.warehouse import catalog as duckdb_catalog
 from htrisk_dagster.warehouse.model_files import ModelFiles
 from htrisk_dagster.warehouse.partitions import Partitions, files_fingerprint
@@ -39,12 +41,16 @@ class Workspace:
 
     def area(self, name: str) -> StudyArea:
         """Study area `name`, with the publication lag of the settings if one is set."""
-        area = load_area(name)
+        area = load_area(name, self.settings.study_areas)
         lag = self.settings.publication_lag_days
         if lag is None:
             return area
         changed = area.publication_lag.model_copy(update={"incidents_days": lag})
         return area.model_copy(update={"publication_lag": changed})
+
+    def area_names(self) -> list[str]:
+        """Names of all study areas: the program's own and the user's."""
+        return area_names(self.settings.study_areas)
 
     def target(self, area: StudyArea) -> tuple[str, SeriesPart]:
         """Name and declaration of what is forecast."""
@@ -95,16 +101,23 @@ class Workspace:
             return restricted or _given(self.settings.data_dir)
         if self.settings.origin == "synthetic":
             return self._synthetic_city()
-        from htrisk_dagster.sources import live
+        from htrisk_dagster.sources import feature_services, live
 
-        token = self.settings.socrata_app_token
+        first = date.fromisoformat(months[0]) if months else area.first_day
         last = date.fromisoformat(months[-1]) if months else area.first_day
+        end = last.replace(day=calendar.monthrange(last.year, last.month)[1])
+        into = self.settings.workspace / "pulls" / area.name
+        if area.incident_file:
+            token = secret(self.settings.arcgis_token)
+            return feature_services.fetch(
+                area, table.name, first, end, into=into, token=token, say=_LOG.info
+            )
         return live.fetch(
             table.name,
-            date.fromisoformat(months[0]) if months else area.first_day,
-            last.replace(day=calendar.monthrange(last.year, last.month)[1]),
-            into=self.settings.workspace / "pulls" / area.name,
-            app_token=token.get_secret_value() if token else None,
+            first,
+            end,
+            into=into,
+            app_token=secret(self.settings.socrata_app_token),
             say=_LOG.info,
             base_url=self.settings.open_data_url,
         )
@@ -120,17 +133,18 @@ class Workspace:
             Where the folder of files is absent, a file in it lacks a column, or it holds no
             boundaries or no file of the target.
         """
-        from htrisk_dagster.sources import layouts
+        from htrisk_dagster.sources.declared_layouts import files_in
 
         _, target = self.target(area)
         if self.settings.origin != "files":
             return
         folder = _given(self.settings.data_dir)
-        needed = ((raw.BOROUGHS.name,), (raw.PRECINCTS.name,), target.sources)
+        # A study area that declares its boundary can do without files of it.
+        boundaries = () if area.incident_file else ((raw.BOROUGHS.name,), (raw.PRECINCTS.name,))
         missing = [
             " or ".join(tables)
-            for tables in needed
-            if not any(layouts.find_files(folder, table) for table in tables)
+            for tables in (*boundaries, target.sources)
+            if not any(files_in(folder, area, table) for table in tables)
         ]
         if missing:
             raise SourceError(
@@ -140,10 +154,10 @@ class Workspace:
 
     def source_fingerprint(self, area: StudyArea, table: Table, months: list[str]) -> str:
         """Digest of the files that `table` would be read from."""
-        from htrisk_dagster.sources import layouts
+        from htrisk_dagster.sources.declared_layouts import files_in
 
         folder = self.source_folder(area, table, months)
-        return files_fingerprint(layouts.find_files(folder, table.name))
+        return files_fingerprint([path for path, _ in files_in(folder, area, table.name)])
 
     def _places_of_service(self, area: StudyArea) -> Path:
         """Folder of the file of places that the service gives; kept answers are not asked for again."""
@@ -165,6 +179,11 @@ class Workspace:
 
         write_city(self.city_folder, preset_named(self.settings.preset), self.settings.seed)
         return self.city_folder
+
+
+def secret(value: SecretStr | None) -> str | None:
+    """Text of a secret setting; None where it is not set."""
+    return value.get_secret_value() if value else None
 
 
 def _given(folder: Path | None) -> Path:

@@ -26,6 +26,7 @@ from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.calendar import calendar_features
 from htrisk_dagster.features.column_writer import ColumnWriter
 from htrisk_dagster.features.context import ContextInputs, context_columns
+from htrisk_dagster.grid.area_grid import far_apart
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.neighbours import queen_contiguity
 from htrisk_dagster.grid.panel import count_panel, day_number, day_numbers
@@ -277,9 +278,11 @@ class _Work:
 
     def _place(self) -> Iterator[_Column]:
         cells = self.grid.cells
-        for axis in ("x", "y"):
-            metres = cells[f"{axis}_m"].to_numpy()
-            yield f"{axis}_km", (metres - metres.mean()) / 1000
+        metres = cells.select("x_m", "y_m").to_numpy()
+        if self.grid.touching is not None:
+            metres = far_apart(self.grid.n_cells) * self.grid.cell_size_m
+        for axis, values in zip("xy", metres.T, strict=True):
+            yield f"{axis}_km", (values - values.mean()) / 1000
         yield "land_share", cells["land_share"].to_numpy()
         yield "borough_code", self.borough_index
 

@@ -18,6 +18,7 @@ from htrisk_dagster.features.catalogue import ALL_INCIDENTS, TARGET
 from htrisk_dagster.features.context import ContextInputs
 from htrisk_dagster.features.coverage import History
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
+from htrisk_dagster.grid.area_grid import with_touching_areas
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.panel import count_panel
 from htrisk_dagster.schemas import context as context_tables
@@ -29,9 +30,12 @@ from htrisk_dagster.warehouse.partitions import Partitions
 
 
 def read_grid(tables: Partitions, area: StudyArea) -> Grid:
-    """Grid of the study area from its stored cells."""
+    """Grid of the study area from its stored cells, and of the shapes of areas where these are cells."""
     cells = tables.read(grid_tables.CELLS, ["all"])
-    return Grid.from_cells(cells, area.grid.crs, area.grid.cell_size_m)
+    grid = Grid.from_cells(cells, area.grid.crs, area.grid.cell_size_m)
+    if area.grid.unit == "cell":
+        return grid
+    return with_touching_areas(grid, tables.read(raw.PRECINCTS, ["all"]))
 
 
 def declared_series(area: StudyArea, target: SeriesPart) -> dict[str, SeriesPart]:

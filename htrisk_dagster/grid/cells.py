@@ -43,6 +43,9 @@ class Grid:
         `schemas.grid.CELLS`, sorted by `cell_id`.
     lattice : int32, shape (n_rows, n_cols)
         `cell_id` of each square, -1 where the square is no cell.
+    touching : int32, shape (n, 2), optional
+        Of a grid of areas: both `cell_id` of each pair that touches, once in each order. Its squares
+        are schematic, so that the lattice says nothing of who is near to whom.
     """
 
     crs: str
@@ -53,6 +56,7 @@ class Grid:
     n_rows: int
     cells: pl.DataFrame
     lattice: NDArray[np.int32]
+    touching: NDArray[np.int32] | None = None
 
     @classmethod
     def from_cells(cls, cells: pl.DataFrame, crs: str, cell_size_m: int) -> Grid:
@@ -148,8 +152,12 @@ def build_grid(
         Where a boundary cannot be read or there is none.
     """
     _require_metres(crs)
-    borough_names, borough_shapes = _shapes(boroughs, raw.BOROUGHS.full_name, "borough", crs)
-    precinct_numbers, precinct_shapes = _shapes(precincts, raw.PRECINCTS.full_name, "precinct", crs)
+    borough_names, borough_shapes = projected_shapes(
+        boroughs, raw.BOROUGHS.full_name, "borough", crs
+    )
+    precinct_numbers, precinct_shapes = projected_shapes(
+        precincts, raw.PRECINCTS.full_name, "precinct", crs
+    )
     size = cell_size_m
     land = shapely.union_all(borough_shapes)
     west, south, east, north = shapely.bounds(land)
@@ -190,7 +198,7 @@ def build_grid(
     return Grid.from_cells(cells, crs, cell_size_m)
 
 
-def _shapes(
+def projected_shapes(
     areas: pl.DataFrame, table: str, name: str, crs: str
 ) -> tuple[NDArray[np.object_] | NDArray[np.int32], NDArray[np.object_]]:
     """Names and projected shapes of `areas`, in order of name whatever the order of the rows."""
@@ -205,10 +213,10 @@ def _shapes(
         ) from error
     project = to_plane(crs)
 
-    def projected_points(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def in_metres(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack(project.transform(points[:, 0], points[:, 1]))
 
-    projected = shapely.transform(np.asarray(shapes, dtype=object), projected_points)
+    projected = shapely.transform(np.asarray(shapes, dtype=object), in_metres)
     return areas[name].to_numpy(), shapely.make_valid(projected)
 
 

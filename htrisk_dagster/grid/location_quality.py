@@ -18,7 +18,6 @@ import polars as pl
 import shapely
 from numpy.typing import NDArray
 
-from htrisk_dagster.errors import SourceError
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.schemas.grid import INCIDENT_CELLS
 
@@ -53,8 +52,11 @@ def place_incidents(
 
     Notes
     -----
-    No row is judged by a later one: see `station_house_rows`.
+    No row is judged by a later one: see `station_house_rows`. On a grid of areas a row's cell is that
+    of its area as published, exact, and points are not asked for.
     """
+    if grid.touching is not None:
+        return _place_in_areas(incidents, grid)
     lon, lat = (incidents[c].fill_null(np.nan).to_numpy() for c in ("lon", "lat"))
     cell = grid.cell_of(lon, lat)
     missing = np.isnan(lon) | np.isnan(lat)
@@ -83,6 +85,16 @@ def place_incidents(
         cell_id=_null_where(cell, ~exact),
         precinct=_null_where(np.where(exact, cell_precinct, told), ~exact & (told < 0)),
         location_quality=pl.Series(quality.astype(object), dtype=pl.String),
+    )
+    return INCIDENT_CELLS.conform(placed)
+
+
+def _place_in_areas(incidents: pl.DataFrame, grid: Grid) -> pl.DataFrame:
+    cells = grid.cells.select("precinct", "cell_id")
+    placed = incidents.join(cells, on="precinct", how="left", maintain_order="left").with_columns(
+        location_quality=pl.when(pl.col("cell_id").is_not_null())
+        .then(pl.lit("exact"))
+        .otherwise(pl.lit("missing"))
     )
     return INCIDENT_CELLS.conform(placed)
 
@@ -195,10 +207,6 @@ def _is_implausible(
 def _centroids(boroughs: pl.DataFrame, precincts: pl.DataFrame) -> NDArray[np.float64]:
     """Longitude and latitude of the centroid of each area, shape (n, 2)."""
     shapes = shapely.from_wkb([*boroughs["geometry"], *precincts["geometry"]])
-    if len(shapes) == 0:
-        raise SourceError(
-            "raw.boroughs and raw.precincts have no row, so centroids cannot be told. Load them."
-        )
     points: NDArray[np.float64] = shapely.get_coordinates(shapely.centroid(shapes))
     return points
 

@@ -11,6 +11,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from htrisk_dagster.grid.cells import Grid
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def queen_contiguity(grid: Grid, *, row_standardised: bool = False) -> csr_array:
-    """Cells that share an edge or a corner.
+    """Cells that share an edge or a corner; of a grid of areas, those whose shapes touch.
 
     Parameters
     ----------
@@ -37,7 +38,9 @@ def queen_contiguity(grid: Grid, *, row_standardised: bool = False) -> csr_array
     from scipy.sparse import diags_array
 
     steps = [(up, across) for up, across in product((-1, 0, 1), repeat=2) if up or across]
-    contiguity = _adjacency(grid, steps)
+    contiguity = (
+        _adjacency(grid, steps) if grid.touching is None else _of_pairs(grid, grid.touching)
+    )
     if not row_standardised:
         return contiguity
     degree = contiguity.sum(axis=1)
@@ -48,11 +51,16 @@ def queen_contiguity(grid: Grid, *, row_standardised: bool = False) -> csr_array
 def within_radius(grid: Grid, radius_m: float) -> csr_array:
     """Cells whose centres lie within `radius_m` of each other's, a cell itself included.
 
+    Of a grid of areas each by itself: it is larger than any radius that is asked for.
+
     Returns
     -------
     scipy.sparse.csr_array of int32, shape (C, C)
         Ones.
     """
+    if grid.touching is not None:
+        alone = np.arange(grid.n_cells)
+        return _of_pairs(grid, np.stack([alone, alone], axis=1))
     reach = int(radius_m // grid.cell_size_m)
     steps = [
         (up, across)
@@ -63,8 +71,6 @@ def within_radius(grid: Grid, radius_m: float) -> csr_array:
 
 
 def _adjacency(grid: Grid, steps: Iterable[tuple[int, int]]) -> csr_array:
-    from scipy.sparse import csr_array
-
     reach = max(grid.lattice.shape)
     row, col = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
     sources, targets = [], []
@@ -77,8 +83,14 @@ def _adjacency(grid: Grid, steps: Iterable[tuple[int, int]]) -> csr_array:
         neighbour[inside] = grid.lattice[to_row[inside], to_col[inside]]
         sources.append(np.flatnonzero(neighbour >= 0))
         targets.append(neighbour[neighbour >= 0])
-    source, target = np.concatenate(sources), np.concatenate(targets)
+    return _of_pairs(grid, np.stack([np.concatenate(sources), np.concatenate(targets)], axis=1))
+
+
+def _of_pairs(grid: Grid, pairs: NDArray[np.integer]) -> csr_array:
+    from scipy.sparse import csr_array
+
     shape = (grid.n_cells, grid.n_cells)
-    matrix = csr_array((np.ones(source.size, dtype=np.int32), (source, target)), shape=shape)
+    ones = np.ones(len(pairs), dtype=np.int32)
+    matrix = csr_array((ones, (pairs[:, 0], pairs[:, 1])), shape=shape)
     matrix.sort_indices()
     return matrix

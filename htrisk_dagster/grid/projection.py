@@ -66,6 +66,12 @@ def to_plane(crs: str) -> Transformer:
     return Transformer.from_crs(_WGS84, crs, always_xy=True)
 
 
+def to_degrees(crs: str, points_m: Array) -> tuple[Array, Array]:
+    """Longitude and latitude of points in metres of `crs`, shape (n, 2)."""
+    lon, lat = to_plane(crs).transform(points_m[:, 0], points_m[:, 1], direction="INVERSE")
+    return lon, lat
+
+
 @cache
 def local_projection(
     crs: str, west_m: float, south_m: float, east_m: float, north_m: float

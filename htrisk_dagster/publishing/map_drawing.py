@@ -64,7 +64,7 @@ def draw_map(placed: pl.DataFrame, boroughs: pl.DataFrame, *, title: str, descri
     placed : DataFrame
         Cells of `place_on_sheet` with the columns of `CELL_DAY_RISK` and the sentence `label`.
     boroughs : DataFrame
-        `schemas.raw.BOROUGHS`.
+        `schemas.raw.BOROUGHS`; without a row there is no ground to measure, and no scale.
     title, description : str
         Name and text alternative of the drawing.
 
@@ -88,7 +88,7 @@ def draw_map(placed: pl.DataFrame, boroughs: pl.DataFrame, *, title: str, descri
         names,
         *(_band_path(placed, band) for band in reversed(HOVER_BANDS)),
         outlines,
-        _scale_bar(placed, width, height),
+        "" if boroughs.is_empty() else _scale_bar(placed, width, height),
         _pointers(placed),
         "</svg>",
     ]

@@ -10,7 +10,8 @@ for. It works with scripts blocked and prints on two sheets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from html import escape
 from pathlib import Path
@@ -31,6 +32,10 @@ _BAND_WORDS = {
 _INVENTED = (
     "Every incident behind this map was made up by a program, to show how it works. It says "
     "nothing about the real place, whatever its outline looks like. Do not act on it."
+)
+_SCHEMATIC = (
+    "Each square is an area that the police report by, laid out so that all can be seen: its size and its "
+    "distance from others mean nothing. "
 )
 _LIMITS = (
     "This is a forecast of reported incidents at places. It says nothing of any person: not of "
@@ -65,6 +70,10 @@ class MapHeader:
         Fingerprint of what the map was made from.
     status : str
         Stage of review, such as `DRAFT - not reviewed`.
+    area_codes : mapping of int to str
+        The publisher's code of a precinct, where it is not its number.
+    is_schematic : bool
+        Whether cells are areas without a place of their own, so that squares stand where they fit.
     """
 
     area_title: str
@@ -75,6 +84,8 @@ class MapHeader:
     data_origin: str
     data_digest: str
     status: str
+    area_codes: Mapping[int, str] = field(default_factory=dict)
+    is_schematic: bool = False
 
 
 def render_risk_map(
@@ -104,13 +115,21 @@ def render_risk_map(
     """
     _require_one_row_a_cell(risk, cells, header.risk_on)
     placed = place_on_sheet(cells).join(risk, on="cell_id", how="inner").sort("rank")
-    placed = placed.with_columns(_cell_sentence().alias("label"))
+    code = pl.col("precinct").replace_strict(
+        header.area_codes, default=None, return_dtype=pl.String
+    )
+    placed = placed.with_columns(
+        pl.coalesce(code, pl.col("precinct").cast(pl.String)).alias("precinct")
+    ).with_columns(_cell_sentence().alias("label"))
     day = day_in_words(header.risk_on)
     title = f"Reported incidents expected on {day}"
+    schematic = _SCHEMATIC if header.is_schematic else ""
     map_text = (
-        f"Map of {header.area_title}. Squares are coloured by rank of expected incidents; the "
+        f"Map of {header.area_title}. {schematic}Squares are coloured by rank of expected incidents; the "
         f"{_N_LISTED} highest are listed in the table below."
     )
+    if header.is_schematic:
+        boroughs = boroughs.clear()
     return "\n".join(
         [
             "<!doctype html>",
@@ -124,6 +143,7 @@ def render_risk_map(
             _facts(placed, header, day),
             "<main><figure>",
             draw_map(placed, boroughs, title=title, description=map_text),
+            *([f"<figcaption>{_SCHEMATIC}</figcaption>"] if header.is_schematic else []),
             _legend(placed),
             '<output id="readout" aria-live="polite">Point at a coloured square to read its '
             "forecast.</output>",
@@ -232,8 +252,9 @@ def _top_cells(placed: pl.DataFrame, header: MapHeader) -> str:
     invented = "INVENTED CITY. " if header.data_origin == "synthetic" else ""
     rows = [
         f'<tr><td class="number"><a href="#c{r["cell_id"]}">{r["rank"]}</a></td>'
-        f"<td>{r['sheet']}</td><td>{r['precinct']}</td><td>{escape(r['borough'].title())}</td>"
-        f"<td>{r['lat']:.4f}, {r['lon']:.4f}</td>"
+        f"<td>{r['sheet']}</td><td>{escape(r['precinct'])}</td>"
+        f"<td>{escape(r['borough'].title())}</td>"
+        f"<td>{'–' if header.is_schematic else _degrees(r['lat'], r['lon'])}</td>"
         f'<td class="number">{r["expected_count"]:#.3g}</td>'
         f'<td class="number">{100 * r["risk_prob"]:.2g}%</td>'
         f'<td class="number">{r["lower_95_count"]} to {r["upper_95_count"]}</td></tr>'
@@ -258,6 +279,10 @@ def _top_cells(placed: pl.DataFrame, header: MapHeader) -> str:
             "</section>",
         ]
     )
+
+
+def _degrees(lat: float, lon: float) -> str:
+    return f"{lat:.4f}, {lon:.4f}"
 
 
 def _limits() -> str:

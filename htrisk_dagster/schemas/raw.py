@@ -12,6 +12,7 @@ import polars as pl
 from htrisk_dagster.schemas.raw_incidents import (
     COMPLAINTS,
     FELONIES,
+    INCIDENT_REPORTS,
     INCIDENT_TABLES,
     PROVENANCE,
     SHOOTINGS,
@@ -129,10 +130,10 @@ HOLIDAYS = Table(
     LAYER,
     "holidays",
     "one holiday and jurisdiction",
-    "US federal and New York State holidays, observed days included (library `holidays`).",
+    "Holidays of the study area's country and part of it, observed days included (library `holidays`).",
     (
         Column("holiday_on", pl.Date, "Day."),
-        Column("jurisdiction", pl.String, "US or US-NY.", allowed=("US", "US-NY")),
+        Column("jurisdiction", pl.String, "Country, or country and part: US, US-NY (ISO 3166)."),
         Column("name", pl.String, "Name in English."),
     ),
     key=("holiday_on", "jurisdiction"),
@@ -218,6 +219,7 @@ __all__ = [
     "COMPLAINTS",
     "FELONIES",
     "HOLIDAYS",
+    "INCIDENT_REPORTS",
     "INCIDENT_TABLES",
     "INTAKE",
     "LAYER",

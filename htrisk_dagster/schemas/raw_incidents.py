@@ -1,6 +1,6 @@
-"""Raw tables of incidents: complaints, felonies and shootings, with the same columns.
+"""Raw tables of incidents: complaints, felonies, shootings and a city's own reports, alike.
 
-Belongs here: those three tables and the columns that tell where any raw row came from. Does not:
+Belongs here: those four tables and the columns that tell where any raw row came from. Does not:
 other raw tables (`raw`), what refused rows become (`raw_ledgers`). The columns are the same so that
 a query written for one serves all.
 """
@@ -149,4 +149,25 @@ SHOOTINGS = Table(
     ),
 )
 
-INCIDENT_TABLES = (COMPLAINTS, FELONIES, SHOOTINGS)
+INCIDENT_REPORTS = Table(
+    LAYER,
+    "incident_reports",
+    "one row of a city's own file of incidents",
+    "A city's file of incidents, or of its feature service, by the columns that its study area names.",
+    (
+        *_INCIDENT[: -len(PROVENANCE)],
+        Column(
+            "agency",
+            pl.String,
+            "Agency that took the report, as published; missing where the file names none.",
+            nullable=True,
+        ),
+        *PROVENANCE,
+    ),
+    warnings=(
+        "The borough is the district that the study area names, else the agency, else the city.",
+        "An area's code becomes the number that the study area gives it, in `precinct`.",
+    ),
+)
+
+INCIDENT_TABLES = (COMPLAINTS, FELONIES, SHOOTINGS, INCIDENT_REPORTS)

@@ -16,14 +16,14 @@ INCIDENTS = Table(
     LAYER,
     "incidents",
     "one reported incident",
-    "Complaints, felonies and shootings as one table: one row a number, offences grouped by code.",
+    "Every raw table of incidents as one: one row a number, offences grouped by code or label.",
     (
         Column("incident_id", pl.String, "source and number, joined by a colon."),
         Column(
             "source",
             pl.String,
             "Raw table the incident came from.",
-            allowed=("complaints", "felonies", "shootings"),
+            allowed=("complaints", "felonies", "shootings", "incident_reports"),
         ),
         Column("occurred_at", pl.Datetime("us"), "When it is said to have begun, naive UTC."),
         Column("occurred_on", pl.Date, "Local day of occurrence."),

@@ -1,12 +1,13 @@
-"""US federal and New York State holidays, observed days included.
+"""Holidays of a country and of a part of it, observed days included.
 
 Source: the library `holidays`, which follows the law by year. Licence: MIT. Cadence: a release a
 month; years to come are as the law stands at the pinned release.
 
 Quirks:
 - A holiday on a Saturday or Sunday is observed on the day beside it: both days are listed.
-- New York State adds days to the federal ones (Lincoln's Birthday, Election Day), and the list of
-  `US-NY` holds every day off in the state, federal ones included.
+- A part adds days to those of its country (New York State: Lincoln's Birthday, Election Day), and the
+  list of `US-NY` holds every day off in the state, federal ones included.
+- Names are English where the library has them so, else in the country's own language.
 """
 
 from __future__ import annotations
@@ -15,27 +16,51 @@ from datetime import date
 
 import polars as pl
 
+from htrisk_dagster.errors import SettingError
 from htrisk_dagster.schemas import raw
 
 TABLE = raw.HOLIDAYS
 
 
-def holidays_between(start: date, end: date) -> pl.DataFrame:
+def holidays_between(
+    start: date, end: date, *, country: str = "US", subdivision: str | None = "NY"
+) -> pl.DataFrame:
     """Holidays from `start` to `end`, both included.
+
+    Parameters
+    ----------
+    start, end : date
+    country : str
+        ISO 3166-1 code of two letters.
+    subdivision : str, optional
+        Part of the country, as in ISO 3166-2 behind the hyphen.
 
     Returns
     -------
     DataFrame
         `raw.holidays`, sorted by day and jurisdiction; names of one day are joined by `; `.
+
+    Raises
+    ------
+    SettingError
+        Where the library knows no such country or part.
     """
     import holidays
 
     # The next year's New Year may be observed on 31 December.
     years = range(start.year, end.year + 2)
-    calendars = {
-        "US": holidays.country_holidays("US", years=years, language="en_US"),
-        "US-NY": holidays.country_holidays("US", subdiv="NY", years=years, language="en_US"),
-    }
+    parts = {country: None} | ({f"{country}-{subdivision}": subdivision} if subdivision else {})
+    try:
+        calendars = {
+            jurisdiction: holidays.country_holidays(
+                country, subdiv=part, years=years, language="en_US"
+            )
+            for jurisdiction, part in parts.items()
+        }
+    except NotImplementedError as error:
+        raise SettingError(
+            f"[holidays] of the study area: {error}. Give an ISO 3166 country, and a part of it or none."
+        ) from error
     rows = [
         (day, jurisdiction, name)
         for jurisdiction, calendar in calendars.items()

@@ -45,12 +45,14 @@ def with_time(rows: pl.DataFrame, on: pl.Expr, clock: pl.Expr, time_zone: str) -
     )
 
 
-def with_place(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add `lon` and `lat` in degrees from LONGITUDE and LATITUDE, both null where missing or 0."""
-    lon, lat = number("LONGITUDE"), number("LATITUDE")
-    has_point = lon.is_not_null() & lat.is_not_null() & ((lon != 0) | (lat != 0))
+def with_place(
+    rows: pl.DataFrame, *, lat: str = "LATITUDE", lon: str = "LONGITUDE"
+) -> pl.DataFrame:
+    """Add `lon` and `lat` in degrees from columns of text, both null where missing or 0."""
+    east, north = number(lon), number(lat)
+    has_point = east.is_not_null() & north.is_not_null() & ((east != 0) | (north != 0))
     return rows.with_columns(
-        pl.when(has_point).then(lon).alias("lon"), pl.when(has_point).then(lat).alias("lat")
+        pl.when(has_point).then(east).alias("lon"), pl.when(has_point).then(north).alias("lat")
     )
 
 
@@ -72,7 +74,9 @@ def code_rule(column: str) -> Rule:
                 "A code or precinct must be a whole number.")  # fmt: skip
 
 
-def place_rules(facts: FileFacts) -> tuple[Rule, ...]:
+def place_rules(
+    facts: FileFacts, *, lat: str = "LATITUDE", lon: str = "LONGITUDE"
+) -> tuple[Rule, ...]:
     """Refuse coordinates that are no numbers, and points outside the bounding box."""
     box = facts.bounding_box
     outside = (
@@ -81,9 +85,9 @@ def place_rules(facts: FileFacts) -> tuple[Rule, ...]:
     )
     return (
         *(Rule("coordinate_not_a_number", name, is_unreadable(name, number(name)),
-               "A coordinate must be a number of degrees.") for name in ("LATITUDE", "LONGITUDE")),
-        Rule("point_outside_city", "LATITUDE",
+               "A coordinate must be a number of degrees.") for name in (lat, lon)),
+        Rule("point_outside_city", lat,
              ~pl.col("lat").is_between(box.south, box.north), outside),
-        Rule("point_outside_city", "LONGITUDE",
+        Rule("point_outside_city", lon,
              ~pl.col("lon").is_between(box.west, box.east), outside),
     )  # fmt: skip

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +21,8 @@ from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.sources import (
     airport_passengers,
     boundaries,
+    city_boundaries,
+    incident_reports,
     layouts,
     nibrs_files,
     nypd_complaints,
@@ -40,10 +43,11 @@ from htrisk_dagster.sources.context import (
     subway_stations,
     tax_lots,
 )
+from htrisk_dagster.sources.declared_layouts import files_in
 from htrisk_dagster.sources.file_rows import read_rows
 from htrisk_dagster.sources.layouts import Header, Layout
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, mark_refused
-from htrisk_dagster.study_areas.area import BoundingBox
+from htrisk_dagster.study_areas.area import BoundingBox, StudyArea
 
 NEW_YORK = BoundingBox(west=-74.30, south=40.47, east=-73.65, north=40.95)
 _REFUSAL = ("rule", "column", "value", "reason")
@@ -85,6 +89,7 @@ _SOURCES = {
         _Source(raw.COMPLAINTS, nypd_complaints.parse, "occurred_on"),
         _Source(raw.FELONIES, nypd_felonies.parse, "occurred_on"),
         _Source(raw.SHOOTINGS, nypd_shootings.parse, "occurred_on"),
+        _Source(raw.INCIDENT_REPORTS, incident_reports.parse, "occurred_on"),
         _Source(raw.PERMITTED_EVENTS, permitted_events.parse, "starts_on"),
         _Source(raw.AIRPORT_PASSENGERS, airport_passengers.parse, "month_on", "month_on"),
         _Source(raw.TRANSIT_RIDERSHIP, transit_ridership.parse, "ridden_on", "ridden_on",
@@ -116,8 +121,25 @@ _SOURCES = {
 }  # fmt: skip
 
 
+# By property names of its own: a city whose study area declares its boundary.
+_CITY_BOUNDARIES = {
+    source.table.name: source
+    for source in (
+        _Source(raw.BOROUGHS, city_boundaries.parse_outline,
+                reshape=partial(city_boundaries.joined, name="borough")),
+        _Source(raw.PRECINCTS, city_boundaries.parse_areas,
+                reshape=partial(city_boundaries.joined, name="precinct")),
+    )
+}  # fmt: skip
+
+
 def read(
-    table_name: str, folder: Path, *, time_zone: str, bounding_box: BoundingBox = NEW_YORK
+    table_name: str,
+    folder: Path,
+    *,
+    time_zone: str,
+    bounding_box: BoundingBox = NEW_YORK,
+    area: StudyArea | None = None,
 ) -> Intake:
     """Read every file of one raw table in `folder` and below it.
 
@@ -131,22 +153,34 @@ def read(
         IANA name of the zone in which the publishers write times.
     bounding_box : BoundingBox
         Box in degrees; a point outside it is an error of geocoding.
+    area : StudyArea, optional
+        Study area that names the columns of the city's own files.
 
     Returns
     -------
     Intake
-        Without rows where the folder holds no file of the table.
+        Without rows where the folder holds no file of the table; boundaries that a study area
+        declares stand in for a file of them.
 
     Raises
     ------
     SourceError
         Where the folder or table does not exist, or a file is unusable as a whole.
     """
-    paths = layouts.find_files(folder, table_name)
-    source = _SOURCES[table_name]
+    paths = files_in(folder, area, table_name)
+    declares = area is not None and area.boundary is not None and table_name in _CITY_BOUNDARIES
+    source = (_CITY_BOUNDARIES if declares else _SOURCES)[table_name]
     if not paths:
-        return Intake(source.table.empty(), raw.QUARANTINE.empty(), raw.INTAKE.empty())
-    parts = [_read_file(source, path, folder, time_zone, bounding_box) for path in paths]
+        kept = source.table.empty()
+        if declares and area is not None:
+            kept = city_boundaries.stand_in(area, table_name)
+        return Intake(kept, raw.QUARANTINE.empty(), raw.INTAKE.empty())
+    parts = [
+        _read_file(
+            source, path, layout, folder, FileFacts(time_zone, bounding_box, _pulled_on(path), area)
+        )
+        for path, layout in paths
+    ]
     rows = _refuse_repeated_keys(source, pl.concat(part.rows for part in parts))
     kept = rows.filter(pl.col("rule").is_null())
     refused = rows.filter(pl.col("rule").is_not_null())
@@ -167,21 +201,22 @@ class _FilePart:
 
 
 def _read_file(
-    source: _Source, path: Path, folder: Path, time_zone: str, bounding_box: BoundingBox
+    source: _Source, path: Path, layout: Layout, folder: Path, facts: FileFacts
 ) -> _FilePart:
-    header = layouts.recognise(path, source.table.name)
+    header = layouts.recognise(path, source.table.name, layout)
     if header is None:
         raise SourceError(f"{path} changed while it was read. Run again when it is complete.")
-    layout = layouts.LAYOUTS[source.table.name]
     read_file = source.read_geojson if header.form == "GeoJSON" else read_rows
-    facts = FileFacts(time_zone, bounding_box, _pulled_on(path))
-    parsed = source.parse(read_file(path, header, layout), facts)
-    name = path.relative_to(folder).as_posix()
-    rows = mark_refused(parsed, header.published).with_columns(
+    rows = read_file(path, header, layout)
+    if layout.category:
+        rows = places_of_interest.as_places(rows, layout)
+    parsed = source.parse(rows, facts)
+    name = path.name if path == folder else path.relative_to(folder).as_posix()
+    marked = mark_refused(parsed, header.published).with_columns(
         pl.lit(name).alias("source_file"), pl.lit(facts.pulled_on).alias("pulled_on")
     )
     # The publisher's text is in upper case and ends here; only typed columns go on.
-    typed = rows.select(column for column in rows.columns if column != column.upper())
+    typed = marked.select(column for column in marked.columns if column != column.upper())
     with path.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     return _FilePart(name, header.layout_name, digest, typed)

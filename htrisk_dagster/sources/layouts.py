@@ -67,6 +67,9 @@ class Layout:
         Whether a file with any further column is refused as a whole.
     is_generic : bool
         Whether the names are so common that a file with only some of them is something else.
+    category : str
+        Category of every row, in a file of places that does not say it; latitude and longitude are
+        then the first two of `required`.
     """
 
     table: str
@@ -77,6 +80,7 @@ class Layout:
     forms: tuple[Form, ...] = ("CSV", "JSON")
     is_closed: bool = False
     is_generic: bool = False
+    category: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -196,7 +200,7 @@ class Header:
 
 def normalise(name: str) -> str:
     """Spell a column's name the one way used here: upper case, one underscore between words."""
-    spelt = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+    spelt = re.sub(r"[\W_]+", "_", name.upper()).strip("_")
     return _SAME_COLUMN.get(spelt, spelt)
 
 
@@ -248,8 +252,15 @@ def _names(form: Form, handle: BufferedIOBase) -> Iterable[str]:
     return _KEY.findall(found[1])
 
 
-def recognise(path: Path, table: str) -> Header | None:
+def recognise(path: Path, table: str, layout: Layout | None = None) -> Header | None:
     """Header of a file of `table`; None where the file is something else.
+
+    Parameters
+    ----------
+    path : Path
+    table : str
+    layout : Layout, optional
+        Columns that a study area names; those of `LAYOUTS` if not given.
 
     Raises
     ------
@@ -257,7 +268,7 @@ def recognise(path: Path, table: str) -> Header | None:
         Where the file has at least 60% of the table's columns but lacks one that is needed, has a
         column that a closed layout forbids, or cannot be opened.
     """
-    header, layout = read_header(path), LAYOUTS[table]
+    header, layout = read_header(path), layout or LAYOUTS[table]
     if header is None or header.form not in layout.forms:
         return None
     names, expected = set(header.published), layout.expected(header.form)
@@ -289,17 +300,21 @@ def _require_nothing_else(path: Path, header: Header, layout: Layout) -> None:
         )
 
 
-def find_files(folder: Path, table: str) -> list[Path]:
-    """Files of `table` in `folder` and below it, in order of path.
+def find_files(folder: Path, table: str, layout: Layout | None = None) -> list[Path]:
+    """Files of `table` in `folder` and below it, in order of path; `layout` as for `recognise`.
+
+    `folder` may be a file: it is then the only one looked at.
 
     Raises
     ------
     SourceError
         Where there is no such folder or table, or a file is unusable (see `recognise`).
     """
-    if table not in LAYOUTS:
+    if layout is None and table not in LAYOUTS:
         raise SourceError(f"No file holds the table '{table}'. There are: {', '.join(LAYOUTS)}.")
+    if folder.is_file():
+        return [folder] if recognise(folder, table, layout) is not None else []
     if not folder.is_dir():
         raise SourceError(f"There is no folder {folder}. Set the folder of the publishers' files.")
     paths = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
-    return [path for path in paths if recognise(path, table) is not None]
+    return [path for path in paths if recognise(path, table, layout) is not None]

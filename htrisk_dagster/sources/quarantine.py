@@ -13,7 +13,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from htrisk_dagster.sources.file_rows import DEFECT
-from htrisk_dagster.study_areas.area import BoundingBox
+from htrisk_dagster.study_areas.area import BoundingBox, StudyArea
 
 EARLIEST_DAY = date(2000, 1, 1)
 VALUE_LENGTH = 80
@@ -53,11 +53,14 @@ class FileFacts:
         Box in degrees outside which a point is an error of geocoding.
     pulled_on : date
         Day of the file, UTC.
+    area : StudyArea, optional
+        The study area, for files whose columns it names.
     """
 
     time_zone: str
     bounding_box: BoundingBox
     pulled_on: date
+    area: StudyArea | None = None
 
     @property
     def last_day(self) -> date:

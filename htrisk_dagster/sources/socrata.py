@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from htrisk_dagster.errors import SourceError
+from htrisk_dagster.sources.json_site import FIRST_WAIT_S
 from htrisk_dagster.sources.page_files import (
     MonthOfPages,
     Row,
@@ -24,7 +25,7 @@ from htrisk_dagster.sources.page_files import (
     without_persons,
     write_json_gz,
 )
-from htrisk_dagster.sources.socrata_site import FIRST_WAIT_S, SocrataSite
+from htrisk_dagster.sources.socrata_site import SocrataSite
 
 _PASSES = 3  # over a month that changes while it is read
 _DATASET_ID = re.compile(r"[a-z0-9]{4}-[a-z0-9]{4}")

@@ -1,7 +1,8 @@
 """The shape of a study area's file, and how one is read.
 
-Belongs here: the validated fields of `<name>.toml`. Does not: any particular place (the TOML
-files beside this module), nor code that acts on a field.
+Belongs here: the validated fields of `<name>.toml`, and the folders it may lie in. Does not: any
+particular place (the TOML files beside this module), a city's own files (`city_files`), nor code
+that acts on a field.
 """
 
 from __future__ import annotations
@@ -11,30 +12,52 @@ import tomllib
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from htrisk_dagster.errors import SettingError
 from htrisk_dagster.schemas import raw
+from htrisk_dagster.study_areas.city_files import (
+    AreaPlace,
+    BoundaryPart,
+    FeatureService,
+    HolidaysPart,
+    IncidentFile,
+    Part,
+    PlaceFile,
+    area_code,
+)
 
 FOLDER = Path(__file__).parent
+LARGEST_CELL_M = 5_000
+Covariate = Literal["permitted_events", "airport_passengers", "transit_ridership"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class GridPart(Part):
+    """Projected CRS, cell size in metres, and the least share of land that makes a cell.
 
-
-class GridPart(_Part):
-    """Projected CRS, cell size in metres, and the least share of land that makes a cell."""
+    With `unit` area each declared area is a cell, drawn as a square of `cell_size_m`: for a city
+    that publishes beats and no points.
+    """
 
     crs: str
-    cell_size_m: int = Field(ge=100, le=5000)
+    cell_size_m: int = Field(ge=100, le=100_000)
     minimum_land_share: float = Field(gt=0, le=1)
+    unit: Literal["cell", "area"] = "cell"
+
+    @model_validator(mode="after")
+    def _cells_are_small(self) -> GridPart:
+        if self.unit == "cell" and self.cell_size_m > LARGEST_CELL_M:
+            raise ValueError(
+                f"cell_size_m must be at most {LARGEST_CELL_M} where cells are squares"
+            )
+        return self
 
 
-class BoundingBox(_Part):
+class BoundingBox(Part):
     """Box in degrees, WGS 84; a point outside it is an error of geocoding."""
 
     west: float
@@ -42,8 +65,13 @@ class BoundingBox(_Part):
     east: float
     north: float
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Longitude and latitude of the middle."""
+        return (self.west + self.east) / 2, (self.south + self.north) / 2
 
-class OffenceGroup(_Part):
+
+class OffenceGroup(Part):
     """Offences of one group, by key code, or by label where a file has no codes.
 
     Groups are tried in file order. `is_discovered` marks what the police find by being there.
@@ -54,7 +82,7 @@ class OffenceGroup(_Part):
     is_discovered: bool = False
 
 
-class SeriesPart(_Part):
+class SeriesPart(Part):
     """A series of incidents: sources in order of preference, groups (none means all)."""
 
     title: str
@@ -71,7 +99,7 @@ class SeriesPart(_Part):
         return value
 
 
-class PublicationLag(_Part):
+class PublicationLag(Part):
     """Days from an event to the day it can be known here, by kind of source."""
 
     incidents_days: int = Field(ge=1)
@@ -79,30 +107,41 @@ class PublicationLag(_Part):
     transit_days: int = Field(ge=0)
 
 
-class CensusPart(_Part):
+class CensusPart(Part):
     """Survey of residents: its last year, which its file does not say, and days to publication."""
 
     last_year: int = Field(ge=2000)
     lag_days: int = Field(ge=0)
 
 
-class HotelsPart(_Part):
+class HotelsPart(Part):
     """Hotels by tax year: days from the year's end to the day the roll can be used."""
 
     lag_days: int = Field(ge=0)
 
 
-class StationsPart(_Part):
+class StationsPart(Part):
     """Stations: the day since which the network stands as in the file, which has no days."""
 
     known_from: date
 
 
-class PlacesPart(_Part):
-    """Places of interest: categories that are counted, and days from the file's own day."""
+class PlacesPart(Part):
+    """Places of interest: categories that are counted, and days from the file's own day.
+
+    `files` describes files that hold one category each and do not say so in a column.
+    """
 
     lag_days: int = Field(ge=0)
     categories: tuple[str, ...] = Field(min_length=1)
+    files: dict[str, PlaceFile] = Field({})
+
+    @model_validator(mode="after")
+    def _files_are_of_categories(self) -> PlacesPart:
+        unknown = sorted({*self.files} - {*self.categories})
+        if unknown:
+            raise ValueError(f"files names {unknown}, which are none of categories")
+        return self
 
     @field_validator("categories")
     @classmethod
@@ -115,14 +154,14 @@ class PlacesPart(_Part):
         return value
 
 
-class DailyPart(_Part):
+class DailyPart(Part):
     """A series by area and day: days to publication, and days over which it is averaged."""
 
     lag_days: int = Field(ge=0)
     window_days: int = Field(ge=1, le=366)
 
 
-class ContextPart(_Part):
+class ContextPart(Part):
     """What is known of places, each with its own lag. A part that is left out does not exist here."""
 
     census: CensusPart | None = None
@@ -133,13 +172,13 @@ class ContextPart(_Part):
     advert_counts: DailyPart | None = None
 
 
-class AgenciesPart(_Part):
+class AgenciesPart(Part):
     """Police agencies in the FBI's files: the state whose agencies and holidays count, two letters."""
 
     state: str = Field(pattern=r"^[A-Z]{2}$")
 
 
-class StudyArea(_Part):
+class StudyArea(Part):
     """One place, declared: everything about it that is not code."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -153,8 +192,14 @@ class StudyArea(_Part):
     incidents: SeriesPart
     series: dict[str, SeriesPart]
     targets: dict[str, SeriesPart]
+    holidays: HolidaysPart
     context: ContextPart = ContextPart()
     agencies: AgenciesPart | None = None
+    covariates: tuple[Covariate, ...] = ()
+    incident_file: IncidentFile | None = None
+    areas: dict[str, AreaPlace] = Field({})
+    boundary: BoundaryPart | None = None
+    services: dict[str, FeatureService] = Field({})
 
     @field_validator("time_zone")
     @classmethod
@@ -181,6 +226,39 @@ class StudyArea(_Part):
             raise ValueError("at least one target must be declared")
         return self
 
+    @field_validator("areas")
+    @classmethod
+    def _areas_are_different(cls, value: dict[str, AreaPlace]) -> dict[str, AreaPlace]:
+        spelt = {area_code(code): place for code, place in value.items()}
+        if len(spelt) < len(value) or len({p.number for p in value.values()}) < len(value):
+            raise ValueError("two areas have one code, leading zeros apart, or one number")
+        return spelt
+
+    @model_validator(mode="after")
+    def _own_files_are_described(self) -> StudyArea:
+        reads_own = raw.INCIDENT_REPORTS.name in self.incident_sources
+        if reads_own and self.incident_file is None:
+            raise ValueError(
+                f"sources name {raw.INCIDENT_REPORTS.name}, but there is no [incident_file]"
+            )
+        if self.grid.unit == "area" and not (
+            self.areas and self.incident_file and self.incident_file.area
+        ):
+            raise ValueError("grid.unit is area, which needs [areas] and incident_file.area")
+        if reads_own and self.grid.unit == "cell" and self.boundary is None:
+            raise ValueError("cells need a [boundary]: outline, areas or hull")
+        known = {t.name for t in raw.TABLES} | {"places_of_interest"}
+        if unknown := sorted({*self.services} - known):
+            raise ValueError(f"services names {unknown}, which are no raw tables")
+        return self
+
+    @property
+    def incident_sources(self) -> tuple[str, ...]:
+        """Raw tables of incidents that any series is taken from, in order of the dictionary."""
+        parts = (self.incidents, *self.series.values(), *self.targets.values())
+        named = {source for part in parts for source in part.sources}
+        return tuple(t.name for t in raw.INCIDENT_TABLES if t.name in named)
+
     def target(self, name: str | None) -> tuple[str, SeriesPart]:
         """Name and declaration of the target, the first of the file if `name` is None.
 
@@ -197,32 +275,39 @@ class StudyArea(_Part):
         return chosen, self.targets[chosen]
 
 
-def area_names() -> list[str]:
-    """Names of the study areas that have a file."""
-    return sorted(p.stem for p in FOLDER.glob("*.toml"))
+def area_names(folder: Path | None = None) -> list[str]:
+    """Names of the study areas that have a file, here or in `folder`."""
+    folders = [FOLDER, *([folder] if folder else [])]
+    return sorted({p.stem for f in folders for p in f.glob("*.toml")})
 
 
 @cache
-def load_area(name: str) -> StudyArea:
+def load_area(name: str, folder: Path | None = None) -> StudyArea:
     """Read and check the file of study area `name`.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path, optional
+        A user's own study areas; where both folders hold the name, the user's is taken.
 
     Raises
     ------
     SettingError
         Where there is no such file, it is not TOML, or a key or value in it is not legal.
     """
-    path = FOLDER / f"{name}.toml"
-    if not path.is_file():
-        raise SettingError(
-            f"There is no study area '{name}'. There are: {', '.join(area_names())}."
-        )
-    return read_area(path)
+    for place in ([folder] if folder else []) + [FOLDER]:
+        if (path := place / f"{name}.toml").is_file():
+            return read_area(path)
+    raise SettingError(
+        f"There is no study area '{name}'. There are: {', '.join(area_names(folder))}."
+    )
 
 
 def read_area(path: Path) -> StudyArea:
     """Read and check one study-area file; see `load_area`."""
     try:
-        return StudyArea.model_validate(tomllib.loads(path.read_text()))
+        return StudyArea.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except tomllib.TOMLDecodeError as error:
         raise SettingError(f"{path}: not legal TOML: {error}.") from error
     except ValidationError as error:

@@ -67,7 +67,7 @@ class City:
 
     @property
     def definitions(self) -> dg.Definitions:
-        return build_definitions(self.settings)
+        return build_definitions(self.settings, ["nyc"])
 
     @contextmanager
     def runner(self) -> Iterator[Runner]:

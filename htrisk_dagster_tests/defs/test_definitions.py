@@ -13,15 +13,21 @@ import dagster as dg
 import pytest
 from htrisk_dagster.definitions import build_definitions
 from htrisk_dagster.defs.partitions import report_months, risk_days, training_months
-from htrisk_dagster.schemas import ALL_TABLES
+from htrisk_dagster.schemas import ALL_TABLES, raw
 from htrisk_dagster.settings import Settings
-from htrisk_dagster.study_areas.area import load_area
+from htrisk_dagster.study_areas.area import FOLDER, load_area
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "htrisk_dagster_tests" / "golden" / "asset_keys.txt"
 NEW_YORK = ZoneInfo("America/New_York")
-# New York declares no agencies: their tables are those of areas that do (`test_agency_assets`).
-TABLES = {f"nyc/{t.layer}/{t.name}": t for t in ALL_TABLES if t.layer not in ("nibrs", "agencies")}
+ZONES = {"nyc": "America/New_York", "detroit": "America/Detroit", "connecticut": "America/New_York"}
+# New York has no file of its own layout; Detroit has. It declares no agencies: their tables are
+# those of areas that do (`test_agency_assets`).
+TABLES = {
+    f"{'detroit' if t is raw.INCIDENT_REPORTS else 'nyc'}/{t.layer}/{t.name}": t
+    for t in ALL_TABLES
+    if t.layer not in ("nibrs", "agencies")
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,23 +86,66 @@ def test_every_table_shows_its_columns(specs: dict[str, dg.AssetSpec]) -> None:
 def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
-        "nyc_refresh_reports",
-        "nyc_place_incidents",
-        "nyc_retrain",
-        "nyc_score",
-        "nyc_evaluate",
+        *(
+            f"{area}_{job}"
+            for area in ZONES
+            for job in ("refresh_reports", "place_incidents", "retrain", "score", "evaluate")
+        ),
         "ctdc_analyse",
     }
-    assert {(s.name, s.cron_schedule, s.job_name) for s in repository.schedule_defs} == {
-        ("nyc_reports_daily", "0 4 * * *", "nyc_refresh_reports"),
-        ("nyc_place_daily", "30 4 * * *", "nyc_place_incidents"),
-        ("nyc_retrain_monthly", "0 1 1 * *", "nyc_retrain"),
-        ("nyc_score_tomorrow", "30 5 * * *", "nyc_score"),
-        ("nyc_evaluate_daily", "0 6 * * *", "nyc_evaluate"),
+    assert {
+        (s.name, s.cron_schedule, s.job_name, s.execution_timezone)
+        for s in repository.schedule_defs
+    } == {
+        (f"{area}_{name}", cron, f"{area}_{job}", zone)
+        for area, zone in ZONES.items()
+        for name, cron, job in (
+            ("reports_daily", "0 4 * * *", "refresh_reports"),
+            ("place_daily", "30 4 * * *", "place_incidents"),
+            ("retrain_monthly", "0 1 1 * *", "retrain"),
+            ("score_tomorrow", "30 5 * * *", "score"),
+            ("evaluate_daily", "0 6 * * *", "evaluate"),
+        )
     }
     for schedule in repository.schedule_defs:
-        assert schedule.execution_timezone == "America/New_York"
         assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+
+
+def test_no_area_leans_on_another(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        for other in graph.get(key).parent_keys:
+            assert other.path[0] == key.path[0], (key, other)
+
+
+def test_an_area_has_the_raw_tables_that_it_declares(specs: dict[str, dg.AssetSpec]) -> None:
+    by_area = {
+        area: {key.split("/")[2] for key in specs if key.startswith(f"{area}/raw/")}
+        for area in ZONES
+    }
+    own = {"incident_reports", "boroughs", "precincts", "holidays", "offence_groups"}
+    assert by_area["connecticut"] == own
+    assert by_area["detroit"] == {*own, "places_of_interest"}
+    assert {"complaints", "permitted_events", "tax_lots"} < by_area["nyc"]
+    assert "incident_reports" not in by_area["nyc"]
+
+
+def test_a_study_area_of_the_users_own_is_one_of_them(tmp_path: Path) -> None:
+    text = (
+        (FOLDER / "connecticut.toml").read_text().replace('name = "connecticut"', 'name = "mine"')
+    )
+    (tmp_path / "mine.toml").write_text(text.replace("America/New_York", "Pacific/Auckland"))
+    settings = Settings(home=tmp_path / "home", study_areas=tmp_path)
+    made = build_definitions(settings)
+    groups = {s.group_name for s in made.resolve_all_asset_specs()}
+    assert {"mine_raw", "mine_predictions", "nyc_raw", "detroit_raw"} <= groups
+    schedules = {s.name: s for s in made.get_repository_def().schedule_defs}
+    assert schedules["mine_score_tomorrow"].execution_timezone == "Pacific/Auckland"
+    # New Zealand is thirteen hours ahead in January: tomorrow there is not tomorrow here.
+    at = datetime(2025, 1, 9, 16, 30, tzinfo=UTC)
+    assert _request(made, "mine_score_tomorrow", at).partition_key == "2025-01-11"
+    only = build_definitions(settings, ["mine"]).resolve_all_asset_specs()
+    assert {s.key.path[0] for s in only} == {"mine", "ctdc"}
 
 
 def test_every_asset_but_those_of_one_grain_is_in_a_job(

@@ -300,3 +300,22 @@ def test_a_cell_says_why_where_the_champion_can_tell(risk, cells, boroughs, page
     )
     found = render_risk_map(told, cells, boroughs=boroughs, header=HEADER)
     assert found.count("Against the city&#x27;s mean: + events (x1.3), - weekday (x0.9).") == 1
+
+
+def test_areas_without_a_place_are_drawn_by_their_code_without_scale_or_degrees(
+    cells, boroughs, risk
+):
+    codes = {100 + i: f"B{i}<" for i in range(6)}
+    header = replace(HEADER, area_codes=codes, is_schematic=True)
+    page = render_risk_map(risk, cells, boroughs=boroughs, header=header)
+    plain = render_risk_map(risk, cells, boroughs=boroughs, header=HEADER)
+    assert re.search(r"<td>B\d&lt;</td>", page)
+    assert re.search(r"precinct B\d&lt;, ", page)
+    assert "its size and its distance from others mean nothing" in page
+    for words in ("north is up", ">West</text>"):
+        assert words in plain
+        assert words not in page
+    first = cells.filter(cell_id=risk.sort("rank")["cell_id"][0])
+    degrees = f"<td>{first['lat'][0]:.4f}, {first['lon'][0]:.4f}</td>"
+    assert degrees in plain
+    assert degrees not in page

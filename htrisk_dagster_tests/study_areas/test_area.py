@@ -124,7 +124,7 @@ def test_an_area_without_a_file_is_told_with_those_that_have_one():
             'sources = ["shootings"]',
             'sources = ["shooting"]',
             "targets.shootings.sources: ['shooting'] are no raw tables of incidents; there are "
-            "['complaints', 'felonies', 'shootings'].",
+            "['complaints', 'felonies', 'shootings', 'incident_reports'].",
         ),
         (
             'sources = ["shootings"]',

@@ -1,11 +1,14 @@
 -- One row an incident. Historic and year-to-date files overlap and numbers repeat: the row pulled
 -- last wins, then the file that sorts last, then the later row, so the choice never depends on read order.
+-- Every study area has the tables it declares; a table that it does not is an empty view.
 with reports as (
     select 'complaints' as source, * from {{ raw_rows('complaints') }}
     union all
     select 'felonies' as source, * from {{ raw_rows('felonies') }}
     union all
     select 'shootings' as source, * from {{ raw_rows('shootings') }}
+    union all by name
+    select 'incident_reports' as source, * exclude (agency) from {{ raw_rows('incident_reports') }}
 ),
 
 latest as (
@@ -28,14 +31,15 @@ by_code as (
     group by offence_code
 ),
 
+-- Cities spell one label in several cases.
 by_label as (
     select
-        offence,
+        upper(offence) as offence,
         min_by(offence_group, priority) as offence_group,
         min_by(is_discovered, priority) as is_discovered
     from {{ raw_rows('offence_groups') }}
     where offence is not null
-    group by offence
+    group by upper(offence)
 )
 
 select
@@ -57,5 +61,5 @@ select
     end as origin
 from latest
 left join by_code on latest.offence_code = by_code.offence_code
-left join by_label on latest.offence_code is null and latest.offence = by_label.offence
+left join by_label on latest.offence_code is null and upper(latest.offence) = by_label.offence
 order by latest.reported_on, latest.occurred_at, incident_id

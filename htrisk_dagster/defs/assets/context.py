@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from htrisk_dagster.defs.metadata import table_metadata
+from htrisk_dagster.defs.raw_tables import raw_table_names
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import context, context_sources, grid, raw, staging
 from htrisk_dagster.schemas.table import Table
@@ -21,8 +22,11 @@ _DAILY = (context_sources.NEWS_SENTIMENT, context_sources.ADVERT_COUNTS)
 def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     """Context assets of one study area."""
     name = area.name
-    sources = (raw.PRECINCTS, *(t for t in context_sources.TABLES if t not in _DAILY), grid.CELLS)
-    placed = (*context.CONTEXT_TABLES, *_DAILY, grid.CELLS, grid.INCIDENT_CELLS, staging.INCIDENTS)
+    named = raw_table_names(area)
+    whole = (t for t in context_sources.TABLES if t not in _DAILY and t.name in named)
+    sources = (raw.PRECINCTS, *whole, grid.CELLS)
+    daily = (t for t in _DAILY if t.name in named)
+    placed = (*context.CONTEXT_TABLES, *daily, grid.CELLS, grid.INCIDENT_CELLS, staging.INCIDENTS)
 
     def described(table: Table) -> dict[str, Any]:
         return {

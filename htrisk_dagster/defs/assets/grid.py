@@ -6,7 +6,6 @@ Belongs here: `grid/cells` and `grid/incident_cells`. Does not: how a point beco
 
 import dagster as dg
 
-from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import grid as tables
@@ -29,18 +28,10 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         kinds=kinds,
     )
     def cells(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
-        """Cells that touch land, in metres of the study area's CRS."""
-        from htrisk_dagster.grid.cells import build_grid
+        """Cells that touch land, in metres of the study area's CRS, or its areas as cells."""
+        from htrisk_dagster.defs.placed import store_cells
 
-        store = workspace.tables(name)
-        boundaries = [store.read(t, ["all"]) for t in (raw.BOROUGHS, raw.PRECINCTS)]
-        grid = build_grid(*boundaries, **area.grid.model_dump())
-        made_from = MadeFrom(workspace, area).cells()
-        store.write(tables.CELLS, grid.cells, made_from=made_from)
-        land = float(grid.cells["land_share"].sum()) * area.grid.cell_size_m**2 / 1e6
-        return dg.MaterializeResult(
-            metadata={"cells": grid.n_cells, "land_km2": land, "made_from": made_from}
-        )
+        return dg.MaterializeResult(metadata=store_cells(workspace, area))
 
     @dg.asset(
         key=[name, tables.LAYER, "incident_cells"],

@@ -10,40 +10,18 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.intake import store_area_table, store_source
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.partitions import report_months, single_run
+from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.schemas import context_sources, raw
+from htrisk_dagster.schemas import raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 
-# Table to the day that places a row in a month.
-BY_MONTH = {
-    raw.COMPLAINTS: "reported_on",
-    raw.FELONIES: "reported_on",
-    raw.SHOOTINGS: "reported_on",
-    raw.PERMITTED_EVENTS: "starts_on",
-    raw.TRANSIT_RIDERSHIP: "ridden_on",
-    context_sources.NEWS_SENTIMENT: "published_on",
-    context_sources.ADVERT_COUNTS: "counted_on",
-}
-WHOLE = (
-    raw.AIRPORT_PASSENGERS,
-    raw.BOROUGHS,
-    raw.PRECINCTS,
-    context_sources.NEIGHBOURHOODS,
-    context_sources.TAX_LOTS,
-    context_sources.CENSUS_AREAS,
-    context_sources.HOTELS,
-    context_sources.SUBWAY_STATIONS,
-    context_sources.PLACES_OF_INTEREST,
-)
-DECLARED = (raw.HOLIDAYS, raw.OFFENCE_GROUPS)
-
 
 def build(area: StudyArea) -> list[dg.AssetsDefinition]:
-    """Raw assets of one study area."""
+    """Raw assets of one study area: the tables that it declares, no others."""
     return [
-        *(_by_month(area, table, day) for table, day in BY_MONTH.items()),
-        *(_whole(area, table) for table in (*WHOLE, *raw.RESTRICTED_TABLES)),
+        *(_by_month(area, table, day) for table, day in monthly_tables(area).items()),
+        *(_whole(area, table) for table in (*whole_tables(area), *raw.RESTRICTED_TABLES)),
         *(_declared(area, table) for table in DECLARED),
     ]
 

@@ -9,10 +9,11 @@ from io import StringIO
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.metadata import table_metadata
+from htrisk_dagster.defs.raw_tables import raw_table_names
 from htrisk_dagster.defs.staged import publish_staged
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import marts, raw, staging
@@ -38,6 +39,18 @@ class StudyAreaTranslator(DagsterDbtTranslator):
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """One group a study area and layer."""
         return f"{self.area.name}_{dbt_resource_props['fqn'][1]}"
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        """A model or a source; a model leans on those raw tables alone that the area has."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        absent = {
+            dg.AssetKey([self.area.name, raw.LAYER, table.name])
+            for table in raw.TABLES
+            if table.name not in raw_table_names(self.area)
+        }
+        return spec.replace_attributes(deps=[d for d in spec.deps if d.asset_key not in absent])
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         """Columns, grain and warnings from the dictionary."""

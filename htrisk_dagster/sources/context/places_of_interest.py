@@ -59,6 +59,16 @@ def _point(geometry: dict[str, object] | None) -> tuple[str | None, str | None]:
     return str(coordinates[0]), str(coordinates[1])
 
 
+def as_places(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Rows of a file of one category, such as licences to sell liquor, as a CSV of places has them."""
+    lat, lon = layout.required[:2]
+    return rows.with_columns(
+        pl.lit(layout.category).alias("CATEGORY"),
+        pl.col(lat).alias("LATITUDE"),
+        pl.col(lon).alias("LONGITUDE"),
+    )
+
+
 def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     """Type the rows of one file: `category` and its point."""
     spelt = pl.col("CATEGORY").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")

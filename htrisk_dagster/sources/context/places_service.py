@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.sources.socrata_site import FIRST_WAIT_S, USER_AGENT
+from htrisk_dagster.sources.json_site import FIRST_WAIT_S, USER_AGENT
 from htrisk_dagster.study_areas.area import BoundingBox
 
 if TYPE_CHECKING:
