@@ -12,7 +12,10 @@ from htrisk_dagster.cli.application import app, sentences
 from htrisk_dagster.errors import HtriskError
 
 # Each module has PARTS and `run_suite`, and is imported when it is asked for.
-SUITES = {"skill": "htrisk_dagster.evaluation.skill.suite"}
+SUITES = {
+    "skill": "htrisk_dagster.evaluation.skill.suite",
+    "series": "htrisk_dagster.evaluation.series_suite",
+}
 
 
 @app.command()
@@ -25,7 +28,10 @@ def evaluate(
     seeds: Annotated[int, typer.Option(min=1, help="Synthetic cities at each rate.")] = 20,
     part: Annotated[
         list[str] | None,
-        typer.Option(help="portland, tensors, felonies, shootings or cities; all if not given."),
+        typer.Option(
+            help="skill: portland, tensors, felonies, shootings, cities; series: precincts, "
+            "law_categories; all if not given."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 2,
 ) -> None:

@@ -9,6 +9,7 @@ from htrisk_dagster.schemas import (
     marts,
     predictions,
     raw,
+    series,
     staging,
     verified,
     zones,
@@ -27,6 +28,7 @@ ALL_TABLES: tuple[Table, ...] = (
     *predictions.TABLES,
     *verified.TABLES,
     *zones.TABLES,
+    *series.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]
