@@ -5,10 +5,10 @@ Does not: forecasts (`series_rolling`), bands of cells and days (`intervals`, `c
 
 An error is the difference of logarithms of the count (half a report added) and of the forecast, over
 sqrt(1 / forecast + v_h): the Poisson variance of a log count, which areas small and large do not share,
-and what is beyond it h periods ahead, estimated robustly from the errors of all areas. The band's
-ends are quantiles of these errors from origins whose truth was known (split conformal prediction, with
-weights that fall with age since errors of series drift: Barber et al. 2023, doi 10.1214/23-AOS2276).
-A shock of the whole area, which makes all its errors alike, counts as often as there are areas; so the
+and what is beyond it h periods ahead, estimated robustly from the errors of all areas. The band's ends
+are quantiles of these errors from origins whose truth was known (split conformal prediction, with
+weights that fall with age since errors of series drift: Barber et al. 2023, doi 10.1214/23-AOS2276). A
+shock of the whole area, which makes all its errors alike, counts as often as there are areas; so the
 number of origins, not that of errors, says how sure a quantile is.
 """
 

@@ -5,12 +5,12 @@ Belongs here: relative errors, the weights of a combination, the choice. Does no
 
 A month in which all models are far off, such as the first of a lockdown, must not choose alone. So
 errors are compared month by month: the mean absolute error over all areas over that of the seasonal
-naive forecast from the same origin to the same month, and these ratios are averaged as logarithms
-(the relative geometric mean, Hyndman and Koehler 2006, doi 10.1016/j.ijforecast.2006.03.001). A
-combination is the geometric mean of its members, so a sum of log forecasts; members are the subset
-with the least relative error, weighted alike, since weights that are estimated seldom beat equal ones
-(Smith and Wallis 2009, doi 10.1111/j.1468-0084.2008.00541.x). It has to be better than the best single
-model, or that is the champion.
+naive forecast from the same origin to the same month, and these ratios are averaged as logarithms (the
+relative geometric mean, Hyndman and Koehler 2006, doi 10.1016/j.ijforecast.2006.03.001). A combination
+is the geometric mean of its members, so a sum of log forecasts; members are the subset with the least
+relative error, weighted alike, since weights that are estimated seldom beat equal ones (Smith and
+Wallis 2009, doi 10.1111/j.1468-0084.2008.00541.x). It has to be better than the best single model, or
+that is the champion.
 """
 
 from __future__ import annotations

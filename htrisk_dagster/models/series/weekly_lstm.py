@@ -6,8 +6,8 @@ out of weeks (`week_split`), the LSTM of cells and days (`models/lstm`).
 What it learns is a correction: the expected count of an area h weeks ahead is its mean of the last 26
 weeks times exp(output), so that an untrained network repeats that mean, and areas large and small share
 their weights (a global model: Montero-Manso and Hyndman 2021, doi 10.1016/j.ijforecast.2021.03.004).
-The LSTM reads 52 weeks of log rates, of the area and of all areas together, less those means; the
-head adds the time of the year of the target week, two harmonics, how that week stood a year before, and h.
+The LSTM reads 52 weeks of log rates, of the area and of all areas together, less those means; the head
+adds the time of the year of the target week, two harmonics, how that week stood a year before, and h.
 The likelihood is negative binomial with one learned dispersion. The last year of the training weeks is
 not trained on: it tells when to stop.
 """
