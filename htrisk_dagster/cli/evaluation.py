@@ -15,6 +15,7 @@ from htrisk_dagster.errors import HtriskError
 SUITES = {
     "skill": "htrisk_dagster.evaluation.skill.suite",
     "connecticut": "htrisk_dagster.evaluation.connecticut.suite",
+    "series": "htrisk_dagster.evaluation.series_suite",
 }
 
 
@@ -28,7 +29,10 @@ def evaluate(
     seeds: Annotated[int, typer.Option(min=1, help="Synthetic cities at each rate.")] = 20,
     part: Annotated[
         list[str] | None,
-        typer.Option(help="Part of the suite, such as shootings or volume; all if not given."),
+        typer.Option(
+            help="skill: portland, tensors, felonies, shootings, cities; connecticut: volume, mix, "
+            "officers; series: precincts, law_categories; all if not given."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 2,
 ) -> None:

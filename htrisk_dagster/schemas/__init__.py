@@ -11,6 +11,7 @@ from htrisk_dagster.schemas import (
     nibrs,
     predictions,
     raw,
+    series,
     staging,
     verified,
     zones,
@@ -31,6 +32,7 @@ ALL_TABLES: tuple[Table, ...] = (
     *zones.TABLES,
     *nibrs.TABLES,
     *agencies.TABLES,
+    *series.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]

@@ -1,0 +1,1 @@
+"""Series of areas: counts by day, week or month, taken apart, forecast and put to use."""
