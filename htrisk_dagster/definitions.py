@@ -18,6 +18,7 @@ from dagster_duckdb import DuckDBResource  # noqa: E402
 from htrisk_dagster.defs import (  # noqa: E402
     asset_checks,
     context_checks,
+    governance_checks,
     hot_place_checks,
     jobs,
     leak_checks,
@@ -59,6 +60,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
                 for module in (
                     asset_checks,
                     context_checks,
+                    governance_checks,
                     hot_place_checks,
                     leak_checks,
                     precinct_checks,

@@ -135,14 +135,9 @@ class Settings(BaseSettings):
         return self.workspace / "restricted"
 
     @property
-    def release_logs(self) -> Path:
-        """Folder of the logs of reviews and releases, one an area."""
+    def releases(self) -> Path:
+        """Folder of the logs of reviews and releases, and of the maps that were released."""
         return self.workspace / "releases"
-
-    @property
-    def published(self) -> Path:
-        """Folder of what has been released: the only one to hand on."""
-        return self.workspace / "published"
 
     @property
     def dagster_home(self) -> Path:

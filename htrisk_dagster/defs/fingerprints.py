@@ -258,6 +258,33 @@ class MadeFrom:
             code_of("publishing"), self._contents(predictions.CELL_DAY_RISK).get(day)
         )
 
+    def documents(self, month: str) -> str:
+        """Of the documents on a month's champion: what it was made from, and the groups of places."""
+        champion = self.workspace.models(self.area).card(month, CHAMPION).get("made_from")
+        return fingerprint_of(
+            code_of("evaluation", "publishing", "schemas"),
+            (self.area.title, self.workspace.target(self.area), self.workspace.settings.origin),
+            champion,
+            *map(self._contents, (grid.CELLS, context.CELLS)),
+        )
+
+    def daily_report(self, day: str, month: str, shown: Sequence[str]) -> str:
+        """Of one day's report: the risk of the days shown, and the documents of the model."""
+        risk = self._contents(predictions.CELL_DAY_RISK)
+        return fingerprint_of(
+            code_of("publishing"),
+            self.documents(month),
+            self._contents(grid.CELLS),
+            day,
+            [(each, risk.get(each)) for each in shown],
+        )
+
+    def canary_search(self, day: str) -> str:
+        """Of one day's search: the planted case, the code, and the risk that the day's files show."""
+        cases = self.workspace.restricted(self.area.name).contents(raw.VERIFIED_CASES)
+        risk = self._contents(predictions.CELL_DAY_RISK).get(day)
+        return fingerprint_of(code_of("publishing"), self.workspace.canary(self.area), cases, risk)
+
     def comparison(self) -> str:
         """Of the comparison: every forecast, and every report that may be truth."""
         parts = map(self._contents, (predictions.MODEL_FORECASTS, grid.INCIDENT_CELLS))

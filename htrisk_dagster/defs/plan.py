@@ -17,6 +17,7 @@ from datetime import date
 from htrisk_dagster.defs.assets.models import DESCRIPTIONS as MODELS
 from htrisk_dagster.defs.assets.raw import BY_MONTH, DECLARED, WHOLE
 from htrisk_dagster.defs.assets.verified import VALIDATION
+from htrisk_dagster.defs.daily_reports import report_made_from, report_path
 from htrisk_dagster.defs.evaluated import has_truth
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
@@ -29,6 +30,7 @@ from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.schemas import (
     context,
+    governance,
     grid,
     hot_places,
     hotspots,
@@ -103,6 +105,7 @@ class Plan:
         if self._is_stale(predictions.DRIFT, {ALL: self._made.drift()}):
             yield Step("Look for drift", _names([predictions.DRIFT]))
         yield from self._verified()
+        yield from self._searched()
 
     @property
     def _made(self) -> MadeFrom:
@@ -211,6 +214,13 @@ class Plan:
         table = predictions.FEATURE_IMPORTANCE
         if self._is_stale(table, {self._month: wanted}):
             yield Step("Ask the models for their reasons", _names([table]), (self._month,))
+        documents = {self._month: self._made.documents(self._month)}
+        if any(self._is_stale(t, documents) for t in governance.MODEL_TABLES):
+            yield Step(
+                "Write the documents of the models",
+                _names(governance.MODEL_TABLES),
+                (self._month,),
+            )
 
     def _scored(self) -> Iterator[Step]:
         days = days_of(self.start, self.end)
@@ -229,6 +239,9 @@ class Plan:
         maps = [day for day in days if not self._map_shows(day, made.risk_map(day))]
         for run in unbroken_runs(maps):
             yield Step(f"Maps of {_days(run)}", ("publishing/risk_map",), run)
+        reports = [day for day in days if not self._report_shows(day)]
+        for run in unbroken_runs(reports):
+            yield Step(f"Reports of {_days(run)}", ("publishing/daily_report",), run)
 
     def _verified(self) -> Iterator[Step]:
         made = self._made
@@ -237,6 +250,16 @@ class Plan:
             yield Step("Measure the maps by verified cases", _names(VALIDATION))
         if self._is_stale(verified.FUNNEL, {ALL: made.detection_funnel()}):
             yield Step("Count the funnel of detection", _names([verified.FUNNEL]))
+
+    def _searched(self) -> Iterator[Step]:
+        made, table = self._made, governance.CANARY_SEARCH
+        wanted = {day: made.canary_search(day) for day in days_of(self.start, self.end)}
+        yield from self._ranges("Search for the planted case", table, wanted)
+
+    def _report_shows(self, day: str) -> bool:
+        path = report_path(self.workspace, self.area, day)
+        wanted = report_made_from(self.workspace, self.area, day)
+        return path.is_file() and wanted in path.read_text(encoding="utf-8")
 
     def _map_shows(self, day: str, digest: str) -> bool:
         path = map_path(self.workspace, self.area, day)

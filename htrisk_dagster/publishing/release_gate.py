@@ -169,8 +169,8 @@ class ReleaseGate:
             self._trusted(found)
             if found.entries and at < found.entries[-1].record.at:
                 raise ReleaseError(
-                    f"The newest record is of {found.entries[-1].record.at:%Y-%m-%d %H:%M} UTC, later "
-                    "than now. Set the clock of this machine right."
+                    f"The newest record is of {found.entries[-1].record.at:%Y-%m-%d %H:%M} UTC, "
+                    "later than now. Set the clock of this machine right."
                 )
             record = decide(found)
             if problems := record.problems():
@@ -213,8 +213,8 @@ class ReleaseGate:
         wanted = self.reviewers.key_for(signer.name, signer.signed_by)
         if wanted != public_key_of(signer.key):
             raise ReleaseError(
-                f"The key is not that of '{signer.signed_by}' in the file of reviewers. Sign with your "
-                "own, or have its public key put there."
+                f"The key is not that of '{signer.signed_by}' in the file of reviewers. Sign "
+                "with your own, or have its public key put there."
             )
 
     def _trusted(self, found: LogReading) -> LogReading:

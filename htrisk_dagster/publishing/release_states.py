@@ -119,8 +119,8 @@ def require_reviewable(dossier: Dossier, found: ReleaseState) -> None:
     _require_whole(dossier)
     if found.state in (PUBLISHED, WITHDRAWN):
         raise ReleaseError(
-            f"The map of {dossier.risk_on} is {found.state}; a review can change nothing. Withdraw "
-            "it or make it anew."
+            f"The map of {dossier.risk_on} is {found.state}; a review can change nothing. "
+            "Withdraw it or make it anew."
         )
 
 
@@ -146,14 +146,14 @@ def require_publishable(
     if found.state != REVIEWED:
         names = " and ".join(r.by for r in found.approvals) or "nobody"
         raise ReleaseError(
-            f"The map of {dossier.risk_on} needs valid reviews of {N_REVIEWERS} different reviewers; "
-            f"it has that of {names}."
+            f"The map of {dossier.risk_on} needs valid reviews of {N_REVIEWERS} different "
+            f"reviewers; it has that of {names}."
         )
     others = [r for r in publications(records) if r.subject == _subject(dossier) and r.holds_at(at)]
     if others:
         raise ReleaseError(
-            f"Another map of {dossier.risk_on} has been out since {others[0].at:%Y-%m-%d}. Withdraw "
-            "it first."
+            f"Another map of {dossier.risk_on} has been out since {others[0].at:%Y-%m-%d}. "
+            "Withdraw it first."
         )
 
 
@@ -178,6 +178,7 @@ def _require_whole(dossier: Dossier) -> None:
     lacks = dossier.lacks()
     if lacks:
         raise ReleaseError(
-            f"The dossier of {dossier.risk_on} is not whole. {' '.join(lacks)} Materialise what is "
-            f"missing in the groups {dossier.area}_governance and {dossier.area}_publishing first."
+            f"The dossier of {dossier.risk_on} is not whole. {' '.join(lacks)} Materialise what "
+            f"is missing in the groups {dossier.area}_governance and {dossier.area}_publishing "
+            "first."
         )

@@ -3,6 +3,7 @@
 from htrisk_dagster.schemas import (
     context,
     context_sources,
+    governance,
     grid,
     hot_places,
     hotspots,
@@ -27,6 +28,7 @@ ALL_TABLES: tuple[Table, ...] = (
     *predictions.TABLES,
     *verified.TABLES,
     *zones.TABLES,
+    *governance.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]

@@ -10,6 +10,7 @@ from htrisk_dagster.defs.assets import (
     context,
     evaluation,
     features,
+    governance,
     grid,
     hot_places,
     hotspots,
@@ -33,6 +34,7 @@ ASSET_GROUPS: dict[str, Callable[[StudyArea], list[dg.AssetsDefinition]]] = {
     "models": models.build,
     "predictions": predictions.build,
     "publishing": publishing.build,
+    "governance": governance.build,
     "evaluation": evaluation.build,
     "verified": verified.build,
 }
