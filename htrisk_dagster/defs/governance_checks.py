@@ -17,7 +17,7 @@ from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 
-LOOP_ALARM = "loop_does_not_run_away"
+LOOP_ALARM = "weighted_loop_is_damped"
 Rules = Callable[[pl.DataFrame], Iterator[tuple[str, Finding]]]
 
 
@@ -93,7 +93,7 @@ def _feedback(feedback: pl.DataFrame) -> Iterator[tuple[str, Finding]]:
     from htrisk_dagster.evaluation import fairness_findings as rules
 
     yield "loop_is_watched", rules.loop_is_watched(feedback)
-    yield LOOP_ALARM, rules.loop_does_not_run_away(feedback)
+    yield LOOP_ALARM, rules.weighted_loop_is_damped(feedback)
 
 
 def _canary_checks(area: StudyArea) -> dg.AssetChecksDefinition:

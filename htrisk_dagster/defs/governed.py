@@ -192,7 +192,7 @@ def _discovered_pct(workspace: Workspace, area: StudyArea, known_before: date) -
     reports = _target_reports(workspace, area, known_before).select("incident_id")
     origins = workspace.tables(area.name).read(staging.INCIDENTS).select("incident_id", "origin")
     known = reports.join(origins, on="incident_id")["origin"]
-    return 100 * float((known == "discovered").mean() or 0.0) if known.len() else None
+    return 100 * int((known == "discovered").sum()) / known.len() if known.len() else None
 
 
 def _model_facts(

@@ -83,22 +83,31 @@ def loop_is_watched(feedback: pl.DataFrame) -> Finding:
     return Finding(not problems, " ".join(problems) or f"{feedback.height} simulations.")
 
 
-def loop_does_not_run_away(feedback: pl.DataFrame) -> Finding:
-    """Counting as the models do, the map does not come to believe what it was sent to find."""
-    counted = feedback.filter(rule="as counted").sort("discovery_ratio")
-    alarms = counted.filter("is_alarm")
+def weighted_loop_is_damped(feedback: pl.DataFrame) -> Finding:
+    """With discovered incidents weighted, the map does not come to believe what it was sent to find.
+
+    That it does where they count like reports is told in the sentence and on the model card: whether
+    anybody follows the map cannot be known here.
+    """
+    counted, weighted = (
+        feedback.filter(rule=rule).sort("discovery_ratio") for rule in FEEDBACK_RULES[1:]
+    )
     figures = {
         f"inflation_at_{r['discovery_ratio']:g}": r["inflation"]
         for r in counted.iter_rows(named=True)
     }
-    if alarms.is_empty():
-        return Finding(True, "Dispatch to the top cells does not make them more.", figures)
-    worst = alarms.row(-1, named=True)
-    return Finding(
-        False,
+    worst = counted.row(-1, named=True)
+    as_counted = (
         f"With {worst['discovery_ratio']:g} incidents discovered for each one reported, "
         f"{worst['weeks_count']} weeks of dispatch make the map believe {worst['inflation']:.2f} "
-        "times what is true of its top cells. Weigh discovered incidents where outreach or "
-        "police follow the map.",
-        figures,
+        "times what is true of its top cells if they count like reports"
     )
+    if weighted["is_alarm"].any():
+        return Finding(
+            False,
+            f"{as_counted}, and weighing them does not stop it. Do not send the same people where "
+            "the map points and count what they find.",
+            figures,
+        )
+    highest = float(weighted["inflation"].to_numpy().max())
+    return Finding(True, f"{as_counted}, {highest:.2f} if they are weighted.", figures)

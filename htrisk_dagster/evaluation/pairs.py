@@ -84,4 +84,5 @@ def top_cells(values: NDArray[np.float64], n: int) -> NDArray[np.bool_]:
     least = np.partition(values, values.shape[1] - n, axis=1)[:, values.shape[1] - n, None]
     above, tied = values > least, values == least
     left = n - above.sum(axis=1, keepdims=True)
-    return above | (tied & (np.cumsum(tied, axis=1) <= left))
+    top: NDArray[np.bool_] = above | (tied & (np.cumsum(tied, axis=1) <= left))
+    return top

@@ -81,7 +81,7 @@ def render_daily_report(
     of_day = risk.filter(pl.col("risk_on") == header.risk_on)
     require_one_row_a_cell(of_day, cells, header.risk_on)
     days = days_shown(header.risk_on)
-    placed = place_on_sheet(cells)
+    placed = place_on_sheet(cells.sort("cell_id"))
     shown = (
         placed.join(of_day, on="cell_id").sort("rank").with_columns(cell_sentence().alias("label"))
     )

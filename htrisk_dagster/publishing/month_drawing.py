@@ -108,7 +108,8 @@ def _layer(name: str, risk: pl.DataFrame) -> str:
 
 def _numbers(numbered: pl.DataFrame, layer: str) -> str:
     """Cells to point at, and their ranks beside them where no higher rank is in the way."""
-    marks, taken = [], set()
+    marks: list[str] = []
+    taken: set[tuple[int, int]] = set()
     for left, top, rank, label in (
         numbered.sort("rank").select("left", "top", "rank", "label").rows()
     ):

@@ -70,14 +70,17 @@ def test_the_table_has_every_rule_and_rings_where_it_should(table):
     alarms = table.filter("is_alarm").select("rule", "discovery_ratio").rows()
     assert ("as counted", 2.0) in alarms
     assert not [rule for rule, _ in alarms if rule != "as counted"]
-    verdict = rules.loop_does_not_run_away(table)
+
+
+def test_the_check_is_of_the_weighted_rule_and_tells_of_the_other(table):
+    verdict = rules.weighted_loop_is_damped(table)
+    assert verdict.holds
+    counted = table.filter(rule="as counted", discovery_ratio=2.0)["inflation"][0]
+    assert f"believe {counted:.2f} times" in verdict.sentence
+    alarmed = table.with_columns(is_alarm=pl.col("rule") == "weighted")
+    verdict = rules.weighted_loop_is_damped(alarmed)
     assert not verdict.holds
-    assert "Weigh discovered incidents" in verdict.sentence
-
-
-def test_a_loop_that_is_damped_passes(table):
-    damped = table.with_columns(is_alarm=pl.lit(False))
-    assert rules.loop_does_not_run_away(damped).holds
+    assert "weighing them does not stop it" in verdict.sentence
 
 
 def test_a_monitor_without_a_rule_is_caught(table):
