@@ -170,8 +170,8 @@ def _month(
     )
     return (
         '<fieldset class="days"><legend>The map by day: choose one, or press the arrow keys. A pale number '
-        f"has no map.</legend>{buttons}\n<figure>{drawing}"
-        f"<figcaption>{captions}{_legend(shown)}</figcaption></figure></fieldset>"
+        f'has no map.</legend>{buttons}\n<figure><div class="shown">{captions}</div>{drawing}'
+        f"<figcaption>{_legend(shown)}</figcaption></figure></fieldset>"
     )
 
 
@@ -245,12 +245,11 @@ def _top_cells(
             f"<h2>The {top.height} cells with the highest expected count</h2>",
             f"<p><strong>{invented}{escape(header.status)}. {escape(header.area_title)}, valid "
             f"for {day_in_words(header.risk_on)} only.</strong></p>",
-            '<div class="wide"><table>',
-            "<caption>Expected count: incidents expected to be reported. Risk: probability of "
-            "at least one. Interval: the count lies in it on 95 of 100 such days or more. Line: "
-            f"expected count over {DAYS_SHOWN} days, from 0 to its own highest; the whole city: "
-            f"{city}. The last column is what the model went by, not what causes "
-            "incidents.</caption>",
+            "<p>Expected count: incidents expected to be reported. Risk: probability of at least one. "
+            "Interval: the count lies in it on 95 of 100 such days or more. Line: expected count over "
+            f"{DAYS_SHOWN} days, from 0 to its own highest; the whole city: {city}. The last column is "
+            "what the model went by, not what causes incidents.</p>",
+            '<div class="wide"><table><caption>Cells by rank</caption>',
             f"<thead><tr>{heads}</tr></thead>",
             f"<tbody>{''.join(rows)}</tbody></table></div></section>",
         ]
