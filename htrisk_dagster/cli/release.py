@@ -61,12 +61,13 @@ def list_releases(
     """Say where the map of each day stands, and what it lacks."""
     with sentences():
         from htrisk_dagster.defs.release_reports import release_line
-        from htrisk_dagster.defs.released import gate_of, mapped_days, release_of
+        from htrisk_dagster.defs.released import gate_of, mapped_days, releases_of
 
         workspace = chosen_workspace(data, origin, target, home)
         study_area, now = workspace.area(area), _now()
-        for day in mapped_days(workspace, study_area):
-            typer.echo(release_line(release_of(workspace, study_area, day, now), now))
+        days = mapped_days(workspace, study_area)
+        for found in releases_of(workspace, study_area, days, now):
+            typer.echo(release_line(found, now))
         typer.echo(f"Head of the log: {gate_of(workspace, study_area).read().head}")
 
 

@@ -24,12 +24,10 @@ from htrisk_dagster.publishing.daily_report import (
     days_shown,
     render_daily_report,
 )
-from htrisk_dagster.publishing.risk_map import MapHeader
+from htrisk_dagster.publishing.risk_map import DRAFT, MapHeader
 from htrisk_dagster.schemas import governance, grid, predictions, raw
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE, write_text_whole
-
-DRAFT = "DRAFT - not reviewed"
 
 
 def report_path(workspace: Workspace, area: StudyArea, day: str) -> Path:
@@ -40,10 +38,19 @@ def report_path(workspace: Workspace, area: StudyArea, day: str) -> Path:
 def store_reports(
     workspace: Workspace, area: StudyArea, tracking: MlflowTracking, days: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Write the report of each day and log it with the champion's run; return metadata by day."""
+    """Write the report of each day and log it with the champion's run; return metadata by day.
+
+    Raises
+    ------
+    MissingPartitionError
+        Where a day has no risk, or its model no card.
+    ReleaseError
+        Where a report is larger than an attachment may be.
+    """
     figures = {}
+    made = MadeFrom(workspace, area)
     for day in days:
-        page = render_report(workspace, area, day, status=DRAFT)
+        page = _render(workspace, area, day, made.daily_report(day))
         path = write_text_whole(report_path(workspace, area, day), page)
         figures[day] = {
             "daily_report": dg.MetadataValue.path(path),
@@ -57,19 +64,14 @@ def store_reports(
     return figures
 
 
-def render_report(workspace: Workspace, area: StudyArea, day: str, *, status: str) -> str:
-    """Report of one day at a stage of its review.
+def month_of(workspace: Workspace, area: StudyArea, day: str) -> str:
+    """Month of the champion in use on a day."""
+    return workspace.models(area).newest_month(CHAMPION, date.fromisoformat(day))
 
-    Raises
-    ------
-    MissingPartitionError
-        Where the day has no risk, or its model no card.
-    ReleaseError
-        Where it is larger than an attachment may be.
-    """
+
+def _render(workspace: Workspace, area: StudyArea, day: str, made_from: str) -> str:
     store = workspace.tables(area.name)
-    shown = shown_days(workspace, area, day)
-    risk = store.read(predictions.CELL_DAY_RISK, shown)
+    risk = store.read(predictions.CELL_DAY_RISK, _shown_days(workspace, area, day))
     of_day = risk.filter(pl.col("risk_on") == date.fromisoformat(day))
     header = MapHeader(
         area_title=area.title,
@@ -78,8 +80,8 @@ def render_report(workspace: Workspace, area: StudyArea, day: str, *, status: st
         model=of_day["model"][0],
         trained_before=of_day["trained_before"][0],
         data_origin=workspace.settings.origin,
-        data_digest=report_made_from(workspace, area, day),
-        status=status,
+        data_digest=made_from,
+        status=DRAFT,
     )
     page = render_daily_report(
         risk.filter(pl.col("target") == of_day["target"][0]),
@@ -91,28 +93,17 @@ def render_report(workspace: Workspace, area: StudyArea, day: str, *, status: st
     size = len(page.encode())
     if size > LARGEST_BYTES:
         raise ReleaseError(
-            f"The report of {day} has {size:,} bytes, more than the {LARGEST_BYTES:,} of an attachment. Use "
-            "larger cells."
+            f"The report of {day} has {size:,} bytes, more than the {LARGEST_BYTES:,} of an "
+            "attachment. Use larger cells."
         )
     return page
 
 
-def report_made_from(workspace: Workspace, area: StudyArea, day: str) -> str:
-    """What one day's report is made from, as things stand now."""
-    shown = shown_days(workspace, area, day)
-    return MadeFrom(workspace, area).daily_report(day, month_of(workspace, area, day), shown)
-
-
-def shown_days(workspace: Workspace, area: StudyArea, day: str) -> list[str]:
+def _shown_days(workspace: Workspace, area: StudyArea, day: str) -> list[str]:
     """Days of the report's slider that have a map, its own last; its own always."""
     made = set(workspace.tables(area.name).keys(predictions.CELL_DAY_RISK))
     wanted = [str(on) for on in days_shown(date.fromisoformat(day))]
     return [on for on in wanted if on in made or on == day]
-
-
-def month_of(workspace: Workspace, area: StudyArea, day: str) -> str:
-    """Month of the champion in use on a day."""
-    return workspace.models(area).newest_month(CHAMPION, date.fromisoformat(day))
 
 
 def _run_of(workspace: Workspace, area: StudyArea, day: str) -> str:

@@ -268,16 +268,15 @@ class MadeFrom:
             *map(self._contents, (grid.CELLS, context.CELLS)),
         )
 
-    def daily_report(self, day: str, month: str, shown: Sequence[str]) -> str:
-        """Of one day's report: the risk of the days shown, and the documents of the model."""
-        risk = self._contents(predictions.CELL_DAY_RISK)
-        return fingerprint_of(
-            code_of("publishing"),
-            self.documents(month),
-            self._contents(grid.CELLS),
-            day,
-            [(each, risk.get(each)) for each in shown],
-        )
+    def daily_report(self, day: str) -> str:
+        """Of one day's report: its own risk, and the documents of its model.
+
+        The days before it are shown as they were when it was written; one that comes later does not
+        make a report out of date that people have reviewed.
+        """
+        month = self.workspace.models(self.area).newest_month(CHAMPION, date.fromisoformat(day))
+        risk = self._contents(predictions.CELL_DAY_RISK).get(day)
+        return fingerprint_of(code_of("publishing"), self.documents(month), day, risk)
 
     def canary_search(self, day: str) -> str:
         """Of one day's search: the planted case, the code, and the risk that the day's files show."""

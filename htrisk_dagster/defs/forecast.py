@@ -29,7 +29,7 @@ from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.attribution import Explains
 from htrisk_dagster.models.count_model import MODEL_NAMES, load_model
-from htrisk_dagster.publishing.risk_map import MapHeader, render_risk_map
+from htrisk_dagster.publishing.risk_map import DRAFT, MapHeader, render_risk_map
 from htrisk_dagster.publishing.risk_table import risk_table
 from htrisk_dagster.schemas import grid, predictions, raw
 from htrisk_dagster.study_areas.area import StudyArea
@@ -123,28 +123,24 @@ def map_path(workspace: Workspace, area: StudyArea, day: str) -> Path:
 
 def store_maps(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> dict[str, Path]:
     """Draw and write the map of each day; return its path by day."""
-    return {
-        day: write_text_whole(
-            map_path(workspace, area, day),
-            render_map(workspace, area, day, status="DRAFT - not reviewed"),
-        )
-        for day in days
-    }
-
-
-def render_map(workspace: Workspace, area: StudyArea, day: str, *, status: str) -> str:
-    """Map of one day at a stage of its review."""
     store = workspace.tables(area.name)
-    risk = store.read(predictions.CELL_DAY_RISK, [day])
-    header = MapHeader(
-        area_title=area.title,
-        target_title=workspace.target(area)[1].title,
-        risk_on=date.fromisoformat(day),
-        model=risk["model"][0],
-        trained_before=risk["trained_before"][0],
-        data_origin=workspace.settings.origin,
-        data_digest=MadeFrom(workspace, area).risk_map(day),
-        status=status,
-    )
-    cells, boroughs = (store.read(table, ["all"]) for table in (grid.CELLS, raw.BOROUGHS))
-    return render_risk_map(risk, cells, boroughs=boroughs, header=header)
+    made = MadeFrom(workspace, area)
+    cells = store.read(grid.CELLS, ["all"])
+    boroughs = store.read(raw.BOROUGHS, ["all"])
+    _, target = workspace.target(area)
+    paths = {}
+    for day in days:
+        risk = store.read(predictions.CELL_DAY_RISK, [day])
+        header = MapHeader(
+            area_title=area.title,
+            target_title=target.title,
+            risk_on=date.fromisoformat(day),
+            model=risk["model"][0],
+            trained_before=risk["trained_before"][0],
+            data_origin=workspace.settings.origin,
+            data_digest=made.risk_map(day),
+            status=DRAFT,
+        )
+        page = render_risk_map(risk, cells, boroughs=boroughs, header=header)
+        paths[day] = write_text_whole(map_path(workspace, area, day), page)
+    return paths

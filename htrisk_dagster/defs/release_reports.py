@@ -12,7 +12,12 @@ from typing import Any
 
 import dagster as dg
 
-from htrisk_dagster.defs.released import DayRelease, hand_out, release_of, released_folder
+from htrisk_dagster.defs.released import (
+    DayRelease,
+    hand_out,
+    released_folder,
+    releases_of,
+)
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.publishing.release_states import PUBLISHED, WITHDRAWN
 from htrisk_dagster.study_areas.area import StudyArea
@@ -25,8 +30,8 @@ def hand_out_days(
     now = datetime.now(UTC)
     out = hand_out(workspace, area, now)
     figures: dict[str, dict[str, Any]] = {}
-    for day in days:
-        release = release_of(workspace, area, day, now)
+    for release in releases_of(workspace, area, days, now):
+        day = release.day
         figures[day] = {
             "state": release.state.state,
             "reviewed_by": _names(release) or "nobody",

@@ -14,19 +14,16 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from html import escape
 from pathlib import Path
 
 import polars as pl
 
-from htrisk_dagster.defs.daily_reports import (
-    month_of,
-    render_report,
-    report_made_from,
-    report_path,
-)
+from htrisk_dagster.defs.daily_reports import month_of, report_path
 from htrisk_dagster.defs.fingerprints import MadeFrom
-from htrisk_dagster.defs.forecast import map_path, render_map
+from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.errors import ReleaseError
 from htrisk_dagster.publishing import dossier as names
 from htrisk_dagster.publishing.audit_log import AuditLog, Entry
 from htrisk_dagster.publishing.canary_search import canary_is_nowhere
@@ -36,6 +33,7 @@ from htrisk_dagster.publishing.release_gate import ReleaseGate, Signer
 from htrisk_dagster.publishing.release_states import ReleaseState, publications
 from htrisk_dagster.publishing.review_records import ReviewRecord
 from htrisk_dagster.publishing.reviewers import read_reviewers
+from htrisk_dagster.publishing.risk_map import DRAFT
 from htrisk_dagster.schemas import governance, predictions
 from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.schemas.table import Table
@@ -82,11 +80,17 @@ def mapped_days(workspace: Workspace, area: StudyArea) -> list[str]:
     return workspace.tables(area.name).keys(predictions.CELL_DAY_RISK)
 
 
-def dossier_of(workspace: Workspace, area: StudyArea, day: str) -> Dossier:
-    """Put together what there is of one day, and say what may not be used."""
+def dossier_of(
+    workspace: Workspace, area: StudyArea, day: str, made: MadeFrom | None = None
+) -> Dossier:
+    """Put together what there is of one day, and say what may not be used.
+
+    `made` spares reading the same digests for every day of many.
+    """
+    made = made or MadeFrom(workspace, area)
     store = workspace.tables(area.name)
     target, _ = workspace.target(area)
-    on, made = date.fromisoformat(day), MadeFrom(workspace, area)
+    on = date.fromisoformat(day)
     documents: dict[str, Document] = {}
     problems: list[str] = []
     month = month_of(workspace, area, day)
@@ -101,11 +105,7 @@ def dossier_of(workspace: Workspace, area: StudyArea, day: str) -> Dossier:
             problems.append(f"The {name} of {month} is not of the champion in use.")
     for name, path, digest in (
         (names.RISK_MAP, map_path(workspace, area, day), made.risk_map(day)),
-        (
-            names.DAILY_REPORT,
-            report_path(workspace, area, day),
-            report_made_from(workspace, area, day),
-        ),
+        (names.DAILY_REPORT, report_path(workspace, area, day), made.daily_report(day)),
     ):
         if path.is_file():
             page = path.read_bytes()
@@ -120,10 +120,16 @@ def dossier_of(workspace: Workspace, area: StudyArea, day: str) -> Dossier:
     return Dossier(area.name, target, on, documents, tuple(problems))
 
 
-def release_of(workspace: Workspace, area: StudyArea, day: str, at: datetime) -> DayRelease:
-    """Where the map of a day stands at a moment."""
-    dossier = dossier_of(workspace, area, day)
-    return DayRelease(day, dossier, gate_of(workspace, area).state(dossier, at))
+def releases_of(
+    workspace: Workspace, area: StudyArea, days: Sequence[str], at: datetime
+) -> list[DayRelease]:
+    """Where the maps of days stand at a moment."""
+    gate, made = gate_of(workspace, area), MadeFrom(workspace, area)
+    dossiers = [dossier_of(workspace, area, day, made) for day in days]
+    return [
+        DayRelease(day, dossier, gate.state(dossier, at))
+        for day, dossier in zip(days, dossiers, strict=True)
+    ]
 
 
 def review(
@@ -148,9 +154,10 @@ def publish(
     """Publish the map of a day and hand it out; see `ReleaseGate.publish`."""
     gate = gate_of(workspace, area)
     dossier = dossier_of(workspace, area, day)
-    found = gate.state(dossier, at)
-    status = status_of(found, dossier)
-    files = {name: _sha256(text) for name, text in _files(workspace, area, day, status).items()}
+    files = {}
+    if not dossier.lacks():
+        pages = _files(workspace, area, day, status_of(gate.state(dossier, at), dossier))
+        files = {name: _sha256(text) for name, text in pages.items()}
     entry = gate.publish(dossier, signer, reason=reason, at=at, files=files)
     hand_out(workspace, area, at)
     return entry
@@ -195,7 +202,7 @@ def hand_out(workspace: Workspace, area: StudyArea, at: datetime) -> list[str]:
     for day, record in in_force.items():
         if not _differing(folder / day, record):
             continue
-        release = release_of(workspace, area, day, record.at)
+        (release,) = releases_of(workspace, area, [day], record.at)
         pages = _files(workspace, area, day, status_of(release.state, release.dossier))
         for name, text in pages.items():
             if _sha256(text) == record.files.get(name):
@@ -205,7 +212,8 @@ def hand_out(workspace: Workspace, area: StudyArea, at: datetime) -> list[str]:
 
 def dossiers_are_whole(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> Finding:
     """Every document that a release of these days would need is there and holds."""
-    lacking = {day: dossier_of(workspace, area, day).lacks() for day in days}
+    made = MadeFrom(workspace, area)
+    lacking = {day: dossier_of(workspace, area, day, made).lacks() for day in days}
     lacking = {day: lacks for day, lacks in lacking.items() if lacks}
     if lacking:
         day, lacks = next(iter(lacking.items()))
@@ -263,17 +271,24 @@ def _differing(folder: Path, record: ReviewRecord) -> list[str]:
 
 
 def _files(workspace: Workspace, area: StudyArea, day: str, status: str) -> dict[str, str]:
-    """What is handed out for a day: map, report, and every document as text."""
+    """What is handed out for a day: map and report as reviewed but for their stage, and documents."""
     store, month = workspace.tables(area.name), month_of(workspace, area, day)
     rows = {table: store.read(table, [month]) for table in _OF_MODEL.values()}
     return {
-        "risk_map.html": render_map(workspace, area, day, status=status),
-        "daily_report.html": render_report(workspace, area, day, status=status),
+        "risk_map.html": _at_stage(map_path(workspace, area, day), status),
+        "daily_report.html": _at_stage(report_path(workspace, area, day), status),
         "model_card.md": to_markdown("Model card", rows[governance.MODEL_CARD]),
         "data_sheet.md": to_markdown("Data sheet", rows[governance.DATA_SHEET]),
         "fairness.csv": rows[governance.FAIRNESS].write_csv(),
         "feedback_loop.csv": rows[governance.FEEDBACK_LOOP].write_csv(),
     }
+
+
+def _at_stage(page: Path, status: str) -> str:
+    """A draft that was reviewed, its stage replaced: nothing else may differ from what was signed."""
+    if not page.is_file():
+        raise ReleaseError(f"{page} is absent. Materialise it, and have it reviewed.")
+    return page.read_text(encoding="utf-8").replace(DRAFT, escape(status))
 
 
 def _digest_of(rows: pl.DataFrame) -> str:

@@ -22,6 +22,8 @@ from htrisk_dagster.schemas.predictions import BANDS
 
 _HERE = Path(__file__).parent
 _N_LISTED = 20
+DRAFT = "DRAFT - not reviewed"
+"""Stage of every map and report until two people have signed for it."""
 BAND_WORDS = {
     "very high": "very high: the top 0.5% of cells",
     "high": "high: from there to the top 1%",

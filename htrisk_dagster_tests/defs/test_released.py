@@ -106,13 +106,13 @@ def test_what_is_published_says_who_reviewed_it_and_goes_when_it_is_withdrawn(de
         text = (folder / page).read_text()
         assert f"PUBLISHED - reviewed by anna and ben; dossier {digest[:16]}" in text
         assert "DRAFT" not in text
-    release = released.release_of(desk.workspace, desk.area, DAY, NOW)
+    (release,) = released.releases_of(desk.workspace, desk.area, [DAY], NOW)
     assert "published  reviewed by anna, ben  out until 2024-05-04" in release_line(release, NOW)
 
     signer = desk.signer("ben")
     released.withdraw(desk.workspace, desk.area, DAY, signer, reason=REASON, at=NOW)
     assert desk.out() == set()
-    release = released.release_of(desk.workspace, desk.area, DAY, NOW)
+    (release,) = released.releases_of(desk.workspace, desk.area, [DAY], NOW)
     assert f"withdrawn  reviewed by anna, ben  by ben: {REASON}" in release_line(release, NOW)
 
 
