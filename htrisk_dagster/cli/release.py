@@ -124,7 +124,8 @@ def publish(
         entry = released.publish(
             workspace, study_area, on, _signer(name, key), reason=reason, at=_now()
         )
-        typer.echo(f"Released: {released.released_folder(workspace, study_area) / on}")
+        folder = released.released_folder(workspace, study_area) / entry.record.target / on
+        typer.echo(f"Released: {folder}")
         _told(entry)
 
 

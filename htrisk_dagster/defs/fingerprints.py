@@ -279,10 +279,10 @@ class MadeFrom:
         return fingerprint_of(code_of("publishing"), self.documents(month), day, risk)
 
     def canary_search(self, day: str) -> str:
-        """Of one day's search: the planted case, the code, and the risk that the day's files show."""
+        """Of one day's search: the planted case, and the day's report with all that it is made from."""
         cases = self.workspace.restricted(self.area.name).contents(raw.VERIFIED_CASES)
-        risk = self._contents(predictions.CELL_DAY_RISK).get(day)
-        return fingerprint_of(code_of("publishing"), self.workspace.canary(self.area), cases, risk)
+        canary = self.workspace.canary(self.area)
+        return fingerprint_of(code_of("publishing"), canary, cases, self.daily_report(day))
 
     def comparison(self) -> str:
         """Of the comparison: every forecast, and every report that may be truth."""

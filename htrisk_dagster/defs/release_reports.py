@@ -39,7 +39,7 @@ def hand_out_days(
             "dossier": release.dossier.digest,
         }
         if day in out:
-            folder = released_folder(workspace, area) / day
+            folder = released_folder(workspace, area) / release.dossier.target / day
             figures[day]["released"] = dg.MetadataValue.path(folder)
     return figures
 

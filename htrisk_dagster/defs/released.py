@@ -117,6 +117,8 @@ def dossier_of(
         documents[names.CANARY_SEARCH] = Document(names.CANARY_SEARCH, _digest_of(searched), on)
         found = canary_is_nowhere(searched)
         problems += [] if found.holds else [found.sentence]
+        if store.made_from(governance.CANARY_SEARCH).get(day) != made.canary_search(day):
+            problems.append(f"The canary search of {day} is older than what it searched.")
     return Dossier(area.name, target, on, documents, tuple(problems))
 
 
@@ -158,6 +160,8 @@ def publish(
     if not dossier.lacks():
         pages = _files(workspace, area, day, status_of(gate.state(dossier, at), dossier))
         files = {name: _sha256(text) for name, text in pages.items()}
+        if dossier_of(workspace, area, day).digest != dossier.digest:
+            raise ReleaseError(f"The documents of {day} are being written. Try again afterwards.")
     entry = gate.publish(dossier, signer, reason=reason, at=at, files=files)
     hand_out(workspace, area, at)
     return entry
@@ -180,7 +184,7 @@ def status_of(found: ReleaseState, dossier: Dossier) -> str:
 
 
 def released_folder(workspace: Workspace, area: StudyArea) -> Path:
-    """Folder of the released maps, one folder a day."""
+    """Folder of the released maps, one folder a target and day."""
     return workspace.settings.releases / "maps" / area.name
 
 
@@ -191,23 +195,22 @@ def hand_out(workspace: Workspace, area: StudyArea, at: datetime) -> list[str]:
     there stays where it is that publication's, and is told by the check where it is not.
     """
     folder, target = released_folder(workspace, area), workspace.target(area)[0]
-    in_force = {
-        str(r.risk_on): r
-        for r in _in_force(workspace, area, at)
-        if r.area == area.name and r.target == target
-    }
-    for path in sorted(folder.glob("*")):
-        if path.name not in in_force:
+    in_force = _in_force(workspace, area, at)
+    for path in _lying_in(folder):
+        if path.is_file():
+            path.unlink()
+        elif path.relative_to(folder).as_posix() not in in_force:
             shutil.rmtree(path)
-    for day, record in in_force.items():
-        if not _differing(folder / day, record):
+    days = {str(r.risk_on): r for r in in_force.values() if r.target == target}
+    for day, record in days.items():
+        if not _differing(folder / target / day, record):
             continue
         (release,) = releases_of(workspace, area, [day], record.at)
         pages = _files(workspace, area, day, status_of(release.state, release.dossier))
         for name, text in pages.items():
             if _sha256(text) == record.files.get(name):
-                write_text_whole(folder / day / name, text)
-    return sorted(in_force)
+                write_text_whole(folder / target / day / name, text)
+    return sorted(days)
 
 
 def dossiers_are_whole(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> Finding:
@@ -234,12 +237,13 @@ def only_reviewed_maps_are_out(
         Where the log cannot be trusted.
     """
     folder = released_folder(workspace, area)
-    records = {str(r.risk_on): r for r in _in_force(workspace, area, at or datetime.now(UTC))}
-    strangers = [p.name for p in sorted(folder.glob("*")) if p.name not in records]
+    records = _in_force(workspace, area, at or datetime.now(UTC))
+    there = [p.relative_to(folder).as_posix() for p in _lying_in(folder)]
+    strangers = [place for place in there if place not in records]
     changed = [
-        f"{day}/{name}"
-        for day, record in records.items()
-        for name in _differing(folder / day, record)
+        f"{place}/{name}"
+        for place, record in records.items()
+        for name in _differing(folder / place, record)
     ]
     holds = not strangers and not changed
     return Finding(
@@ -252,11 +256,15 @@ def only_reviewed_maps_are_out(
     )
 
 
-def _in_force(workspace: Workspace, area: StudyArea, at: datetime) -> list[ReviewRecord]:
-    gate = gate_of(workspace, area)
-    if not gate.log.path.is_file():
-        return []
-    return [r for r in publications(gate.read().records) if r.holds_at(at)]
+def _in_force(workspace: Workspace, area: StudyArea, at: datetime) -> dict[str, ReviewRecord]:
+    """Publications in force by their place among the released maps, `<target>/<day>`."""
+    out = publications(gate_of(workspace, area).read().records)
+    return {f"{r.target}/{r.risk_on}": r for r in out if r.area == area.name and r.holds_at(at)}
+
+
+def _lying_in(folder: Path) -> list[Path]:
+    """Folders of days, and files where only folders belong."""
+    return sorted([*(p for p in folder.glob("*") if p.is_file()), *folder.glob("*/*")])
 
 
 def _differing(folder: Path, record: ReviewRecord) -> list[str]:

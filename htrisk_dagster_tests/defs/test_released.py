@@ -23,7 +23,7 @@ from htrisk_dagster.schemas import governance
 from htrisk_dagster_tests.defs.small_city import City
 from typer.testing import CliRunner
 
-DAY = "2024-04-05"
+DAY, TARGET = "2024-04-05", "trafficking_related"
 REASON = "Looked at every cell of the top band."
 NOW = datetime(2024, 4, 4, 12, tzinfo=UTC)
 PAGES = {
@@ -61,7 +61,7 @@ class Desk:
         released.publish(self.workspace, self.area, day, signer, reason=REASON, at=at)
 
     def out(self, day: str = DAY) -> set[str]:
-        folder = released.released_folder(self.workspace, self.area) / day
+        folder = released.released_folder(self.workspace, self.area) / TARGET / day
         return {p.name for p in folder.glob("*")}
 
     def only_reviewed(self, at: datetime = NOW) -> bool:
@@ -100,7 +100,7 @@ def test_what_is_published_says_who_reviewed_it_and_goes_when_it_is_withdrawn(de
 
     assert desk.out() == PAGES
     assert desk.only_reviewed()
-    folder = released.released_folder(desk.workspace, desk.area) / DAY
+    folder = released.released_folder(desk.workspace, desk.area) / TARGET / DAY
     digest = released.dossier_of(desk.workspace, desk.area, DAY).digest
     for page in ("risk_map.html", "daily_report.html"):
         text = (folder / page).read_text()
@@ -178,7 +178,7 @@ def test_a_leak_of_the_planted_case_stops_every_release(desk: Desk) -> None:
 def test_strangers_and_changed_files_among_the_released_are_told(desk: Desk) -> None:
     desk.approve("anna", "ben")
     desk.publish()
-    folder = released.released_folder(desk.workspace, desk.area)
+    folder = released.released_folder(desk.workspace, desk.area) / TARGET
     page = folder / DAY / "risk_map.html"
     page.write_text(page.read_text().replace("PUBLISHED", "APPROVED"))
     told = released.only_reviewed_maps_are_out(desk.workspace, desk.area, NOW)
@@ -187,12 +187,14 @@ def test_strangers_and_changed_files_among_the_released_are_told(desk: Desk) -> 
     # It is made whole again from what was reviewed, and a stranger goes.
     (folder / "2024-04-04").mkdir()
     (folder / "2024-04-04" / "risk_map.html").write_text("a draft")
+    (folder / "notes.txt").write_text("a stray file")
     assert (
         "Not released: 2024-04-04"
         in released.only_reviewed_maps_are_out(desk.workspace, desk.area, NOW).sentence
     )
     assert released.hand_out(desk.workspace, desk.area, NOW) == [DAY]
     assert desk.only_reviewed()
+    assert [p.name for p in folder.iterdir()] == [DAY]
 
 
 def test_the_command_from_keys_to_proof(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
