@@ -24,3 +24,7 @@ class TableError(HtriskError):
 
 class MissingPartitionError(HtriskError):
     """A partition that a step needs has not been made; the message says which run makes it."""
+
+
+class ReleaseError(HtriskError):
+    """A release is refused or its log cannot be trusted; the message says why and what is needed."""

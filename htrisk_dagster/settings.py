@@ -93,6 +93,24 @@ class Settings(BaseSettings):
         ),
     )
 
+    reviewers_file: Path | None = Field(
+        None,
+        description="TOML file of reviewers and their public keys; nothing is released if unset.",
+    )
+    review_valid_days: int = Field(
+        14, ge=1, le=366, description="Days for which a signed review of a map holds."
+    )
+    publication_valid_days: int = Field(
+        30, ge=1, le=366, description="Days after which a published map is taken back."
+    )
+    identity_header: str | None = Field(
+        None,
+        description=(
+            "Header in which a reverse proxy on this machine names the user, such as X-Forwarded-User; "
+            "nobody is known if unset."
+        ),
+    )
+
     @model_validator(mode="after")
     def _sinks_need_a_target(self) -> Settings:
         if self.alert_sink in ("email", "webhook") and self.alert_target is None:
@@ -122,6 +140,11 @@ class Settings(BaseSettings):
     def restricted(self) -> Path:
         """Folder of verified cases, readable by the owner only."""
         return self.workspace / "restricted"
+
+    @property
+    def releases(self) -> Path:
+        """Folder of the logs of reviews and releases, and of the maps that were released."""
+        return self.workspace / "releases"
 
     @property
     def dagster_home(self) -> Path:

@@ -6,7 +6,17 @@ command is a few calls into `defs` or the science, imported when it is asked for
 
 from __future__ import annotations
 
-from htrisk_dagster.cli import about, areas, bench, evaluation, maps, notebooks, servers, sources
+from htrisk_dagster.cli import (
+    about,
+    areas,
+    bench,
+    evaluation,
+    maps,
+    notebooks,
+    release,
+    servers,
+    sources,
+)
 from htrisk_dagster.cli.application import app
 
 __all__ = [
@@ -17,6 +27,7 @@ __all__ = [
     "evaluation",
     "maps",
     "notebooks",
+    "release",
     "servers",
     "sources",
 ]

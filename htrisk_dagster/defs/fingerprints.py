@@ -265,6 +265,32 @@ class MadeFrom:
             code_of("publishing"), self._contents(predictions.CELL_DAY_RISK).get(day)
         )
 
+    def documents(self, month: str) -> str:
+        """Of the documents on a month's champion: what it was made from, and the groups of places."""
+        champion = self.workspace.models(self.area).card(month, CHAMPION).get("made_from")
+        return fingerprint_of(
+            code_of("evaluation", "publishing", "schemas"),
+            (self.area.title, self.workspace.target(self.area), self.workspace.settings.origin),
+            champion,
+            *map(self._contents, (grid.CELLS, context.CELLS)),
+        )
+
+    def daily_report(self, day: str) -> str:
+        """Of one day's report: its own risk, and the documents of its model.
+
+        The days before it are shown as they were when it was written; one that comes later does not
+        make a report out of date that people have reviewed.
+        """
+        month = self.workspace.models(self.area).newest_month(CHAMPION, date.fromisoformat(day))
+        risk = self._contents(predictions.CELL_DAY_RISK).get(day)
+        return fingerprint_of(code_of("publishing"), self.documents(month), day, risk)
+
+    def canary_search(self, day: str) -> str:
+        """Of one day's search: the planted case, and the day's report with all that it is made from."""
+        cases = self.workspace.restricted(self.area.name).contents(raw.VERIFIED_CASES)
+        canary = self.workspace.canary(self.area)
+        return fingerprint_of(code_of("publishing"), canary, cases, self.daily_report(day))
+
     def comparison(self) -> str:
         """Of the comparison: every forecast, and every report that may be truth."""
         parts = map(self._contents, (predictions.MODEL_FORECASTS, grid.INCIDENT_CELLS))

@@ -29,7 +29,7 @@ from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.attribution import Explains
 from htrisk_dagster.models.count_model import MODEL_NAMES, load_model
-from htrisk_dagster.publishing.risk_map import MapHeader, render_risk_map
+from htrisk_dagster.publishing.risk_map import DRAFT, MapHeader, render_risk_map
 from htrisk_dagster.publishing.risk_table import risk_table
 from htrisk_dagster.schemas import grid, predictions, raw
 from htrisk_dagster.study_areas.area import StudyArea
@@ -139,7 +139,7 @@ def store_maps(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> di
             trained_before=risk["trained_before"][0],
             data_origin=workspace.settings.origin,
             data_digest=made.risk_map(day),
-            status="DRAFT - not reviewed",
+            status=DRAFT,
             area_codes={place.number: code for code, place in area.areas.items()},
             is_schematic=area.grid.unit == "area",
         )

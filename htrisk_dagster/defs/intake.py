@@ -46,6 +46,7 @@ def store_source(
     a row that is missing can always be asked after. Those of a restricted table stay with it.
     """
     from htrisk_dagster.sources import intake
+    from htrisk_dagster.sources.canary_case import planted
 
     is_restricted = table.layer != raw.LAYER
     store = workspace.restricted(area.name) if is_restricted else workspace.tables(area.name)
@@ -57,7 +58,9 @@ def store_source(
     )
     store.write(raw.QUARANTINE, read.quarantined, table.name, made_from=made_from)
     store.write(raw.INTAKE, read.files, table.name, made_from=made_from)
-    if day_column is None:
+    if table is raw.VERIFIED_CASES:
+        store.write(table, planted(read.kept, workspace.canary(area)), WHOLE, made_from=made_from)
+    elif day_column is None:
         store.write(table, read.kept, WHOLE, made_from=made_from)
     else:
         found = by_month(read.kept, day_column)

@@ -11,6 +11,7 @@ import dagster as dg
 
 from htrisk_dagster.defs.partitions import report_months, risk_days, training_months
 from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
+from htrisk_dagster.schemas import governance
 from htrisk_dagster.study_areas.area import StudyArea
 
 
@@ -57,19 +58,21 @@ def build(area: StudyArea) -> AreaJobs:
         ),
         retrain=dg.define_asset_job(
             f"{name}_retrain",
-            selection=dg.AssetSelection.groups(f"{name}_models"),
+            selection=dg.AssetSelection.groups(f"{name}_models")
+            | dg.AssetSelection.assets(*([name, t.layer, t.name] for t in governance.MODEL_TABLES)),
             partitions_def=training_months(area),
             executor_def=in_process,
-            description="Train every model of one month, folds first, and choose the champion.",
+            description="Train every model of one month, folds first, choose the champion and document it.",
         ),
         score=dg.define_asset_job(
             f"{name}_score",
             selection=dg.AssetSelection.groups(
                 f"{name}_features", f"{name}_predictions", f"{name}_publishing"
-            ),
+            )
+            | dg.AssetSelection.assets([name, governance.LAYER, governance.CANARY_SEARCH.name]),
             partitions_def=risk_days(area),
             executor_def=in_process,
-            description="Features, forecasts, risk and map of one day or a range.",
+            description="Features, forecasts, risk, map and report of one day or a range, and the canary.",
         ),
         evaluate=dg.define_asset_job(
             f"{name}_evaluate",

@@ -143,6 +143,22 @@ class MlflowTracking:
         for name, drawing in figures.items():
             client.log_text(run_id, drawing, f"figures/{name}.svg")
 
+    def log_document(self, run_id: str, text: str, name: str) -> dg.MetadataValue | None:
+        """Add a document to a run and give its address; None where the run is not in this store."""
+        self._connect()
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        client = MlflowClient()
+        try:
+            run = client.get_run(run_id)
+        except MlflowException:
+            return None
+        client.log_text(run_id, text, name)
+        return dg.MetadataValue.url(
+            f"{self._address(run.info.experiment_id, run_id)}/artifacts/{name}"
+        )
+
     def log_page(
         self,
         about: Mapping[str, str],

@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from htrisk_dagster.defs.assets.models import DESCRIPTIONS as MODELS
 from htrisk_dagster.defs.assets.verified import VALIDATION
+from htrisk_dagster.defs.daily_reports import report_path
 from htrisk_dagster.defs.evaluated import has_truth
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
@@ -29,6 +31,7 @@ from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.schemas import (
     context,
+    governance,
     grid,
     hot_places,
     hotspots,
@@ -103,6 +106,7 @@ class Plan:
         if self._is_stale(predictions.DRIFT, {ALL: self._made.drift()}):
             yield Step("Look for drift", _names([predictions.DRIFT]))
         yield from self._verified()
+        yield from self._searched()
 
     @property
     def _made(self) -> MadeFrom:
@@ -230,9 +234,14 @@ class Plan:
         precincts = {day: made.precinct_risk(day) for day in days}
         yield from self._ranges("Risk by precinct", predictions.PRECINCT_DAY_RISK, precincts)
         made = self._made
-        maps = [day for day in days if not self._map_shows(day, made.risk_map(day))]
+        maps = [
+            day
+            for day in days
+            if not _shows(map_path(self.workspace, self.area, day), made.risk_map(day))
+        ]
         for run in unbroken_runs(maps):
             yield Step(f"Maps of {_days(run)}", ("publishing/risk_map",), run)
+        yield from self._reported(days)
 
     def _verified(self) -> Iterator[Step]:
         made = self._made
@@ -242,9 +251,28 @@ class Plan:
         if self._is_stale(verified.FUNNEL, {ALL: made.detection_funnel()}):
             yield Step("Count the funnel of detection", _names([verified.FUNNEL]))
 
-    def _map_shows(self, day: str, digest: str) -> bool:
-        path = map_path(self.workspace, self.area, day)
-        return path.is_file() and digest in path.read_text(encoding="utf-8")
+    def _reported(self, days: list[str]) -> Iterator[Step]:
+        """Documents of every model in use on the days, then the days' reports."""
+        models = self.workspace.models(self.area)
+        months = {models.newest_month(CHAMPION, date.fromisoformat(day)) for day in days}
+        for month in sorted(months):
+            wanted = {month: self._made.documents(month)}
+            if any(self._is_stale(t, wanted) for t in governance.MODEL_TABLES):
+                names = _names(governance.MODEL_TABLES)
+                yield Step(f"Documents of the models of {month}", names, (month,))
+        made = self._made
+        stale = [
+            day
+            for day in days
+            if not _shows(report_path(self.workspace, self.area, day), made.daily_report(day))
+        ]
+        for run in unbroken_runs(stale):
+            yield Step(f"Reports of {_days(run)}", ("publishing/daily_report",), run)
+
+    def _searched(self) -> Iterator[Step]:
+        made, table = self._made, governance.CANARY_SEARCH
+        wanted = {day: made.canary_search(day) for day in days_of(self.start, self.end)}
+        yield from self._ranges("Search for the planted case", table, wanted)
 
     def _ranges(self, title: str, table: Table, wanted: Mapping[str, str]) -> Iterator[Step]:
         asset = f"{table.layer}/{table.name}"
@@ -260,6 +288,10 @@ class Plan:
         stored = self._store.made_from(table)
         differs = any(stored.get(key) != digest for key, digest in wanted.items())
         return differs or bool(self.refused(f"{table.layer}/{table.name}"))
+
+
+def _shows(page: Path, digest: str) -> bool:
+    return page.is_file() and digest in page.read_text(encoding="utf-8")
 
 
 def _names(tables: Iterable[Table]) -> tuple[str, ...]:

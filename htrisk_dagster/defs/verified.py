@@ -25,6 +25,7 @@ from htrisk_dagster.evaluation.verified_validation import Maps, overlay, ranks_o
 from htrisk_dagster.features.inputs import read_grid
 from htrisk_dagster.publishing.funnel_drawing import draw_funnel
 from htrisk_dagster.schemas import grid, predictions, raw, staging, verified
+from htrisk_dagster.sources.canary_case import without_canary
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.victim_population.published_tables import ALL
 from htrisk_dagster.warehouse.partitions import WHOLE, write_text_whole
@@ -81,7 +82,7 @@ def store_funnel(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         store.read(staging.VERIFIED_CASE_COUNTS, [WHOLE]),
         risk["risk_on"],
         has_reviews=not reviews.is_empty(),
-        has_cases=not cases.is_empty(),
+        has_cases=not without_canary(cases).is_empty(),
     )
     store.write(verified.FUNNEL, stages, made_from=made_from)
     workspace.build_catalog()

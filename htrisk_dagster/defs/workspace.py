@@ -19,6 +19,7 @@ from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas import ALL_TABLES, context_sources, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.settings import Settings
+from htrisk_dagster.sources.canary_case import Canary, canary_of
 from htrisk_dagster.study_areas.area import SeriesPart, StudyArea, area_names, load_area
 from htrisk_dagster.warehouse import catalog as duckdb_catalog
 from htrisk_dagster.warehouse.model_files import ModelFiles
@@ -78,6 +79,10 @@ class Workspace:
     def city_folder(self) -> Path:
         """Folder of the synthetic city, its truth below it."""
         return self.settings.workspace / "city"
+
+    def canary(self, area: StudyArea) -> Canary:
+        """The case that is planted among the verified ones and looked for in what is published."""
+        return canary_of(area.name, self.settings.seed, area.bounding_box)
 
     def build_catalog(self) -> Path:
         """Replace `warehouse.duckdb` by one that sees all partitions of now."""

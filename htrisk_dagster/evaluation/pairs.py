@@ -74,3 +74,15 @@ def cells_in_budget(n_cells: int, share: float) -> int:
 def probability_of_any(expected: ArrayLike) -> NDArray[np.float64]:
     """Probability of at least one event under a Poisson count, 1 - exp(-expected)."""
     return np.asarray(-np.expm1(-np.asarray(expected, dtype=np.float64)))
+
+
+def top_cells(values: NDArray[np.float64], n: int) -> NDArray[np.bool_]:
+    """The n highest cells of each row, as a mask of the same shape; a tie goes to the lower cell.
+
+    Several times faster than sorting: it finds the n-th value and then who reaches it.
+    """
+    least = np.partition(values, values.shape[1] - n, axis=1)[:, values.shape[1] - n, None]
+    above, tied = values > least, values == least
+    left = n - above.sum(axis=1, keepdims=True)
+    top: NDArray[np.bool_] = above | (tied & (np.cumsum(tied, axis=1) <= left))
+    return top

@@ -15,6 +15,7 @@ import polars as pl
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.location_quality import at_centroid
 from htrisk_dagster.schemas.staging import VERIFIED_CASE_COUNTS
+from htrisk_dagster.sources.canary_case import without_canary
 from htrisk_dagster.victim_population.published_tables import ALL, PublishedTable, TableSpec
 from htrisk_dagster.victim_population.suppression import publish
 
@@ -36,7 +37,7 @@ def place_cases(
     Parameters
     ----------
     cases : DataFrame
-        `schemas.raw.VERIFIED_CASES`.
+        `schemas.raw.VERIFIED_CASES`; the planted case among them goes no further.
     grid : Grid
     boroughs, precincts : DataFrame
         `schemas.raw.BOROUGHS` and `PRECINCTS`, for their centroids.
@@ -47,6 +48,7 @@ def place_cases(
         reported_on, borough (`unknown` off the grid), place (exact, coarse or none), and cell_id,
         missing unless exact, in the order of the cases.
     """
+    cases = without_canary(cases)
     lon, lat = (cases[c].fill_null(np.nan).to_numpy() for c in ("lon", "lat"))
     cell = pl.Series("cell_id", grid.cell_of(lon, lat), dtype=pl.Int32)
     point = pl.struct(pl.col("lon").round(_POINT_DECIMALS), pl.col("lat").round(_POINT_DECIMALS))

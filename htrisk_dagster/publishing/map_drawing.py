@@ -10,6 +10,7 @@ fitted on the cells: a quadratic, exact to metres over a city, and no projection
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 from string import ascii_uppercase
 
@@ -73,22 +74,19 @@ def draw_map(placed: pl.DataFrame, boroughs: pl.DataFrame, *, title: str, descri
     str
         One path for each band, one transparent square with a `<title>` for each cell of the top 5%.
     """
-    n_cols, n_rows = _extent(placed)
-    width, height = n_cols * _UNIT, n_rows * _UNIT
-    outlines, names = _boroughs(placed, boroughs)
-    view = f"{-_MARGIN} {-_MARGIN} {width + 2 * _MARGIN} {height + 2 * _MARGIN}"
+    sheet = sheet_around(placed, boroughs)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="map" viewBox="{view}" role="group" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="map" viewBox="{sheet.view_box}" role="group" '
         'aria-labelledby="map-title map-description">',
         f'<title id="map-title">{escape(title)}</title>',
         f'<desc id="map-description">{escape(description)}</desc>',
-        _reference_grid(placed, width, height),
+        sheet.grid,
         _band_path(placed, BANDS[-1]),
         # Names under the coloured squares: a word must never hide a cell.
-        names,
+        sheet.names,
         *(_band_path(placed, band) for band in reversed(HOVER_BANDS)),
-        outlines,
-        "" if boroughs.is_empty() else _scale_bar(placed, width, height),
+        sheet.outlines,
+        sheet.scale,
         _pointers(placed),
         "</svg>",
     ]
@@ -120,6 +118,39 @@ def _pointers(placed: pl.DataFrame) -> str:
         for cell, left, upper, label in top.select("cell_id", "left", "top", "label").iter_rows()
     ]
     return f'<g class="pointers">{"".join(rects)}</g>'
+
+
+@dataclass(frozen=True)
+class MapSheet:
+    """All of a map but its cells, as SVG.
+
+    Parameters
+    ----------
+    view_box : str
+        Of the drawing, in tenths of a cell.
+    grid, names, outlines, scale : str
+        Reference grid, names and outlines of boroughs, scale bar.
+    """
+
+    view_box: str
+    grid: str
+    names: str
+    outlines: str
+    scale: str
+
+
+def sheet_around(placed: pl.DataFrame, boroughs: pl.DataFrame) -> MapSheet:
+    """The sheet that cells of `place_on_sheet` lie on."""
+    n_cols, n_rows = _extent(placed)
+    width, height = n_cols * _UNIT, n_rows * _UNIT
+    outlines, names = _boroughs(placed, boroughs)
+    return MapSheet(
+        view_box=f"{-_MARGIN} {-_MARGIN} {width + 2 * _MARGIN} {height + 2 * _MARGIN}",
+        grid=_reference_grid(placed, width, height),
+        names=names,
+        outlines=outlines,
+        scale="" if boroughs.is_empty() else _scale_bar(placed, width, height),
+    )
 
 
 def _reference_grid(placed: pl.DataFrame, width: int, height: int) -> str:

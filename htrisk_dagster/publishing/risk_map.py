@@ -23,13 +23,15 @@ from htrisk_dagster.schemas.predictions import BANDS
 
 _HERE = Path(__file__).parent
 _N_LISTED = 20
-_BAND_WORDS = {
+DRAFT = "DRAFT - not reviewed"
+"""Stage of every map and report until two people have signed for it."""
+BAND_WORDS = {
     "very high": "very high: the top 0.5% of cells",
     "high": "high: from there to the top 1%",
     "elevated": "elevated: from there to the top 5%",
     "baseline": "baseline: all other cells; an incident is less likely there, not ruled out",
 }
-_INVENTED = (
+INVENTED = (
     "Every incident behind this map was made up by a program, to show how it works. It says "
     "nothing about the real place, whatever its outline looks like. Do not act on it."
 )
@@ -37,7 +39,7 @@ _SCHEMATIC = (
     "Each square is an area that the police report by, laid out so that all can be seen: its size and its "
     "distance from others mean nothing. "
 )
-_LIMITS = (
+LIMITS = (
     "This is a forecast of reported incidents at places. It says nothing of any person: not of "
     "anyone who lives, works or happens to be there.",
     "Reports are not all that happens. Where people report less, or fear to, the map shows less; "
@@ -113,14 +115,14 @@ def render_risk_map(
     ValueError
         Where `risk` is not of the header's day alone, or does not have each cell once.
     """
-    _require_one_row_a_cell(risk, cells, header.risk_on)
+    require_one_row_a_cell(risk, cells, header.risk_on)
     placed = place_on_sheet(cells).join(risk, on="cell_id", how="inner").sort("rank")
     code = pl.col("precinct").replace_strict(
         header.area_codes, default=None, return_dtype=pl.String
     )
     placed = placed.with_columns(
         pl.coalesce(code, pl.col("precinct").cast(pl.String)).alias("precinct")
-    ).with_columns(_cell_sentence().alias("label"))
+    ).with_columns(cell_sentence().alias("label"))
     day = day_in_words(header.risk_on)
     title = f"Reported incidents expected on {day}"
     schematic = _SCHEMATIC if header.is_schematic else ""
@@ -140,7 +142,7 @@ def render_risk_map(
             f"<style>{(_HERE / 'risk_map.css').read_text(encoding='utf-8')}</style></head>",
             "<body>",
             _headline(header, title),
-            _facts(placed, header, day),
+            facts_of_day(placed, header, day),
             "<main><figure>",
             draw_map(placed, boroughs, title=title, description=map_text),
             *([f"<figcaption>{_SCHEMATIC}</figcaption>"] if header.is_schematic else []),
@@ -163,7 +165,13 @@ def day_in_words(day: date) -> str:
     return f"{day:%A} {day.day} {day:%B %Y}"
 
 
-def _require_one_row_a_cell(risk: pl.DataFrame, cells: pl.DataFrame, day: date) -> None:
+def require_one_row_a_cell(risk: pl.DataFrame, cells: pl.DataFrame, day: date) -> None:
+    """Refuse risk that is not of the day alone, or does not have each cell once.
+
+    Raises
+    ------
+    ValueError
+    """
     days = risk["risk_on"].unique().sort().to_list()
     if days != [day]:
         raise ValueError(f"The map of {day} was given risk of {days or 'no day'}.")
@@ -175,7 +183,8 @@ def _require_one_row_a_cell(risk: pl.DataFrame, cells: pl.DataFrame, day: date) 
         )
 
 
-def _cell_sentence() -> pl.Expr:
+def cell_sentence() -> pl.Expr:
+    """What a reader is told of one cell: rank, place, forecast, risk, interval, reasons."""
     reasons = (
         pl.when(pl.col("reasons").is_null())
         .then(pl.lit(""))
@@ -201,7 +210,7 @@ def _headline(header: MapHeader, title: str) -> str:
     parts = ["<header>"]
     if header.data_origin == "synthetic":
         parts.append(
-            f'<p class="invented" role="alert"><strong>INVENTED CITY</strong> {_INVENTED}</p>'
+            f'<p class="invented" role="alert"><strong>INVENTED CITY</strong> {INVENTED}</p>'
         )
     parts += [
         f'<p class="status">{escape(header.status)}</p>',
@@ -213,7 +222,8 @@ def _headline(header: MapHeader, title: str) -> str:
     return "\n".join(parts)
 
 
-def _facts(placed: pl.DataFrame, header: MapHeader, day: str) -> str:
+def facts_of_day(placed: pl.DataFrame, header: MapHeader, day: str) -> str:
+    """What the day's map comes to: share held by the top cells, how sure, which model, until when."""
     total = float(placed["expected_count"].to_numpy().sum())
     top = placed.filter(pl.col("band").is_in(list(BANDS[:2])))
     held = float(top["expected_count"].to_numpy().sum())
@@ -243,7 +253,7 @@ def _legend(placed: pl.DataFrame) -> str:
             f'<path class="{band.replace(" ", "-")}" d="M0 0h1v1h-1z"/></svg>'
         )
         n_cells = placed.filter(band=band).height
-        items.append(f"<li>{swatch}{_BAND_WORDS[band]} ({n_cells:,} cells)</li>")
+        items.append(f"<li>{swatch}{BAND_WORDS[band]} ({n_cells:,} cells)</li>")
     return f'<ul class="legend" aria-label="Legend">{"".join(items)}</ul>'
 
 
@@ -286,7 +296,7 @@ def _degrees(lat: float, lon: float) -> str:
 
 
 def _limits() -> str:
-    items = "".join(f"<li>{sentence}</li>" for sentence in _LIMITS)
+    items = "".join(f"<li>{sentence}</li>" for sentence in LIMITS)
     return f"<section><h2>What this map is not, and must not be used for</h2><ul>{items}</ul></section>"
 
 

@@ -4,6 +4,7 @@ from htrisk_dagster.schemas import (
     agencies,
     context,
     context_sources,
+    governance,
     grid,
     hot_places,
     hotspots,
@@ -33,6 +34,7 @@ ALL_TABLES: tuple[Table, ...] = (
     *nibrs.TABLES,
     *agencies.TABLES,
     *series.TABLES,
+    *governance.TABLES,
 )
 
 __all__ = ["ALL_TABLES"]

@@ -17,6 +17,7 @@ from htrisk_dagster.evaluation.calibration_drift import BAND
 from htrisk_dagster.schemas import (
     context,
     context_sources,
+    governance,
     grid,
     hot_places,
     hotspots,
@@ -75,6 +76,10 @@ def features(change: Change) -> Fault:
 
 def hot(table: Table, change: Change) -> Fault:
     return [(table, "all", change)]
+
+
+def document(table: Table, change: Change) -> Fault:
+    return [(table, "2024-04-01", change)]
 
 
 def drifted(watched: str, name: str) -> Fault:
@@ -319,6 +324,46 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
     ("features/cell_day", "another_future_changes_no_feature"): [],
     ("models/champion", "a_random_city_gives_no_skill"): [],
     ("models/champion", "shuffled_days_give_no_more_than_place"): [],
+    ("governance/model_card", "sections_are_there"): [
+        document(governance.MODEL_CARD, lambda f: f.head(-1)),
+        document(governance.MODEL_CARD, in_row(0, "text", " ")),
+    ],
+    ("governance/data_sheet", "sections_are_there"): [
+        document(governance.DATA_SHEET, lambda f: f.tail(-1)),
+    ],
+    ("governance/fairness", "groups_are_whole"): [
+        document(governance.FAIRNESS, lambda f: f.head(-1)),
+        document(governance.FAIRNESS, in_row(1, "exposure_pct", 99.0)),
+    ],
+    ("governance/fairness", "fairness_tells_no_small_count"): [
+        document(governance.FAIRNESS, lambda f: f.with_columns(incidents_count=pl.lit(7))),
+    ],
+    ("governance/feedback_loop", "loop_is_watched"): [
+        document(governance.FEEDBACK_LOOP, lambda f: f.filter(pl.col("rule") != "weighted")),
+    ],
+    ("governance/feedback_loop", "weighted_loop_is_damped"): [
+        document(governance.FEEDBACK_LOOP, lambda f: f.with_columns(is_alarm=pl.lit(True))),
+    ],
+    ("governance/canary_search", "canary_is_nowhere"): [
+        [(governance.CANARY_SEARCH, NEWEST, in_row(0, "found_count", 1))],
+        # The search does not find it where it was planted: it finds nothing.
+        [
+            (
+                governance.CANARY_SEARCH,
+                NEWEST,
+                lambda f: f.with_columns(found_count=pl.lit(0, pl.Int32)),
+            )
+        ],
+    ],
+    ("publishing/released_map", "dossier_is_whole"): [
+        # The documents are of another champion than the one in use.
+        document(governance.MODEL_CARD, lambda f: f),
+        [(governance.CANARY_SEARCH, NEWEST, in_row(0, "found_count", 1))],
+        # The map is older than the risk that it shows.
+        risk(in_row(0, "expected_count", 0.5)),
+    ],
+    # Released files are no partitions: see `test_released.py`.
+    ("publishing/released_map", "only_reviewed_maps_are_out"): [],
     # The catalog is no partition: see `test_an_old_catalog_is_noticed`.
     ("predictions/cell_day_risk", "catalog_shows_every_row"): [],
     **{
@@ -339,6 +384,7 @@ WARNS = {
     "inputs_have_not_drifted",
     "calibration_has_not_drifted",
     "no_model_is_above_the_ceiling",
+    "weighted_loop_is_damped",
 }
 ASSETS = sorted({asset for asset, _ in FAULTS})
 

@@ -9,6 +9,7 @@ from htrisk_dagster.evaluation.pairs import (
     checked_pair,
     probability_of_any,
     ratio,
+    top_cells,
 )
 
 
@@ -52,3 +53,15 @@ def test_probability_keeps_its_digits_for_rare_events():
     found = probability_of_any([1e-12, math.log(2)])
     assert found == pytest.approx([1e-12, 0.5], rel=1e-11, abs=0)
     assert 1 - np.exp(-1e-12) != pytest.approx(1e-12, rel=1e-9, abs=0)
+
+
+def test_top_cells_are_those_of_a_sort_and_ties_go_to_the_lower_cell():
+    assert top_cells(np.array([[1.0, 3.0, 3.0, 3.0, 0.0]]), 2).tolist() == [
+        [False, True, True, False, False]
+    ]
+    values = np.random.default_rng(0).integers(0, 6, (200, 30)).astype(float)
+    for n in (1, 7, 29, 30):
+        order = np.argsort(-values, axis=1, kind="stable")[:, :n]
+        wanted = np.zeros(values.shape, dtype=bool)
+        np.put_along_axis(wanted, order, True, axis=1)
+        assert (top_cells(values, n) == wanted).all()

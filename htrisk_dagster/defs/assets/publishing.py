@@ -1,12 +1,15 @@
-"""Publishing assets: the map of each day.
+"""Publishing assets: the map and the mailed report of each day, and what of them is released.
 
-Belongs here: `publishing/risk_map`. Does not: drawing (`publishing/risk_map.py`).
+Belongs here: `publishing/risk_map`, `daily_report` and `released_map`. Does not: drawing
+(`publishing/risk_map.py`, `publishing/daily_report.py`), the rules of release.
 """
 
 import dagster as dg
 
+from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.partitions import risk_days, single_run
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.schemas import governance
 from htrisk_dagster.study_areas.area import StudyArea
 
 
@@ -38,4 +41,66 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             context.add_asset_metadata(figures, partition_key=day)
         return dg.MaterializeResult()
 
-    return [risk_map]
+    @dg.asset(
+        key=[area.name, "publishing", "daily_report"],
+        group_name=f"{area.name}_publishing",
+        partitions_def=risk_days(area),
+        backfill_policy=single_run(),
+        deps=[
+            risk_map,
+            dg.AssetDep(
+                [area.name, governance.LAYER, governance.MODEL_CARD.name],
+                # A day is reported with the newest card at or before it.
+                partition_mapping=dg.TimeWindowPartitionMapping(
+                    start_offset=-11, allow_nonexistent_upstream_partitions=True
+                ),
+            ),
+        ],
+        description=(
+            "One attachment a day, under 200 kB and without scripts: map, month, top cells with reasons, "
+            "model card and limits."
+        ),
+        kinds={"html", "mlflow"},
+        tags={"study_area": area.name},
+    )
+    def daily_report(
+        context: dg.AssetExecutionContext,
+        workspace: dg.ResourceParam[Workspace],
+        tracking: dg.ResourceParam[MlflowTracking],
+    ) -> dg.MaterializeResult[None]:
+        """Write the report of each day asked, and log it with the run of the champion's model."""
+        from htrisk_dagster.defs.daily_reports import store_reports
+
+        made = store_reports(workspace, area, tracking, list(context.partition_keys))
+        for day, figures in made.items():
+            context.add_asset_metadata(figures, partition_key=day)
+        return dg.MaterializeResult()
+
+    @dg.asset(
+        key=[area.name, "publishing", "released_map"],
+        group_name=f"{area.name}_publishing",
+        partitions_def=risk_days(area),
+        backfill_policy=single_run(),
+        deps=[
+            risk_map,
+            daily_report,
+            [area.name, governance.LAYER, governance.CANARY_SEARCH.name],
+        ],
+        description=(
+            "Maps that two named reviewers have signed for, with their documents; taken away when they "
+            "expire or are withdrawn."
+        ),
+        kinds={"html"},
+        tags={"study_area": area.name},
+    )
+    def released_map(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[None]:
+        """Hand out what the log of releases lets out, and say where each day asked stands."""
+        from htrisk_dagster.defs.release_reports import hand_out_days
+
+        for day, figures in hand_out_days(workspace, area, list(context.partition_keys)).items():
+            context.add_asset_metadata(figures, partition_key=day)
+        return dg.MaterializeResult()
+
+    return [risk_map, daily_report, released_map]

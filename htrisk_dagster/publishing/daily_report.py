@@ -1,0 +1,262 @@
+"""The mailed report: one day's map, its month, top cells, model card and limits in one HTML file.
+
+Belongs here: what the report says and in which order. Does not: the drawing (`month_drawing`), risk
+(`risk_table`), who may publish it (`release_gate`).
+
+It is an attachment: no address, no font, no script, under 200 kB. The days are radio buttons, which
+style alone turns into a slider that the arrow keys move; printed, it shows its own day. A policy in
+its head forbids it to fetch anything, whatever opens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from html import escape
+from pathlib import Path
+
+import polars as pl
+
+from htrisk_dagster.publishing import model_card
+from htrisk_dagster.publishing.document_text import to_html
+from htrisk_dagster.publishing.map_drawing import place_on_sheet, sheet_around
+from htrisk_dagster.publishing.month_drawing import draw_month, sparkline
+from htrisk_dagster.publishing.risk_map import (
+    BAND_WORDS,
+    INVENTED,
+    LIMITS,
+    MapHeader,
+    cell_sentence,
+    day_in_words,
+    facts_of_day,
+    require_one_row_a_cell,
+)
+from htrisk_dagster.schemas.predictions import BANDS
+
+_HERE = Path(__file__).parent
+DAYS_SHOWN = 31
+LARGEST_BYTES = 200_000
+_N_LISTED = 20
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def days_shown(day: date) -> list[date]:
+    """The days of the slider, the report's own last."""
+    return [day - timedelta(days=back) for back in range(DAYS_SHOWN - 1, -1, -1)]
+
+
+def render_daily_report(
+    risk: pl.DataFrame,
+    cells: pl.DataFrame,
+    *,
+    boroughs: pl.DataFrame,
+    card: pl.DataFrame,
+    header: MapHeader,
+) -> str:
+    """Make the report of one day.
+
+    Parameters
+    ----------
+    risk : DataFrame
+        `schemas.predictions.CELL_DAY_RISK` of the day and, where there are any, of the 30 before it.
+    cells : DataFrame
+        `schemas.grid.CELLS`.
+    boroughs : DataFrame
+        `schemas.raw.BOROUGHS`, for the outlines.
+    card : DataFrame
+        `schemas.governance.MODEL_CARD` of the model in use.
+    header : MapHeader
+        Of the day; its digest is the report's.
+
+    Returns
+    -------
+    str
+        HTML, without any script. The same tables and header give the same text.
+
+    Raises
+    ------
+    ValueError
+        Where the day has not each cell once.
+    """
+    of_day = risk.filter(pl.col("risk_on") == header.risk_on)
+    require_one_row_a_cell(of_day, cells, header.risk_on)
+    days = days_shown(header.risk_on)
+    placed = place_on_sheet(cells.sort("cell_id"))
+    shown = (
+        placed.join(of_day, on="cell_id").sort("rank").with_columns(cell_sentence().alias("label"))
+    )
+    day = day_in_words(header.risk_on)
+    title = f"Reported incidents expected on {day}"
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en">',
+            '<head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)} - {escape(header.area_title)}</title>",
+            f"<style>{(_HERE / 'daily_report.css').read_text(encoding='utf-8')}",
+            f"{_day_styles(len(days))}</style></head>",
+            "<body>",
+            _headline(header, title),
+            facts_of_day(shown, header, day),
+            "<main>",
+            _month(risk, placed, shown, boroughs, header=header, days=days),
+            _top_cells(risk, shown, header=header, days=days),
+            _limits(),
+            '<section id="card"><h2>Model card, in short</h2>',
+            to_html(card, model_card.SHORT),
+            "</section></main>",
+            f"<footer><p>Data: {escape(header.data_origin)}. Made from data with digest "
+            f"{escape(header.data_digest)}. Status: {escape(header.status)}.</p></footer>",
+            "</body></html>",
+        ]
+    )
+
+
+def _day_styles(n: int) -> str:
+    """One rule that shows the layers of the chosen day, and those of the last day in print."""
+    chosen = ",".join(f"#d{i}:checked~figure .d{i}" for i in range(n))
+    return (
+        f"{chosen}{{display:block}}\n@media print{{.days .day{{display:none!important}}"
+        f".days .d{n - 1}{{display:block!important}}}}"
+    )
+
+
+def _headline(header: MapHeader, title: str) -> str:
+    parts = ["<header>"]
+    if header.data_origin == "synthetic":
+        parts.append(
+            f'<p class="invented" role="alert"><strong>INVENTED CITY</strong> {INVENTED}</p>'
+        )
+    parts += [
+        f'<p class="status">{escape(header.status)}</p>',
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{escape(header.area_title)}. Target: {escape(header.target_title)}, as reported to "
+        "the police.</p></header>",
+    ]
+    return "\n".join(parts)
+
+
+def _month(
+    risk: pl.DataFrame,
+    placed: pl.DataFrame,
+    shown: pl.DataFrame,
+    boroughs: pl.DataFrame,
+    *,
+    header: MapHeader,
+    days: Sequence[date],
+) -> str:
+    by_day = {on: rows for (on,), rows in risk.partition_by("risk_on", as_dict=True).items()}
+    found = [(i, on, by_day[on]) for i, on in enumerate(days) if on in by_day]
+    drawing = draw_month(
+        placed,
+        [(f"d{i}", rows.select("cell_id", "band")) for i, _, rows in found],
+        sheet_around(placed, boroughs),
+        title=f"Map of {header.area_title}, a layer a day",
+        description="Squares are coloured by rank of expected incidents; the highest of the "
+        "report's own day are numbered as in the table below.",
+        numbered=shown.head(_N_LISTED),
+    )
+    captions = "".join(
+        f'<p class="day d{i}"><strong>{day_in_words(on)}:</strong> {_total(rows):.2f} reported incidents '
+        f"expected in the whole city; highest risk {_highest(rows):.2g}%.</p>"
+        for i, on, rows in found
+    )
+    buttons = "".join(
+        f'<input type="radio" name="day" id="d{i}"{_state(on, by_day, header.risk_on)}>'
+        f'<label for="d{i}"><span>{day_in_words(on)}</span><b aria-hidden="true">{on.day}</b></label>'
+        for i, on in enumerate(days)
+    )
+    return (
+        '<fieldset class="days"><legend>The map by day: choose one, or press the arrow keys. A pale number '
+        f'has no map.</legend>{buttons}\n<figure><div class="shown">{captions}</div>{drawing}'
+        f"<figcaption>{_legend(shown)}</figcaption></figure></fieldset>"
+    )
+
+
+def _state(on: date, by_day: dict[date, pl.DataFrame], own: date) -> str:
+    if on == own:
+        return " checked"
+    return "" if on in by_day else " disabled"
+
+
+def _total(rows: pl.DataFrame) -> float:
+    return float(rows["expected_count"].sum())
+
+
+def _highest(rows: pl.DataFrame) -> float:
+    return 100 * float(rows["risk_prob"].to_numpy().max())
+
+
+def _legend(shown: pl.DataFrame) -> str:
+    items = "".join(
+        f'<li><svg viewBox="0 0 1 1" aria-hidden="true"><path class="{band.replace(" ", "-")}" '
+        f'd="M0 0h1v1h-1z"/></svg>{BAND_WORDS[band]} ({shown.filter(band=band).height:,} cells)</li>'
+        for band in BANDS
+    )
+    return f'<ul class="legend" aria-label="Legend">{items}</ul>'
+
+
+def _top_cells(
+    risk: pl.DataFrame, shown: pl.DataFrame, *, header: MapHeader, days: Sequence[date]
+) -> str:
+    invented = "INVENTED CITY. " if header.data_origin == "synthetic" else ""
+    top = shown.head(_N_LISTED)
+    history = {
+        (cell, on): value
+        for cell, on, value in risk.filter(pl.col("cell_id").is_in(top["cell_id"].implode()))
+        .select("cell_id", "risk_on", "expected_count")
+        .iter_rows()
+    }
+    lines = {
+        cell: sparkline([history.get((cell, on)) for on in days], label="By day")
+        for cell in top["cell_id"]
+    }
+    totals = dict(risk.group_by("risk_on").agg(pl.col("expected_count").sum()).iter_rows())
+    city = sparkline([totals.get(on) for on in days], label="Expected in the whole city, by day")
+    rows = [
+        f'<tr><th scope="row" class="number"><a href="#n{r["rank"]}">{r["rank"]}</a></th>'
+        f"<td>{r['sheet']}</td><td>{r['precinct']}</td><td>{escape(r['borough'].title())}</td>"
+        f'<td class="number">{r["expected_count"]:#.3g}</td>'
+        f'<td class="number">{100 * r["risk_prob"]:.2g}%</td>'
+        f'<td class="number">{r["lower_95_count"]} to {r["upper_95_count"]}</td>'
+        f"<td>{lines[r['cell_id']]}</td>"
+        f"<td>{escape(r['reasons'] or 'not told by this model')}</td></tr>"
+        for r in top.iter_rows(named=True)
+    ]
+    heads = "".join(
+        f'<th scope="col"{kind}>{words}</th>'
+        for words, kind in (
+            ("Rank", ' class="number"'),
+            ("Map square", ""),
+            ("Precinct", ""),
+            ("Borough", ""),
+            ("Expected count", ' class="number"'),
+            ("Risk", ' class="number"'),
+            ("95% interval", ' class="number"'),
+            (f"{DAYS_SHOWN} days", ""),
+            ("Against the city's mean", ""),
+        )
+    )
+    return "\n".join(
+        [
+            '<section id="top-cells">',
+            f"<h2>The {top.height} cells with the highest expected count</h2>",
+            f"<p><strong>{invented}{escape(header.status)}. {escape(header.area_title)}, valid "
+            f"for {day_in_words(header.risk_on)} only.</strong></p>",
+            "<p>Expected count: incidents expected to be reported. Risk: probability of at least one. "
+            "Interval: the count lies in it on 95 of 100 such days or more. Line: expected count over "
+            f"{DAYS_SHOWN} days, from 0 to its own highest; the whole city: {city}. The last column is "
+            "what the model went by, not what causes incidents.</p>",
+            '<div class="wide"><table><caption>Cells by rank</caption>',
+            f"<thead><tr>{heads}</tr></thead>",
+            f"<tbody>{''.join(rows)}</tbody></table></div></section>",
+        ]
+    )
+
+
+def _limits() -> str:
+    items = "".join(f"<li>{sentence}</li>" for sentence in LIMITS)
+    title = "What this map is not, and must not be used for"
+    return f"<section><h2>{title}</h2><ul>{items}</ul></section>"
