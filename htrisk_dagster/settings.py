@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         return self.workspace / "restricted"
 
     @property
+    def published(self) -> Path:
+        """Folder of what readers are shown: snapshots by study area."""
+        return self.workspace / "published"
+
+    @property
     def dagster_home(self) -> Path:
         """Folder of Dagster's run history."""
         return self.workspace / "dagster"

@@ -22,11 +22,13 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.hot_places import ZoneWish
 from htrisk_dagster.defs.partitions import days_of, months_of
+from htrisk_dagster.defs.published import READ, snapshots_folder
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
+from htrisk_dagster.publishing.snapshot import LINK
 from htrisk_dagster.schemas import (
     context,
     grid,
@@ -103,6 +105,7 @@ class Plan:
         if self._is_stale(predictions.DRIFT, {ALL: self._made.drift()}):
             yield Step("Look for drift", _names([predictions.DRIFT]))
         yield from self._verified()
+        yield from self._published()
 
     @property
     def _made(self) -> MadeFrom:
@@ -237,6 +240,12 @@ class Plan:
             yield Step("Measure the maps by verified cases", _names(VALIDATION))
         if self._is_stale(verified.FUNNEL, {ALL: made.detection_funnel()}):
             yield Step("Count the funnel of detection", _names([verified.FUNNEL]))
+
+    def _published(self) -> Iterator[Step]:
+        wanted = self._made.snapshot(READ)
+        link = snapshots_folder(self.workspace, self.area.name) / LINK
+        if wanted not in link.resolve().name:
+            yield Step("Publish the snapshot", ("publishing/snapshot",))
 
     def _map_shows(self, day: str, digest: str) -> bool:
         path = map_path(self.workspace, self.area, day)

@@ -69,9 +69,9 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
         Where a port is taken, or a process ends by itself; the message names it.
     """
     starting = commands(settings, port, mlflow_port)
-    _require_free(port, "--port")
+    require_free(port, "--port")
     if "mlflow" in starting:
-        _require_free(mlflow_port, "--mlflow-port")
+        require_free(mlflow_port, "--mlflow-port")
     MlflowTracking(settings.tracking_uri, settings.mlflow_store).prepare()
     running = {
         name: subprocess.Popen(command, cwd=_ROOT, env=environment(settings))
@@ -101,7 +101,8 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
             process.wait(timeout=30)
 
 
-def _require_free(port: int, option: str) -> None:
+def require_free(port: int, option: str) -> None:
+    """Raise an `HtriskError` that names `option` where a port of loopback is taken."""
     # `dagster dev` stays up without its webserver where the port is taken: ask before.
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

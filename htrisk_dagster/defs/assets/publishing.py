@@ -1,11 +1,13 @@
-"""Publishing assets: the map of each day.
+"""Publishing assets: the map of each day, and the snapshot that readers are shown.
 
-Belongs here: `publishing/risk_map`. Does not: drawing (`publishing/risk_map.py`).
+Belongs here: `publishing/risk_map` and `publishing/snapshot`. Does not: drawing
+(`publishing/risk_map.py`), the snapshot's file (`publishing/snapshot.py`).
 """
 
 import dagster as dg
 
 from htrisk_dagster.defs.partitions import risk_days, single_run
+from htrisk_dagster.defs.published import READ
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.study_areas.area import StudyArea
 
@@ -38,4 +40,18 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             context.add_asset_metadata(figures, partition_key=day)
         return dg.MaterializeResult()
 
-    return [risk_map]
+    @dg.asset(
+        key=[area.name, "publishing", "snapshot"],
+        group_name=f"{area.name}_publishing",
+        deps=[[area.name, table.layer, table.name] for table in READ],
+        description="One read-only DuckDB file with all that readers are shown, and the link to it.",
+        kinds={"duckdb"},
+        tags={"study_area": area.name},
+    )
+    def snapshot(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+        """Tables without small counts, risk by day and by cell; the dashboard reads nothing else."""
+        from htrisk_dagster.defs.published import store_snapshot
+
+        return dg.MaterializeResult(metadata=store_snapshot(workspace, area))
+
+    return [risk_map, snapshot]
