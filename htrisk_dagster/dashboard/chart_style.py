@@ -40,13 +40,14 @@ def styled(figure: Figure, *, x_title: str = "", y_title: str = "", height: int 
         height=height,
         font={"size": 12.5},
         colorway=list(COLOURS),
-        legend={"orientation": "h", "y": -0.2, "x": 0},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         hoverlabel={"bgcolor": "#1b1f24", "bordercolor": "#1b1f24", "font": {"color": "#ffffff"}},
         hovermode="closest",
         dragmode=False,
         separators=".,",
     )
     axis = {"showline": True, "linecolor": "#7a8591", "gridcolor": "#7a8591", "zeroline": False}
+    axis |= {"exponentformat": "power", "ticks": ""}
     figure.update_xaxes(title=x_title, automargin=True, **{**axis, "showgrid": False})
     figure.update_yaxes(title=y_title, automargin=True, **axis)
     return figure

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import dash_ag_grid as dag
 import polars as pl
 from dash import dcc, html
 from dash.development.base_component import Component
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 NO_DATA = "no data"
 HIDDEN = "hidden"
-# Beyond this a table scrolls and filters in a grid of its own.
-_MOST_ROWS = 60
-_MOST_GRID_ROWS = 2_000
+_MOST_ROWS = 400
 
 
 def panel(
@@ -139,7 +138,7 @@ def rows_table(
     names: dict[str, str] | None = None,
     suppressed: Collection[str] = (),
 ) -> Component:
-    """A frame as a table; a long one as a grid that filters.
+    """A frame as a table; of a long one the first rows.
 
     Parameters
     ----------
@@ -151,7 +150,8 @@ def rows_table(
         Columns in which a missing value is a count that is hidden, not one that is unknown.
     """
     if frame.height > _MOST_ROWS:
-        return _grid(frame, caption, names or {}, suppressed)
+        caption = f"{caption} {_MOST_ROWS} of {frame.height:,} rows; the CSV has all."
+        frame = frame.head(_MOST_ROWS)
     heads = [_heading(c, names or {}) for c in frame.columns]
     numeric = [frame.schema[c].is_numeric() for c in frame.columns]
     return html.Div(
@@ -189,37 +189,39 @@ def rows_table(
     )
 
 
-def _grid(
-    frame: pl.DataFrame, caption: str, names: dict[str, str], suppressed: Collection[str]
-) -> Component:
-    import dash_ag_grid as dag
-
-    shown = frame.head(_MOST_GRID_ROWS)
-    words = shown.with_columns(
-        pl.Series(c, [shown_value(v, hidden=c in suppressed) for v in shown[c]])
-        for c in shown.columns
-        if not shown.schema[c].is_numeric() or c in suppressed
+def rows_grid(frame: pl.DataFrame, caption: str, *, suppressed: Collection[str] = ()) -> Component:
+    """A frame as a grid that sorts and filters, a page of rows at a time; parameters of `rows_table`."""
+    words = frame.with_columns(
+        pl.Series(c, [shown_value(v, hidden=True) for v in frame[c]]) for c in suppressed
     )
-    note = f"{caption} {shown.height:,} of {frame.height:,} rows; the CSV has all."
     return html.Div(
         [
-            html.P(note if shown.height < frame.height else caption, className="quiet"),
+            html.P(caption, className="quiet"),
             dag.AgGrid(
                 rowData=words.to_dicts(),
                 columnDefs=[
                     {
                         "field": c,
-                        "headerName": _heading(c, names),
+                        "headerName": _heading(c, {}),
                         "filter": "agNumberColumnFilter"
                         if words.schema[c].is_numeric()
                         else "agTextColumnFilter",
-                        "floatingFilter": False,
+                        "floatingFilter": True,
                     }
                     for c in words.columns
                 ],
                 defaultColDef={"sortable": True, "resizable": True, "minWidth": 110, "flex": 1},
-                dashGridOptions={"animateRows": False, "enableCellTextSelection": True},
-                style={"height": "24rem", "width": "100%"},
+                dashGridOptions={
+                    "animateRows": False,
+                    "domLayout": "autoHeight",
+                    "ensureDomOrder": True,
+                    "enableCellTextSelection": True,
+                    "pagination": True,
+                    "paginationPageSize": 20,
+                    "paginationPageSizeSelector": False,
+                    "suppressColumnVirtualisation": True,
+                },
+                style={"height": None, "width": "100%"},
             ),
         ]
     )

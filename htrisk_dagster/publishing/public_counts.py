@@ -14,11 +14,14 @@ from datetime import date, timedelta
 import polars as pl
 
 from htrisk_dagster.schemas.published import HOUR_COUNTS, QUARTER_COUNTS, WEEKDAYS
-from htrisk_dagster.victim_population.published_tables import ALL, TableSpec
+from htrisk_dagster.victim_population.published_tables import ALL, K, TableSpec
 from htrisk_dagster.victim_population.suppression import publish
 
 _BY_QUARTER = TableSpec("quarter_counts", ("borough", "quarter"))
 _BY_HOUR = TableSpec("hour_counts", ("weekday", "hour"))
+# A block must hold three times k on average, else most of a week would be hidden.
+_BLOCKS_HOURS = (1, 3, 6)
+_HOURS_A_WEEK = 168
 
 
 def complete_quarters(first: date, last: date) -> tuple[date, date] | None:
@@ -66,14 +69,21 @@ def publish_series_counts(
     )
 
 
+def block_hours(n_incidents: int) -> int:
+    """Hours in a block for a series of so many incidents; of their number alone, which is published."""
+    enough = (b for b in _BLOCKS_HOURS if n_incidents * b / _HOURS_A_WEEK >= 3 * K)
+    return next(enough, _BLOCKS_HOURS[-1])
+
+
 def _publish_one(series: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Release both tables of one series together: they share its total."""
     on = pl.col("occurred_on")
+    block = block_hours(rows.height)
     records = rows.select(
         "borough",
         quarter=on.dt.truncate("1q").cast(pl.String),
         weekday=pl.lit(pl.Series(WEEKDAYS)).implode().first().list.get(on.dt.weekday() - 1),
-        hour=pl.col("hour").cast(pl.String),
+        hour=(pl.col("hour") // block * block).cast(pl.String),
     )
     quarters, hours = (table.cells for table in publish(records, (_BY_QUARTER, _BY_HOUR)))
     named = pl.lit(series).alias("series")
@@ -82,5 +92,7 @@ def _publish_one(series: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Data
     hour = pl.when(pl.col("hour") != ALL).then(pl.col("hour")).cast(pl.Int32)
     return (
         quarters.select(named, "borough", shown.str.to_date().alias("quarter_on"), count),
-        hours.select(named, "weekday", hour.alias("hour"), count),
+        hours.select(
+            named, "weekday", hour.alias("hour"), pl.lit(block).alias("block_hours"), count
+        ),
     )

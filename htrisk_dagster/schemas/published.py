@@ -72,14 +72,20 @@ QUARTER_COUNTS = Table(
 HOUR_COUNTS = Table(
     LAYER,
     "hour_counts",
-    "one series, weekday or `(all)`, and hour or all hours",
-    "Reported incidents by local weekday and hour of occurrence, over the same complete quarters.",
+    "one series, weekday or `(all)`, and block of hours or all hours",
+    "Reported incidents by local weekday and hour of occurrence, over the same complete quarters. Rare series in blocks of three or six hours.",
     (
         _SERIES,
         Column("weekday", pl.String, "Weekday, or `(all)`.", allowed=(*WEEKDAYS, "(all)")),
         Column(
-            "hour", pl.Int32, "Local hour; missing: all hours.", nullable=True, lower=0, upper=23
+            "hour",
+            pl.Int32,
+            "First local hour of the block; missing: all hours.",
+            nullable=True,
+            lower=0,
+            upper=23,
         ),
+        Column("block_hours", pl.Int32, "Hours in a block.", unit="hours", lower=1, upper=6),
         _COUNT,
     ),
     key=("series", "weekday", "hour"),

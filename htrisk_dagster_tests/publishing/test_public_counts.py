@@ -5,7 +5,11 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from htrisk_dagster.publishing.public_counts import complete_quarters, publish_series_counts
+from htrisk_dagster.publishing.public_counts import (
+    block_hours,
+    complete_quarters,
+    publish_series_counts,
+)
 from htrisk_dagster.schemas.published import HOUR_COUNTS, QUARTER_COUNTS
 from htrisk_dagster.victim_population.disclosure_attack import attack
 from htrisk_dagster.victim_population.published_tables import PublishedTable, TableSpec
@@ -64,8 +68,9 @@ def test_shown_counts_are_those_of_the_complete_quarters(incidents, published):
             )
         assert row["incidents_count"] == meant.height, row
     monday = hours.filter(series="robbery", weekday="Monday", hour=0).row(0, named=True)
-    rows = within.filter(series="robbery", hour=0).filter(pl.col("occurred_on").dt.weekday() == 1)
-    assert monday["incidents_count"] == rows.height >= 11
+    assert monday["block_hours"] == 3
+    rows = within.filter(pl.col("occurred_on").dt.weekday() == 1, series="robbery")
+    assert monday["incidents_count"] == rows.filter(pl.col("hour") < 3).height >= 11
 
 
 def test_no_small_count_is_shown_and_an_attacker_recovers_none(published):
@@ -91,6 +96,14 @@ def test_no_small_count_is_shown_and_an_attacker_recovers_none(published):
         for dimensions, frame in specs.items()
     ]
     assert attack(released) == []
+
+
+@pytest.mark.parametrize(
+    ("n_incidents", "hours"), [(5_544, 1), (5_543, 3), (1_848, 3), (1_847, 6), (10, 6)]
+)
+def test_rare_series_are_counted_in_blocks_of_hours(n_incidents, hours):
+    """168 hours of 33 incidents are 5,544; 56 blocks of three hours are 1,848."""
+    assert block_hours(n_incidents) == hours
 
 
 def test_no_complete_quarter_gives_no_row(incidents):

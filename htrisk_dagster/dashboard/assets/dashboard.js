@@ -75,6 +75,14 @@
         permalink(changes);
         return window.dash_clientside.no_update;
       },
+      // A plot in three dimensions needs WebGL; without it the flat one stays.
+      solid: function (kind) {
+        var canvas = document.createElement("canvas");
+        if (kind === "3-D" && !(canvas.getContext("webgl2") || canvas.getContext("webgl"))) {
+          window.dash_clientside.set_props("case-kind", { value: "2-D", data: ["2-D"] });
+        }
+        return window.dash_clientside.no_update;
+      },
       copyLink: function (clicks) {
         if (!clicks) { return "Copy link"; }
         var text = location.href;

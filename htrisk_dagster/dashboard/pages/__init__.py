@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 from htrisk_dagster.dashboard.page import Page
-from htrisk_dagster.dashboard.pages import risk_map
+from htrisk_dagster.dashboard.pages import (
+    about,
+    boroughs,
+    cases,
+    forecasts,
+    funnel,
+    hot_places,
+    model_quality,
+    officers,
+    patterns,
+    risk_map,
+)
 
-PAGES: tuple[Page, ...] = (risk_map.PAGE,)
+PAGES: tuple[Page, ...] = (
+    risk_map.PAGE,
+    boroughs.PAGE,
+    forecasts.PAGE,
+    model_quality.PAGE,
+    patterns.PAGE,
+    funnel.PAGE,
+    hot_places.PAGE,
+    cases.PAGE,
+    officers.PAGE,
+    about.PAGE,
+)
 
 __all__ = ["PAGES"]
