@@ -46,6 +46,10 @@ def create_app(folder: Path, *, servers: Servers = NO_SERVERS, hosts: Collection
     Dash
         `app.server` is the WSGI application.
     """
+    # Both are asked for by the first charts, in several threads at once; half-imported they break.
+    import pandas  # noqa: F401
+    import plotly.graph_objects  # noqa: F401
+
     from htrisk_dagster.dashboard.pages import PAGES
 
     shelf = SnapshotShelf(folder)

@@ -1,4 +1,4 @@
-"""One small snapshot for the whole session; read it, never write to it."""
+"""One small snapshot for the whole session, and the city of `defs`; read them, never write to them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
 from htrisk_dagster_tests.dashboard.small_snapshot import write
+from htrisk_dagster_tests.defs.conftest import city
+
+__all__ = ["city"]
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,12 @@ def layout(visit: Visit) -> list[Component]:
         html.Div(
             [
                 _select("case-table", "Table", names, chosen, 330),
-                html.Div(id="case-axes", className="controls", style={"margin": 0}),
+                html.Div(
+                    axes_of(tables[chosen]),
+                    id="case-axes",
+                    className="controls",
+                    style={"margin": 0},
+                ),
             ],
             className="controls",
         ),
@@ -76,7 +81,7 @@ def layout(visit: Visit) -> list[Component]:
         panel(
             visit,
             "The table",
-            [html.Div(id="case-rows")],
+            [html.Div(_rows(tables[chosen], chosen), id="case-rows")],
             what="The chosen table, with a filter under each heading. Hidden counts are not shown (k = 11).",
         ),
     ]
@@ -97,11 +102,11 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
         Output("case-axes", "children"),
         Output("case-rows", "children"),
         Input("case-table", "value"),
+        prevent_initial_call=True,
     )
     def show_axes(name: str) -> tuple[list[Component], Component]:
         frame = case_tables(shelf.newest())[name]
-        caption = f"{name.replace('_', ' ')}: {frame.height:,} counts."
-        return axes_of(frame), rows_grid(frame, caption, suppressed=["count"])
+        return axes_of(frame), _rows(frame, name)
 
     @app.callback(
         Output("case-plot", "children"),
@@ -132,6 +137,11 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
         )
 
     in_browser(app, "solid", Output("case-solid", "data"), Input("case-kind", "value"))
+
+
+def _rows(frame: pl.DataFrame, name: str) -> Component:
+    caption = f"{name.replace('_', ' ')}: {frame.height:,} counts."
+    return rows_grid(frame, caption, suppressed=["count"])
 
 
 def axes_of(frame: pl.DataFrame) -> list[Component]:

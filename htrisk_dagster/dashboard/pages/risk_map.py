@@ -286,12 +286,16 @@ def _history(rows: pl.DataFrame, day: date) -> Component:
 
     risk = 100 * rows["risk_prob"]
     line = go.Scatter(
-        x=rows["risk_on"], y=risk, mode="lines", line={"color": COLOURS[0]}, name="risk, %"
+        x=rows["risk_on"].to_list(),
+        y=risk.to_list(),
+        mode="lines",
+        line={"color": COLOURS[0]},
+        name="risk, %",
     )
     now = rows.filter(pl.col("risk_on") == day)
     dot = go.Scatter(
-        x=now["risk_on"],
-        y=100 * now["risk_prob"],
+        x=now["risk_on"].to_list(),
+        y=(100 * now["risk_prob"]).to_list(),
         mode="markers",
         marker={"color": COLOURS[1], "size": 9},
         name="this day",
