@@ -1,7 +1,7 @@
 """Opens every page in Chromium, uses every control, and writes down what happened.
 
 Run inside a network namespace that has loopback and nothing else:
-`unshare -rn python browse.py SNAPSHOTS REPORT.json`. A request to anywhere else cannot be answered
+`unshare -rn python browse.py SNAPSHOTS REPORT.json [PICTURES]`. A request to anywhere else cannot be answered
 there, and is written down besides.
 """
 
@@ -110,7 +110,8 @@ class Watched:
 def settled(page: Page) -> None:
     """Wait until nothing is asked of the server and no chart is on its way."""
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("!document.querySelector('[data-dash-is-loading=\"true\"]')")
+    # No wait_for_function: it evaluates text in the page, which the page's own policy forbids.
+    page.wait_for_selector("[data-dash-is-loading=true]", state="detached")
     page.wait_for_timeout(150)
 
 
@@ -142,8 +143,8 @@ def use_every_control(page: Page) -> dict[str, int]:
     return used
 
 
-def see_pages(browser: Browser, base: str) -> dict[str, Any]:
-    """Each page wide and light, then narrow and dark."""
+def see_pages(browser: Browser, base: str, pictures: str | None) -> dict[str, Any]:
+    """Each page wide and light, then narrow and dark; a picture of each where a folder is given."""
     seen: dict[str, Any] = {}
     for kind, width, scheme in (("wide", 1400, "light"), ("narrow", 390, "dark")):
         watched = Watched(browser, base, width=width, scheme=scheme)
@@ -158,6 +159,9 @@ def see_pages(browser: Browser, base: str) -> dict[str, Any]:
                 "overflow": watched.overflow(),
                 "ground": page.evaluate("getComputedStyle(document.body).backgroundColor"),
             }
+            if pictures:
+                name = f"{kind}_{path.strip('/') or 'map'}.png"
+                page.screenshot(path=Path(pictures) / name, full_page=True)
             if kind == "wide":
                 about["used"] = use_every_control(page)
                 about["grave_after"] = watched.grave()
@@ -199,7 +203,7 @@ def use_the_map(browser: Browser, base: str) -> dict[str, Any]:
         "[...new Set([...document.querySelectorAll('#risk-map rect[class]')].map(r => r.className.baseVal))]"
     )
     page.locator("#with-cases").click()
-    page.wait_for_function("document.querySelector('.borough-label .cases').textContent")
+    page.wait_for_selector(".borough-label .cases:not(:empty)", state="attached")
     cases = page.locator(".borough-label .cases").all_inner_texts()
     link = page.url
     panel = page.locator("#cell-panel dl").inner_text()
@@ -238,7 +242,7 @@ def use_the_map(browser: Browser, base: str) -> dict[str, Any]:
     return found
 
 
-def main(folder: str, report: str) -> None:
+def main(folder: str, report: str, pictures: str | None = None) -> None:
     loopback_up()
     server, base = serve(folder)
     try:
@@ -251,7 +255,7 @@ def main(folder: str, report: str) -> None:
             found = {
                 "interfaces": interfaces(),
                 "map": use_the_map(browser, base),
-                "pages": see_pages(browser, base),
+                "pages": see_pages(browser, base, pictures),
             }
             browser.close()
     finally:

@@ -10,10 +10,20 @@ import plotly.io
 import polars as pl
 import pytest
 from htrisk_dagster.dashboard.page import Servers, Visit
-from htrisk_dagster.dashboard.pages import PAGES, boroughs, cases, funnel, patterns, risk_map
+from htrisk_dagster.dashboard.pages import (
+    PAGES,
+    boroughs,
+    cases,
+    forecasts,
+    funnel,
+    officers,
+    patterns,
+    risk_map,
+)
 from htrisk_dagster.dashboard.snapshots import SnapshotShelf
 from htrisk_dagster.publishing.snapshot import SnapshotTable, write_snapshot
 from htrisk_dagster.schemas import published, verified
+from htrisk_dagster.schemas.table import Column, Table
 from htrisk_dagster_tests.dashboard.small_snapshot import DAYS, HEADER, tables
 
 Q = [date(2023, 1, 1), date(2023, 4, 1), date(2023, 7, 1), date(2023, 10, 1), date(2024, 1, 1)]
@@ -198,3 +208,80 @@ def test_case_clusters_are_of_shown_counts(fuller):
     assert "male, labour: 500 records, cluster 2" in words
     few = cases.plot(frame, ["gender"], columns=["gender"], k=5, scale=True, is_solid=False)
     assert "2 distinct cells, fewer than 5 clusters" in text_of(few)
+
+
+def table_of(name: str, frame: pl.DataFrame) -> SnapshotTable:
+    """A table of a colleague's schema by its columns alone: pages read it if a snapshot has it."""
+    layer, _, short = name.partition(".")
+    columns = tuple(Column(c, dtype, "x", nullable=True) for c, dtype in frame.schema.items())
+    return SnapshotTable(Table(layer, short, "one row", "x", columns), frame)
+
+
+@pytest.fixture(scope="module")
+def with_series(tmp_path_factory):
+    months = [date(2025, 1, 1), date(2025, 2, 1)]
+    forecast = pl.DataFrame(
+        {
+            "area": ["(all)", "(all)", "1"],
+            "period_on": [*months, months[0]],
+            "expected_count": [100.0, 110.0, 3.0],
+            "lower_95_count": [80.0, 85.0, 0.0],
+            "upper_95_count": [120.0, 140.0, 7.0],
+        }
+    )
+    parts = pl.DataFrame(
+        {
+            "area": "(all)", "method": "stl", "form": "additive", "period_on": months,
+            "trend": [3.0, 3.1], "seasonal": [0.1, -0.1], "rest": [0.0, 0.2],
+        }
+    )  # fmt: skip
+    score = {"area": ["1", "2", "(all)"], "score": [90.0, 10.0, 50.0], "score_rank": [1, 2, 3]}
+    officers = pl.DataFrame(
+        {
+            "agency_id": ["state", "state", "CT1"], "agency": ["Connecticut", "Connecticut", "Hartford"],
+            "year": [2021, 2022, 2022], "female_officers_count": [30, 40, 20],
+            "male_officers_count": [170, 160, 80], "officers_count": [200, 200, 100],
+            "civilians_count": [50, 50, 25], "female_officers_pct": [15.0, 20.0, 20.0],
+            "officers_per_1000": [None, None, 0.8],
+        }
+    )  # fmt: skip
+    volume = pl.DataFrame(
+        {
+            "forecast_on": [date(2025, 12, 24), date(2025, 12, 25)], "agency_id": "state",
+            "expected_count": [50.0, 30.0], "lower_95_count": [36, 19], "upper_95_count": [65, 42],
+            "is_holiday": [False, True], "holiday": [None, "Christmas Day"],
+        }
+    )  # fmt: skip
+    more = {
+        "series.forecasts": forecast,
+        "series.decomposition": parts,
+        "series.composite_risk": pl.DataFrame(score),
+        "agencies.officer_trends": officers,
+        "agencies.volume_forecasts": volume,
+    }
+    folder = tmp_path_factory.mktemp("series") / "nyc"
+    base = [SnapshotTable(t, f) for t, f in tables().items()]
+    header = replace(HEADER, made_from="f2")
+    write_snapshot(folder, header, base + [table_of(n, f) for n, f in more.items()])
+    return SnapshotShelf(folder).newest()
+
+
+def test_forecasts_of_the_whole_area_have_their_band_parts_and_holidays(with_series):
+    words = text_of(forecasts.layout(Visit(with_series)))
+    assert "[120.0,140.0,85.0,80.0]" in words, "the band goes up one end and back along the other"
+    assert "By stl, additive" in words
+    assert '"text":["Christmas Day"]' in words
+    assert "Materialise" not in words
+
+
+def test_the_composite_score_is_of_precincts(with_series):
+    words = text_of(boroughs.composite_map(with_series))
+    assert "composite score of 10 to 90" in words
+
+
+def test_officers_by_sex_of_the_state_and_of_agencies(with_series):
+    words = text_of(officers.years_chart(with_series, "state"))
+    assert '"x":["2021","2022"],"y":[30,40]' in words
+    assert '"name":"Women"' in words
+    assert "Hartford" in text_of(officers.newest_chart(with_series))
+    assert "Connecticut" not in text_of(officers.newest_chart(with_series))

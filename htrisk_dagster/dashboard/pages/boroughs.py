@@ -22,7 +22,7 @@ from htrisk_dagster.schemas.published import QUARTER_COUNTS
 
 _QUARTERS = QUARTER_COUNTS.full_name
 _PRECINCTS = PRECINCT_DAY_RISK.full_name
-_COMPOSITE = "evaluation.composite_risk"
+_COMPOSITE = "series.composite_risk"
 
 
 def layout(visit: Visit) -> list[Component]:
@@ -106,18 +106,28 @@ def trends_chart(snapshot: Snapshot, series: str) -> Component:
 
 def _composite(visit: Visit) -> Component:
     what = (
-        "Several forecasts of a precinct brought to one scale and added with stated weights: a rank to "
-        "begin a talk with, no probability."
+        "Expected volume of three months and recent momentum of each precinct, on one scale and added with a "
+        "stated weight: a rank to begin a talk with, no probability. Ranks that other weights would give "
+        "stand in the table."
     )
     if not visit.snapshot.has(_COMPOSITE):
         gap = not_in_snapshot(_COMPOSITE, visit.snapshot.header.area)
         return panel(visit, "Composite risk of precincts", [gap], what=what, width="half")
-    rows = visit.snapshot.table(_COMPOSITE)
-    value = next(c for c in rows.columns if rows.schema[c].is_float())
-    body = [_precinct_map(visit.snapshot, rows, value, "composite risk")]
+    body = [composite_map(visit.snapshot)]
     return panel(
         visit, "Composite risk of precincts", body, what=what, tables=[_COMPOSITE], width="half"
     )
+
+
+def composite_map(snapshot: Snapshot) -> Component:
+    """Precincts by the score of expected volume and momentum."""
+    precinct = pl.col("area").cast(pl.Int32, strict=False).alias("precinct")
+    rows = (
+        snapshot.table(_COMPOSITE).with_columns(precinct).drop_nulls("precinct").sort("score_rank")
+    )
+    first = ["precinct", "score", "score_rank"]
+    shown = rows.select(*first, pl.exclude(*first, "area"))
+    return _precinct_map(snapshot, shown, "score", "composite score")
 
 
 def _by_precinct(visit: Visit) -> Component:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
+from dash import html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import BAND, COLOURS, line_style, styled
@@ -49,8 +50,12 @@ def _decomposition(visit: Visit) -> Component:
         gap = not_in_snapshot(_PARTS, visit.snapshot.header.area)
         return panel(visit, "Trend, season and rest", [gap], what=what)
     rows = of_whole_area(visit.snapshot.table(_PARTS))
-    parts = [c for c in ("trend", "seasonal", "residual") if c in rows.columns]
-    charts = [_line(rows, "period_on", part) for part in parts]
+    one = rows.select("method", "form").unique().sort("method", "form").rows()[-1]
+    chosen = rows.filter(method=one[0], form=one[1])
+    charts = [
+        html.P(f"By {one[0]}, {one[1]}; the table has the other ways.", className="quiet"),
+        *(_line(chosen, "period_on", part) for part in ("trend", "seasonal", "rest")),
+    ]
     return panel(visit, "Trend, season and rest", charts, what=what, tables=[_PARTS])
 
 
