@@ -37,7 +37,7 @@ setup: $(VENV)/.ok ## Make .venv with everything pinned
 demo: $(VENV)/.ok ## A risk map of an invented New York, made by Dagster
 	$(BIN)/htrisk run --area nyc --start $(START) --end $(END)
 
-ui: $(VENV)/.ok ## Dagster and MLflow on loopback
+ui: $(VENV)/.ok ## Dagster, MLflow and the dashboard on loopback
 	$(BIN)/htrisk ui $(UI_ARGS)
 
 bench: $(VENV)/.dev ## Speed beside the usual ways, as ratios; htrisk bench NAME for one row

@@ -147,6 +147,11 @@ class Settings(BaseSettings):
         return self.workspace / "releases"
 
     @property
+    def published(self) -> Path:
+        """Folder of what readers are shown: snapshots by study area."""
+        return self.workspace / "published"
+
+    @property
     def dagster_home(self) -> Path:
         """Folder of Dagster's run history."""
         return self.workspace / "dagster"

@@ -1,4 +1,4 @@
-"""`htrisk ui`: both servers answer, on loopback only, and end together."""
+"""`htrisk ui`: all servers answer, on loopback only, and end together."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from htrisk_dagster.cli import app
 from typer.testing import CliRunner
 
 HTRISK = Path(sys.executable).parent / "htrisk"
+PORT_OPTIONS = ("--port", "--mlflow-port", "--dashboard-port")
 _LISTEN = "0A"
 
 
@@ -79,9 +80,10 @@ def listening(pids: set[int]) -> set[tuple[str, int]]:
 
 
 @pytest.fixture
-def ui(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
-    """The command in a session of its own, with its two ports."""
-    dagster, mlflow = free_ports(2)
+def ui(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, int]]]:
+    """The command in a session of its own, with its ports by option."""
+    ports = dict(zip(PORT_OPTIONS, free_ports(len(PORT_OPTIONS)), strict=True))
+    options = [str(part) for pair in ports.items() for part in pair]
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("HTRISK_", "DAGSTER_"))},
         "HOME": str(tmp_path),
@@ -90,10 +92,10 @@ def ui(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     }
     with (tmp_path / "ui.log").open("wb") as log:
         process = subprocess.Popen(
-            [str(HTRISK), "ui", "--port", str(dagster), "--mlflow-port", str(mlflow)],
+            [str(HTRISK), "ui", *options],
             env=environment, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-    yield process, dagster, mlflow
+    yield process, ports
     for pid in processes_of(process.pid):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -102,26 +104,27 @@ def ui(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's /proc")
-def test_both_servers_answer_on_loopback_and_end_together(
-    ui: tuple[subprocess.Popen[bytes], int, int], tmp_path: Path
+def test_all_servers_answer_on_loopback_and_end_together(
+    ui: tuple[subprocess.Popen[bytes], dict[str, int]], tmp_path: Path
 ) -> None:
-    process, dagster, mlflow = ui
+    process, ports = ui
+    dagster, mlflow, dashboard = ports.values()
 
     def answer() -> bool:
         assert process.poll() is None, (tmp_path / "ui.log").read_text()
         return (
             status(f"http://127.0.0.1:{dagster}/server_info") == 200
             and status(f"http://127.0.0.1:{mlflow}/health") == 200
+            and status(f"http://127.0.0.1:{dashboard}/") == 200
         )
 
-    wait_for("both servers answer", 90, answer)
+    wait_for("all servers answer", 90, answer)
     said = (tmp_path / "ui.log").read_text()
-    assert f"http://127.0.0.1:{dagster}\n" in said
-    assert f"http://127.0.0.1:{mlflow}\n" in said
+    assert all(f"http://127.0.0.1:{port}\n" in said for port in ports.values())
 
     running = processes_of(process.pid)
     heard = listening(set(running))
-    assert {dagster, mlflow} <= {port for _, port in heard}
+    assert set(ports.values()) <= {port for _, port in heard}
     # 127.0.0.1 in the kernel's byte order; an address of another form would be open to others.
     assert {address for address, _ in heard} == {"0100007F"}
     assert any("daemon" in command for command in running.values())
@@ -131,13 +134,13 @@ def test_both_servers_answer_on_loopback_and_end_together(
     wait_for("every child ends", 30, lambda: not processes_of(process.pid))
 
 
-@pytest.mark.parametrize("option", ["--port", "--mlflow-port"])
+@pytest.mark.parametrize("option", PORT_OPTIONS)
 def test_a_taken_port_is_told_and_nothing_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", "")
-    ports = dict(zip(("--port", "--mlflow-port"), map(str, free_ports(2)), strict=True))
+    ports = dict(zip(PORT_OPTIONS, map(str, free_ports(len(PORT_OPTIONS))), strict=True))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", int(ports[option])))
         taken.listen()

@@ -16,15 +16,16 @@ def ui(
     target: Target = None,
     port: Annotated[int, typer.Option(help="Port of Dagster.")] = 3000,
     mlflow_port: Annotated[int, typer.Option(help="Port of MLflow.")] = 5000,
+    dashboard_port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8050,
 ) -> None:
-    """Start Dagster (webserver and daemon) and MLflow on loopback, and print both addresses."""
+    """Start Dagster (webserver and daemon), MLflow and the dashboard on loopback; print addresses."""
     with sentences():
         from htrisk_dagster.defs.dagster_home import prepare_dagster_home
-        from htrisk_dagster.defs.servers import serve
+        from htrisk_dagster.defs.servers import Ports, serve
         from htrisk_dagster.settings import load_settings
 
         settings = load_settings(
             data_dir=data, origin=origin or ("files" if data else None), target=target
         )
         prepare_dagster_home(settings.dagster_home)
-        serve(settings, port, mlflow_port, say=typer.echo)
+        serve(settings, Ports(port, mlflow_port, dashboard_port), say=typer.echo)

@@ -66,7 +66,7 @@ def case_store(workspace: Workspace) -> Partitions:
 
 def published_folder(workspace: Workspace) -> Path:
     """Folder of what may leave."""
-    return workspace.settings.workspace / "published" / DATA_SET
+    return workspace.settings.published / DATA_SET
 
 
 def store_records(workspace: Workspace) -> dict[str, Any]:

@@ -291,6 +291,16 @@ class MadeFrom:
         canary = self.workspace.canary(self.area)
         return fingerprint_of(code_of("publishing"), canary, cases, self.daily_report(day))
 
+    def snapshot(self, tables: Sequence[Table]) -> str:
+        """Of the published snapshot: every row it is made from."""
+        return fingerprint_of(
+            code_of("publishing", "schemas"),
+            self.area.title,
+            self.workspace.target(self.area),
+            self.workspace.settings.history_start,
+            *map(self._contents, tables),
+        )
+
     def comparison(self) -> str:
         """Of the comparison: every forecast, and every report that may be truth."""
         parts = map(self._contents, (predictions.MODEL_FORECASTS, grid.INCIDENT_CELLS))

@@ -23,12 +23,14 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.hot_places import ZoneWish
 from htrisk_dagster.defs.partitions import days_of, months_of
+from htrisk_dagster.defs.published import READ, snapshots_folder
 from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
+from htrisk_dagster.publishing.snapshot import LINK
 from htrisk_dagster.schemas import (
     context,
     governance,
@@ -107,6 +109,7 @@ class Plan:
             yield Step("Look for drift", _names([predictions.DRIFT]))
         yield from self._verified()
         yield from self._searched()
+        yield from self._published()
 
     @property
     def _made(self) -> MadeFrom:
@@ -273,6 +276,12 @@ class Plan:
         made, table = self._made, governance.CANARY_SEARCH
         wanted = {day: made.canary_search(day) for day in days_of(self.start, self.end)}
         yield from self._ranges("Search for the planted case", table, wanted)
+
+    def _published(self) -> Iterator[Step]:
+        wanted = self._made.snapshot(READ)
+        link = snapshots_folder(self.workspace, self.area.name) / LINK
+        if wanted not in link.resolve().name:
+            yield Step("Publish the snapshot", ("publishing/snapshot",))
 
     def _ranges(self, title: str, table: Table, wanted: Mapping[str, str]) -> Iterator[Step]:
         asset = f"{table.layer}/{table.name}"

@@ -1,4 +1,4 @@
-"""Dagster's webserver and daemon and MLflow's server, on loopback, ended together.
+"""Dagster's webserver and daemon, MLflow's server and the dashboard, on loopback, ended together.
 
 Belongs here: the processes of `htrisk ui`. Does not: what they show.
 """
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -22,6 +23,15 @@ from htrisk_dagster.settings import PREFIX, Settings
 
 _ROOT = Path(__file__).parents[2]
 _BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports of loopback, one a server."""
+
+    dagster: int
+    mlflow: int
+    dashboard: int
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -43,24 +53,38 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def commands(settings: Settings, port: int, mlflow_port: int) -> dict[str, list[str]]:
+def commands(settings: Settings, ports: Ports) -> dict[str, list[str]]:
     """Command line of each process, by name."""
+    mlflow = _mlflow_address(settings, ports)
     found = {
         "dagster": [
             str(_BIN / "dagster"), "dev", "-w", str(_ROOT / "workspace.yaml"),
-            "-h", "127.0.0.1", "-p", str(port),
+            "-h", "127.0.0.1", "-p", str(ports.dagster),
+        ],
+        "dashboard": [
+            str(_BIN / "htrisk"), "dashboard", "--snapshot", str(settings.published / settings.area),
+            "--port", str(ports.dashboard), "--dagster", _address(ports.dagster), "--mlflow", mlflow,
         ],
     }  # fmt: skip
     if not settings.tracking_uri.startswith("http"):
         found["mlflow"] = [
-            str(_BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(mlflow_port),
+            str(_BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(ports.mlflow),
             "--workers", "1", "--backend-store-uri", settings.tracking_uri,
             "--default-artifact-root", (settings.mlflow_store / "artifacts").as_uri(),
         ]  # fmt: skip
     return found
 
 
-def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], None]) -> None:
+def _address(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _mlflow_address(settings: Settings, ports: Ports) -> str:
+    uri = settings.tracking_uri
+    return uri if uri.startswith("http") else _address(ports.mlflow)
+
+
+def serve(settings: Settings, ports: Ports, say: Callable[[str], None]) -> None:
     """Start the processes and wait; when one ends, or on Ctrl-C, end them all.
 
     Raises
@@ -68,19 +92,20 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
     HtriskError
         Where a port is taken, or a process ends by itself; the message names it.
     """
-    starting = commands(settings, port, mlflow_port)
-    _require_free(port, "--port")
+    starting = commands(settings, ports)
+    require_free(ports.dagster, "--port")
+    require_free(ports.dashboard, "--dashboard-port")
     if "mlflow" in starting:
-        _require_free(mlflow_port, "--mlflow-port")
+        require_free(ports.mlflow, "--mlflow-port")
     MlflowTracking(settings.tracking_uri, settings.mlflow_store).prepare()
     running = {
         name: subprocess.Popen(command, cwd=_ROOT, env=environment(settings))
         for name, command in starting.items()
     }
-    say(f"Dagster: http://127.0.0.1:{port}")
-    mlflow = settings.tracking_uri if "mlflow" not in running else f"http://127.0.0.1:{mlflow_port}"
-    say(f"MLflow:  {mlflow}")
-    say("Ctrl-C ends both.")
+    say(f"Dagster:   {_address(ports.dagster)}")
+    say(f"MLflow:    {_mlflow_address(settings, ports)}")
+    say(f"Dashboard: {_address(ports.dashboard)}")
+    say("Ctrl-C ends them all.")
 
     # A terminated `htrisk ui` must not leave servers behind.
     def end(signum: int, frame: object) -> None:
@@ -101,7 +126,8 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
             process.wait(timeout=30)
 
 
-def _require_free(port: int, option: str) -> None:
+def require_free(port: int, option: str) -> None:
+    """Raise an `HtriskError` that names `option` where a port of loopback is taken."""
     # `dagster dev` stays up without its webserver where the port is taken: ask before.
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

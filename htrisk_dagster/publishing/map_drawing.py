@@ -10,6 +10,7 @@ fitted on the cells: a quadratic, exact to metres over a city, and no projection
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from string import ascii_uppercase
@@ -55,6 +56,54 @@ def place_on_sheet(cells: pl.DataFrame) -> pl.DataFrame:
 def sheet_step(cells: pl.DataFrame) -> int:
     """Side of a square of the reference grid, in cells."""
     return max(5, -(-_extent(cells)[0] // len(ascii_uppercase)))
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A borough on the sheet: its name, the path of its outline, and where the name stands."""
+
+    name: str
+    path: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class MapGeometry:
+    """All of a map that does not change with the day.
+
+    Parameters
+    ----------
+    placed : DataFrame
+        Of `place_on_sheet`.
+    width, height : int
+        Of the sheet, in tenths of a cell.
+    step : int
+        Side of a square of the reference grid, in cells.
+    boroughs : tuple of Outline
+    """
+
+    placed: pl.DataFrame
+    width: int
+    height: int
+    step: int
+    boroughs: tuple[Outline, ...]
+
+
+def map_geometry(cells: pl.DataFrame, boroughs: pl.DataFrame) -> MapGeometry:
+    """Place cells and outlines on the sheet, for a map that is drawn elsewhere.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        `schemas.grid.CELLS`.
+    boroughs : DataFrame
+        `schemas.raw.BOROUGHS`.
+    """
+    placed = place_on_sheet(cells)
+    n_cols, n_rows = _extent(placed)
+    outlines = tuple(_outlines(placed, boroughs))
+    return MapGeometry(placed, n_cols * _UNIT, n_rows * _UNIT, sheet_step(cells), outlines)
 
 
 def draw_map(placed: pl.DataFrame, boroughs: pl.DataFrame, *, title: str, description: str) -> str:
@@ -185,25 +234,29 @@ def _quadratic(offset: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([np.ones_like(x), x, y, x * x, x * y, y * y])
 
 
-def _boroughs(placed: pl.DataFrame, boroughs: pl.DataFrame) -> tuple[str, str]:
-    """Outlines of the boroughs, and their names."""
+def _outlines(placed: pl.DataFrame, boroughs: pl.DataFrame) -> Iterator[Outline]:
+    """Outlines of the boroughs that are large enough to be drawn."""
     centre, coefficients = _degrees_to_sheet(placed)
     names = boroughs["borough"].to_list()
     shapes = shapely.transform(
         shapely.from_wkb(boroughs["geometry"].to_numpy()),
         lambda points: _quadratic(points - centre) @ coefficients,
     )
-    paths, labels = [], []
     for name, shape in zip(names, shapes, strict=True):
         parts = shapely.get_parts(shapely.simplify(shape, _SIMPLIFY))
         large = parts[shapely.area(parts) >= _SMALLEST_PART]
-        rings = np.concatenate([shapely.get_rings(p) for p in large]) if len(large) else large
-        paths += [_ring_path(ring) for ring in rings]
         if len(large):
+            rings = np.concatenate([shapely.get_rings(p) for p in large])
             at = shapely.point_on_surface(large[np.argmax(shapely.area(large))])
-            labels.append(f'<text x="{at.x:.0f}" y="{at.y:.0f}">{escape(name.title())}</text>')
+            yield Outline(name, "".join(map(_ring_path, rings)), round(at.x), round(at.y))
+
+
+def _boroughs(placed: pl.DataFrame, boroughs: pl.DataFrame) -> tuple[str, str]:
+    """Outlines of the boroughs, and their names."""
+    found = list(_outlines(placed, boroughs))
+    labels = [f'<text x="{o.x}" y="{o.y}">{escape(o.name.title())}</text>' for o in found]
     return (
-        f'<path class="borough" d="{"".join(paths)}"/>',
+        f'<path class="borough" d="{"".join(o.path for o in found)}"/>',
         f'<g class="borough-name">{"".join(labels)}</g>',
     )
 

@@ -141,6 +141,55 @@ def cluster(records: pl.DataFrame, request: ClusterRequest) -> ClusterResult:
     )
 
 
+def cluster_counts(
+    cells: pl.DataFrame,
+    columns: Sequence[str],
+    *,
+    n_clusters: int,
+    scale: bool = True,
+    seed: int = 0,
+) -> pl.Series:
+    """Cluster the cells of a published table by K-means, each as heavy as its count.
+
+    Made of what is published already, so that no choice of columns can tell more.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Labels and `count`, all counts shown; labels that are whole numbers, as years are, count as
+        numbers.
+    columns : sequence of str
+        Columns to cluster by.
+    n_clusters : int
+    scale : bool
+        Whether numbers are divided by their standard deviation.
+    seed : int
+
+    Returns
+    -------
+    Series of int64, named `cluster`
+        Cluster of each row, 1 the largest.
+
+    Raises
+    ------
+    SettingError
+        Where no column is chosen, or there are fewer distinct cells than clusters.
+    """
+    if not columns:
+        raise SettingError("No column is chosen to cluster by; choose one at least.")
+    weights = cells["count"].to_numpy()
+    numbers = cells.select(pl.col(list(columns)).cast(pl.Float64, strict=False))
+    labels = cells.select(cells[c] if numbers[c].null_count() else numbers[c] for c in columns)
+    distinct = labels.unique().height
+    if distinct < n_clusters:
+        raise SettingError(
+            f"The chosen columns have {distinct} distinct cells, fewer than {n_clusters} clusters; choose "
+            "other columns or fewer clusters."
+        )
+    points = encode(labels, weights, encoding="one_hot", scale=scale)
+    return _by_size(_k_means(points, weights, n_clusters, seed), weights, n_clusters)
+
+
 def silhouette_by_k(
     records: pl.DataFrame,
     request: ClusterRequest,

@@ -1,13 +1,15 @@
-"""Publishing assets: the map and the mailed report of each day, and what of them is released.
+"""Publishing assets: the map and the mailed report of each day, what of them is released, the snapshot.
 
-Belongs here: `publishing/risk_map`, `daily_report` and `released_map`. Does not: drawing
-(`publishing/risk_map.py`, `publishing/daily_report.py`), the rules of release.
+Belongs here: `publishing/risk_map`, `daily_report`, `released_map` and `snapshot`. Does not: drawing
+(`publishing/risk_map.py`, `publishing/daily_report.py`), the rules of release, the snapshot's file
+(`publishing/snapshot.py`).
 """
 
 import dagster as dg
 
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.partitions import risk_days, single_run
+from htrisk_dagster.defs.published import READ
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import governance
 from htrisk_dagster.study_areas.area import StudyArea
@@ -103,4 +105,18 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             context.add_asset_metadata(figures, partition_key=day)
         return dg.MaterializeResult()
 
-    return [risk_map, daily_report, released_map]
+    @dg.asset(
+        key=[area.name, "publishing", "snapshot"],
+        group_name=f"{area.name}_publishing",
+        deps=[[area.name, table.layer, table.name] for table in READ],
+        description="One read-only DuckDB file with all that readers are shown, and the link to it.",
+        kinds={"duckdb"},
+        tags={"study_area": area.name},
+    )
+    def snapshot(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[None]:
+        """Tables without small counts, risk by day and by cell; the dashboard reads nothing else."""
+        from htrisk_dagster.defs.published import store_snapshot
+
+        return dg.MaterializeResult(metadata=store_snapshot(workspace, area))
+
+    return [risk_map, daily_report, released_map, snapshot]

@@ -1,0 +1,1 @@
+"""What analysts open in a browser: pages over published snapshots, and over nothing else."""

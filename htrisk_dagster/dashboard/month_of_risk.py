@@ -1,0 +1,117 @@
+"""A month of risk as bytes: all that the map needs to step through days without asking again.
+
+Belongs here: the layout of the bytes, and the drawing's geometry. Does not: drawing
+(`assets/risk_map.js` reads both).
+
+Bytes: length of the head as uint32, the head as JSON padded to a multiple of 4, then for D days and
+C cells in order: risk float32, expected count float32, spread float32 (NaN where unknown), rank
+uint16, upper end of the 95% interval uint8. Little-endian. One byte a risk would make the map and
+the panel disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from htrisk_dagster.dashboard.snapshots import Snapshot
+from htrisk_dagster.publishing.map_drawing import map_geometry
+from htrisk_dagster.schemas.grid import CELLS
+from htrisk_dagster.schemas.raw import BOROUGHS
+
+_MONTH = """
+select r.risk_on, r.cell_id, r.risk_prob, r.expected_count, r.rank, r.upper_95_count
+from predictions.cell_day_risk r
+where r.risk_on >= ? and r.risk_on < ?
+order by r.risk_on, r.cell_id
+"""
+_SPREAD = """
+select risk_on, cell_id, spread_ratio from published.model_spread
+where risk_on >= ? and risk_on < ?
+"""
+
+
+def month_bytes(snapshot: Snapshot, first: date) -> bytes:
+    """Risk of every day and cell of the month that begins on `first`.
+
+    Raises
+    ------
+    LookupError
+        Where no day of the month has a map.
+    """
+    stop = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    rows = snapshot.query(_MONTH, [first, stop])
+    if rows.is_empty():
+        raise LookupError(f"No day of {first:%B %Y} has a risk map.")
+    spread = snapshot.query(_SPREAD, [first, stop])
+    rows = rows.join(spread, on=("risk_on", "cell_id"), how="left", maintain_order="left")
+    days = rows["risk_on"].unique(maintain_order=True)
+    head = {
+        "days": [str(day) for day in days],
+        "cells": rows.height // days.len(),
+        "snapshot": snapshot.header.made_from,
+    }
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 4)
+    arrays = (
+        rows["risk_prob"].to_numpy().astype("<f4"),
+        rows["expected_count"].to_numpy().astype("<f4"),
+        rows["spread_ratio"].fill_null(np.nan).to_numpy().astype("<f4"),
+        rows["rank"].to_numpy().astype("<u2"),
+        rows["upper_95_count"].clip(0, 255).to_numpy().astype("u1"),
+    )
+    size = np.array([len(text)], dtype="<u4").tobytes()
+    return b"".join([size, text, *(a.tobytes() for a in arrays)])
+
+
+def drawing(snapshot: Snapshot) -> dict[str, Any]:
+    """Geometry of the map: squares, borough outlines and names, scale bar.
+
+    Returns
+    -------
+    dict
+        `width`, `height` of the sheet in tenths of a cell; by cell `left`, `top`, `col`, `row`,
+        `precinct`, `borough` (index) and `sheet`; `boroughs` with `name`, `path`, `x`, `y`.
+    """
+    cells = snapshot.read(CELLS).sort("cell_id")
+    geometry = map_geometry(cells, snapshot.read(BOROUGHS))
+    placed = geometry.placed.sort("cell_id")
+    names = [outline.name for outline in geometry.boroughs]
+    index = {name: i for i, name in enumerate(names)}
+    columns = ("left", "top", "col", "row", "precinct", "sheet")
+    return {
+        "width": geometry.width,
+        "height": geometry.height,
+        "step": geometry.step,
+        **{name: placed[name].to_list() for name in columns},
+        "borough": [index.get(b, -1) for b in placed["borough"].to_list()],
+        "boroughs": [
+            {"name": o.name.title(), "path": o.path, "x": o.x, "y": o.y} for o in geometry.boroughs
+        ],
+        "cell_km": snapshot.header.cell_size_m / 1000,
+    }
+
+
+def cell_history(snapshot: Snapshot, cell: int) -> pl.DataFrame:
+    """Risk of one cell on every day, from the copy that is sorted by cell."""
+    return snapshot.query(
+        "select risk_on, risk_prob, expected_count, rank from predictions.cell_day_risk_by_cell "
+        "where cell_id = ? order by risk_on",
+        [cell],
+    )
+
+
+def cell_on_day(snapshot: Snapshot, cell: int, day: date) -> dict[str, Any] | None:
+    """All that the snapshot has of one cell and day; None where it has nothing."""
+    rows = snapshot.query(
+        "select r.*, c.precinct, c.borough, c.lon, c.lat, c.land_share, s.spread_ratio "
+        "from predictions.cell_day_risk_by_cell r join grid.cells c using (cell_id) "
+        "left join published.model_spread s on s.cell_id = r.cell_id and s.risk_on = r.risk_on "
+        "where r.cell_id = ? and r.risk_on = ?",
+        [cell, day],
+    )
+    return rows.row(0, named=True) if rows.height else None

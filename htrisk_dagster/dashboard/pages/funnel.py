@@ -1,0 +1,145 @@
+"""Page 6: the funnel, from reported incidents to verified cases.
+
+Belongs here: the page's chart and table. Does not: the counts (`evaluation/detection_funnel.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import dash_mantine_components as dmc
+import polars as pl
+from dash import Dash, Input, Output, dcc, html
+from dash.development.base_component import Component
+
+from htrisk_dagster.dashboard.chart_style import COLOURS, styled
+from htrisk_dagster.dashboard.page import Page, Servers, Visit, in_browser
+from htrisk_dagster.dashboard.panels import chart, not_in_snapshot, panel, rows_table
+from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
+from htrisk_dagster.schemas.verified import FUNNEL, STAGES
+
+ALL, WHOLE = "(all)", "all months"
+_TABLE = FUNNEL.full_name
+_WHAT = (
+    "How many reported incidents of the target had a place, lay in a flagged cell and were reviewed, "
+    "and how many cases were verified. The first four stages are nested; verified cases come from "
+    "another file and are no part of the reported. Counts of 1 to 10 are hidden, which is not the same "
+    "as a stage that was never recorded."
+)
+_WORDS = {
+    "shown": "",
+    "hidden": "hidden (k = 11)",
+    "not recorded": "not recorded",
+    "month not complete": "no map on every day",
+}
+
+
+def layout(visit: Visit) -> list[Component]:
+    """Choice of borough and month, the funnel, and its table."""
+    snapshot = visit.snapshot
+    if not snapshot.has(_TABLE):
+        gap = not_in_snapshot(_TABLE, snapshot.header.area)
+        return [panel(visit, "From reported to verified", [gap], what=_WHAT)]
+    rows = snapshot.table(_TABLE)
+    boroughs = sorted(rows["borough"].unique(), key=lambda b: (b != ALL, b))
+    months = [WHOLE, *(str(m) for m in rows["month_on"].drop_nulls().unique().sort())]
+    wished = visit.wishes.get("borough"), visit.wishes.get("month")
+    choices = [
+        dmc.Select(
+            id=f"funnel-{name}",
+            label=name.capitalize(),
+            data=[{"value": v, "label": _label(v)} for v in values],
+            value=wish if wish in values else values[0],
+            allowDeselect=False,
+            w=220,
+        )
+        for name, values, wish in (
+            ("borough", boroughs, wished[0]),
+            ("month", months, wished[1]),
+        )
+    ]
+    body = [
+        html.Div(choices, className="controls"),
+        html.Div(id="funnel"),
+        dcc.Store(id="funnel-names", data=["borough", "month"]),
+        dcc.Store(id="funnel-remembered"),
+    ]
+    return [panel(visit, "From reported to verified", body, what=_WHAT, tables=[_TABLE])]
+
+
+def _label(value: str) -> str:
+    if value == ALL:
+        return "Whole area"
+    return f"{date.fromisoformat(value):%B %Y}" if value[:2] == "20" else value.title()
+
+
+def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
+    """Callbacks of the choices."""
+
+    @app.callback(
+        Output("funnel", "children"),
+        Input("funnel-borough", "value"),
+        Input("funnel-month", "value"),
+    )
+    def show_funnel(borough: str, month: str) -> Component:
+        return funnel_chart(shelf.newest(), borough, None if month == WHOLE else month)
+
+    in_browser(
+        app,
+        "remember",
+        Output("funnel-remembered", "data"),
+        Input("funnel-borough", "value"),
+        Input("funnel-month", "value"),
+        Input("funnel-names", "data"),
+    )
+
+
+def funnel_chart(snapshot: Snapshot, borough: str, month: str | None) -> Component:
+    """Bars of the five stages; a stage without a bar says why."""
+    import plotly.graph_objects as go
+
+    rows = snapshot.table(_TABLE).filter(
+        (pl.col("borough") == borough)
+        & pl.col("month_on").eq_missing(pl.lit(date.fromisoformat(month) if month else None))
+    )
+    by_stage = {r["stage"]: r for r in rows.iter_rows(named=True)}
+    stages = [s for s in STAGES if s in by_stage]
+    counts = [by_stage[s]["incidents_count"] for s in stages]
+    text = [
+        f"{c:,}" if c is not None else _WORDS[by_stage[s]["status"]]
+        for s, c in zip(stages, counts, strict=True)
+    ]
+    colours = [COLOURS[1] if s == "verified" else COLOURS[0] for s in stages]
+    figure = go.Figure(
+        go.Bar(
+            y=[s.capitalize() for s in stages],
+            x=[c or 0 for c in counts],
+            orientation="h",
+            text=text,
+            textposition="outside",
+            cliponaxis=False,
+            marker={"color": colours},
+            hoverinfo="skip",
+        )
+    )
+    styled(figure, x_title="incidents; of the last stage cases", height=300)
+    figure.update_layout(margin={"r": 110})
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    under = rows_table(
+        rows.select("stage", "incidents_count", "of_reported_pct", "status"),
+        "The funnel as numbers.",
+        suppressed=["incidents_count", "of_reported_pct"]
+        if any(by_stage[s]["status"] == "hidden" for s in stages)
+        else [],
+    )
+    told = ", ".join(f"{s} {t or 'none'}" for s, t in zip(stages, text, strict=True))
+    return chart(figure, f"Funnel: {told}.", under)
+
+
+PAGE = Page(
+    path="/funnel",
+    title="Funnel",
+    lead="What becomes of reports: how many can be placed, are foreseen, reviewed, and turn out to be cases.",
+    layout=layout,
+    register=register,
+)

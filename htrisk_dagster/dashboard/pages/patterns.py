@@ -1,0 +1,354 @@
+"""Page 5: when incidents are reported to happen, how much of what, and how that changes.
+
+Belongs here: key figures with filters, the heat map of hours and weekdays, the mix of offences. Does
+not: which counts are hidden (`publishing/public_counts.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import dash_mantine_components as dmc
+import polars as pl
+from dash import Dash, Input, Output, dcc, html
+from dash.development.base_component import Component
+
+from htrisk_dagster.dashboard.chart_style import COLOURS, SEQUENCE, styled
+from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, in_browser
+from htrisk_dagster.dashboard.panels import (
+    chart,
+    key_figure,
+    not_in_snapshot,
+    panel,
+    rows_table,
+    shown_value,
+)
+from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
+from htrisk_dagster.schemas.published import HOUR_COUNTS, QUARTER_COUNTS, WEEKDAYS
+
+ALL = "(all)"
+_QUARTERS, _HOURS = QUARTER_COUNTS.full_name, HOUR_COUNTS.full_name
+_MIX = "predictions.offence_mix"
+_A_DAY = 24
+
+
+def layout(visit: Visit) -> list[Component]:
+    """Filters with key figures, the heat map, and the mix."""
+    snapshot, area = visit.snapshot, visit.snapshot.header.area
+    if not snapshot.has(_QUARTERS, _HOURS):
+        gap = not_in_snapshot(_QUARTERS, area)
+        return [panel(visit, "Key figures", [gap], what="Counts by calendar quarter.")]
+    series = _choices(snapshot, "series")
+    boroughs = _choices(snapshot, "borough")
+    first = visit.wishes.get("series")
+    chosen = first if first in series else snapshot.header.target
+    place = visit.wishes.get("borough")
+    return [
+        panel(
+            visit,
+            "Key figures",
+            [
+                html.Div(
+                    [
+                        _select("pattern-series", "Offences", series, chosen),
+                        _select(
+                            "pattern-borough",
+                            "Borough",
+                            boroughs,
+                            place if place in boroughs else ALL,
+                        ),
+                    ],
+                    className="controls",
+                ),
+                html.Div(id="pattern-figures", className="kpis"),
+                dcc.Store(id="pattern-names", data=["series", "borough"]),
+                dcc.Store(id="pattern-remembered"),
+            ],
+            what=(
+                "Reported incidents by complete calendar quarter. Periods are fixed, because a count over a "
+                "window that moves tells of single incidents by the difference of two windows."
+            ),
+            tables=[_QUARTERS],
+        ),
+        panel(
+            visit,
+            "Hour by weekday",
+            [html.Div(id="pattern-hours")],
+            what=(
+                "Local hour and weekday at which incidents are said to have begun, over all complete "
+                "quarters and the whole area. Full hours, noon and midnight are heaped: they stand for times "
+                "that nobody knew. Fields marked h hold a hidden count. Rare series are told in blocks."
+            ),
+            tables=[_HOURS],
+        ),
+        panel(
+            visit,
+            "The mix of offences",
+            [
+                html.Div(
+                    dmc.SegmentedControl(
+                        id="mix-kind",
+                        value="bars",
+                        data=[{"value": "bars", "label": "Bars"}, {"value": "pie", "label": "Pie"}],
+                    ),
+                    role="group",
+                    style={"width": "max-content"},
+                    **aria(label="Kind of chart"),
+                ),
+                html.Div(id="mix"),
+            ],
+            what=(
+                "Each series' share of the incidents in these series, in the year before the newest complete "
+                "quarter, and the predicted share where the snapshot has a forecast of the mix. Bars, "
+                "because lengths are compared more exactly than angles; the pie is there on request."
+            ),
+            tables=[_QUARTERS, _MIX],
+        ),
+    ]
+
+
+def _choices(snapshot: Snapshot, column: str) -> list[str]:
+    found = snapshot.table(_QUARTERS)[column].unique().sort().to_list()
+    return sorted(found, key=lambda value: (value != ALL, value))
+
+
+def _select(name: str, label: str, values: list[str], value: str) -> Component:
+    data = [{"value": v, "label": spoken(v)} for v in values]
+    select: Component = dmc.Select(
+        id=name, label=label, data=data, value=value, allowDeselect=False, w=230
+    )
+    return select
+
+
+def spoken(value: str) -> str:
+    """A name of the tables in words: `felony_assault` is `Felony assault`."""
+    return "All" if value == ALL else value.replace("_", " ").capitalize()
+
+
+def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
+    """Callbacks of the filters."""
+
+    @app.callback(
+        Output("pattern-figures", "children"),
+        Output("pattern-hours", "children"),
+        Input("pattern-series", "value"),
+        Input("pattern-borough", "value"),
+    )
+    def show_patterns(series: str, borough: str) -> tuple[list[Component], Component]:
+        snapshot = shelf.newest()
+        return key_figures(snapshot, series, borough), hours_chart(snapshot, series)
+
+    @app.callback(Output("mix", "children"), Input("mix-kind", "value"))
+    def show_mix(kind: str) -> Component:
+        return mix_chart(shelf.newest(), kind)
+
+    in_browser(
+        app,
+        "remember",
+        Output("pattern-remembered", "data"),
+        Input("pattern-series", "value"),
+        Input("pattern-borough", "value"),
+        Input("pattern-names", "data"),
+    )
+
+
+def key_figures(snapshot: Snapshot, series: str, borough: str) -> list[Component]:
+    """All complete quarters, the newest, the one a year before, and the busiest time."""
+    rows = snapshot.table(_QUARTERS).filter(series=series, borough=borough)
+    by_quarter = {r["quarter_on"]: r["incidents_count"] for r in rows.iter_rows(named=True)}
+    quarters = sorted(q for q in by_quarter if q is not None)
+    if not quarters:
+        return [key_figure(spoken(series), "no data", f"None in {spoken(borough)}.")]
+    newest = quarters[-1]
+    before = newest.replace(year=newest.year - 1)
+    now, then = by_quarter[newest], by_quarter.get(before)
+    known = now is not None and then
+    change = f"{100 * (now / then - 1):+.0f}%" if known else _why(now, before in by_quarter)
+    share = _share_of_all(snapshot, series, borough)
+    return [
+        key_figure(
+            "Reported incidents",
+            shown_value(by_quarter.get(None), hidden=True),
+            f"{len(quarters)} quarters from {_quarter(quarters[0])}",
+        ),
+        key_figure("Newest quarter", shown_value(now, hidden=True), _quarter(newest)),
+        key_figure("Against a year before", change, _then(before, by_quarter)),
+        key_figure("Share of the area", share, f"of {spoken(series).lower()}, all quarters"),
+        key_figure("Busiest hour", _busiest(snapshot, series), "whole area, local time"),
+    ]  # fmt: skip
+
+
+def _why(now: int | None, is_recorded: bool) -> str:
+    return "hidden" if now is None or is_recorded else "no data"
+
+
+def _then(quarter: date, counts: Mapping[date | None, int | None]) -> str:
+    count = shown_value(counts.get(quarter), hidden=quarter in counts)
+    return f"{_quarter(quarter)}: {count}"
+
+
+def _quarter(day: date) -> str:
+    return f"{(day.month + 2) // 3}. quarter {day.year}"
+
+
+def _share_of_all(snapshot: Snapshot, series: str, borough: str) -> str:
+    rows = snapshot.table(_QUARTERS).filter(pl.col("quarter_on").is_null(), series=series)
+    total = dict(rows.select("borough", "incidents_count").rows())
+    part, whole = total.get(borough), total.get(ALL)
+    return f"{100 * part / whole:.0f}%" if part is not None and whole else "hidden"
+
+
+def _busiest(snapshot: Snapshot, series: str) -> str:
+    rows = snapshot.table(_HOURS).filter(series=series, weekday=ALL).drop_nulls("hour")
+    shown = rows.drop_nulls("incidents_count").sort("incidents_count", "hour")
+    if shown.is_empty():
+        return "hidden"
+    hour = int(shown["hour"][-1])
+    return block_words(hour, int(shown["block_hours"][-1]))
+
+
+def block_words(hour: int, hours: int) -> str:
+    """A block of hours, such as `15:00-18:00`."""
+    return f"{hour:02}:00-{(hour + hours) % _A_DAY:02}:00"
+
+
+def hours_chart(snapshot: Snapshot, series: str) -> Component:
+    """Heat map of hour by weekday; hidden counts are hatched."""
+    import plotly.graph_objects as go
+
+    rows = snapshot.table(_HOURS).filter(
+        (pl.col("series") == series) & (pl.col("weekday") != ALL) & pl.col("hour").is_not_null()
+    )
+    wide = rows.pivot("hour", index="weekday", values="incidents_count")
+    by_day = {r["weekday"]: r for r in wide.iter_rows(named=True)}
+    block = int(rows["block_hours"][0]) if rows.height else 1
+    hours = [str(h) for h in range(0, _A_DAY, block)]
+    values = [[by_day.get(day, {}).get(h) for h in hours] for day in WEEKDAYS]
+    recorded = {(r["weekday"], str(r["hour"])) for r in rows.iter_rows(named=True)}
+    text = [
+        [shown_value(v, hidden=(day, h) in recorded) for h, v in zip(hours, line, strict=True)]
+        for day, line in zip(WEEKDAYS, values, strict=True)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            x=[_tick(h, block) for h in hours],
+            y=list(WEEKDAYS),
+            z=values,
+            text=text,
+            colorscale=[[i / 4, c] for i, c in enumerate(SEQUENCE)],
+            hovertemplate="%{y}, %{x} h: %{text}<extra></extra>",
+            hoverongaps=True,
+            xgap=2,
+            ygap=2,
+            zmin=0,
+            colorbar={"title": "", "thickness": 12},
+        )
+    )
+    hidden = rows.filter(pl.col("incidents_count").is_null())
+    figure.add_scatter(
+        x=[_tick(str(h), block) for h in hidden["hour"]],
+        y=hidden["weekday"].to_list(),
+        mode="text",
+        text="h",
+        hovertext="hidden (k = 11)",
+        hoverinfo="text",
+        textfont={"size": 11},
+        showlegend=False,
+    )
+    styled(figure, x_title="local hour", height=340)
+    figure.update_xaxes(type="category", showline=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False, showline=False)
+    label = f"{spoken(series)} by local hour and weekday; {hidden.height} of {rows.height} counts are hidden."
+    table = rows.sort("hour").pivot("weekday", index="hour", values="incidents_count")
+    ordered = table.select("hour", *(d for d in WEEKDAYS if d in table.columns))
+    under = rows_table(
+        ordered, f"{spoken(series)} by hour and weekday.", suppressed=ordered.columns
+    )
+    note = html.P(
+        f"{hidden.height} of {rows.height} counts are hidden (k = 11), marked h.", className="quiet"
+    )
+    return html.Div([note, chart(figure, label, under)])
+
+
+def _tick(hour: str, block: int) -> str:
+    return hour if block == 1 else f"{hour}-{int(hour) + block}"
+
+
+def mix_chart(snapshot: Snapshot, kind: str) -> Component:
+    """Historical shares of the series, beside predicted ones where there are some."""
+    import plotly.graph_objects as go
+
+    shares = mix_shares(snapshot)
+    names = [spoken(s) for s in shares["series"]]
+    if kind == "pie":
+        figure = go.Figure(
+            go.Pie(
+                labels=names,
+                values=shares["historical_pct"].to_list(),
+                sort=False,
+                textinfo="label+percent",
+                marker={"colors": [COLOURS[i % len(COLOURS)] for i in range(len(names))]},
+            )
+        )
+        styled(figure, height=420).update_layout(showlegend=False)
+    else:
+        figure = go.Figure()
+        for index, (column, name) in enumerate(
+            (("historical_pct", "historical"), ("predicted_pct", "predicted"))
+        ):
+            if column in shares.columns:
+                figure.add_bar(
+                    y=names,
+                    x=shares[column].to_list(),
+                    name=name,
+                    orientation="h",
+                    marker={"color": COLOURS[index]},
+                )
+        styled(figure, x_title="share, %", height=120 + 38 * len(names))
+        figure.update_yaxes(autorange="reversed", showgrid=False)
+    parts: list[Component] = [
+        chart(figure, "Shares of the series.", rows_table(shares, "Shares of the series, %."))
+    ]
+    if "predicted_pct" not in shares.columns:
+        parts.append(
+            html.P(
+                f"This snapshot has no {_MIX}: no model of the mix was trained for it.",
+                className="quiet",
+            )
+        )
+    return html.Div(parts)
+
+
+def mix_shares(snapshot: Snapshot) -> pl.DataFrame:
+    """Share of each series in the last four complete quarters, of those whose counts are shown.
+
+    Returns
+    -------
+    DataFrame
+        `series`, `incidents_count`, `historical_pct`, largest first; `predicted_pct` where the
+        snapshot has a forecast of the mix.
+    """
+    rows = snapshot.table(_QUARTERS).filter(pl.col("quarter_on").is_not_null(), borough=ALL)
+    newest = rows["quarter_on"].unique().sort().tail(4)
+    counts = (
+        rows.filter(pl.col("quarter_on").is_in(newest.implode()))
+        .group_by("series")
+        .agg(
+            pl.when(pl.col("incidents_count").is_not_null().all())
+            .then(pl.col("incidents_count").sum())
+            .alias("incidents_count")
+        )
+        .sort("incidents_count", "series", descending=[True, False], nulls_last=True)
+    )
+    count = pl.col("incidents_count")
+    return counts.with_columns((100 * count / count.sum()).alias("historical_pct"))
+
+
+PAGE = Page(
+    path="/patterns",
+    title="Patterns",
+    lead="When incidents are said to happen, how many of what, and how it changes. Of reports, not of crime.",
+    layout=layout,
+    register=register,
+)

@@ -1,0 +1,272 @@
+"""What pages are built of: panels, tables under charts, figures that count, and sentences for gaps.
+
+Belongs here: one shape for all pages, with freshness, lineage, downloads and "what is this?" on
+each panel. Does not: any page, any query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import dash_ag_grid as dag
+import polars as pl
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from htrisk_dagster.dashboard.page import Servers, Visit, aria
+from htrisk_dagster.dashboard.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+NO_DATA = "no data"
+HIDDEN = "hidden"
+_MOST_ROWS = 400
+
+
+def panel(
+    visit: Visit,
+    title: str,
+    body: Sequence[Component | str],
+    *,
+    what: str,
+    tables: Sequence[str] = (),
+    width: str = "",
+    downloads: Sequence[tuple[str, str]] = (),
+) -> html.Section:
+    """One panel: heading, "what is this?", body, and where its figures come from.
+
+    Parameters
+    ----------
+    visit : Visit
+    title : str
+    body : sequence of component or str
+    what : str
+        The answer to "what is this?", two sentences or so.
+    tables : sequence of str
+        Tables `layer.name` that the panel shows: their freshness, lineage and CSV.
+    width : str
+        `half`, `third` or `two-thirds` of a wide screen; all of it if empty.
+    downloads : sequence of (str, str)
+        Further files: label and address.
+    """
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2(title),
+                    html.Details(
+                        [html.Summary("What is this?"), html.P(what)],
+                        className="what",
+                    ),
+                ],
+                className="top",
+            ),
+            html.Div(body, className="body"),
+            html.Div(list(_provenance(visit, tables, downloads)), className="fresh"),
+        ],
+        className=f"panel {width}".strip(),
+    )
+
+
+def _provenance(
+    visit: Visit, tables: Sequence[str], downloads: Sequence[tuple[str, str]]
+) -> Iterable[Component]:
+    snapshot = visit.snapshot
+    for name in tables:
+        known = snapshot.contents.get(name)
+        if known is None:
+            continue
+        through = f" to {_day(known['last_on'])}" if known["last_on"] else ""
+        made = f", made from {known['made_from']}" if known["made_from"] else ""
+        yield html.Span(f"{name}{through}{made}")
+        address = asset_address(visit.servers, snapshot, name)
+        if address:
+            yield html.A("lineage in Dagster", href=address, title=f"Lineage of {name} in Dagster")
+        yield html.A("CSV", href=f"/download/{name}.csv", title=f"{name} as CSV", download="")
+    for label, address in downloads:
+        yield html.A(label, href=address, download="")
+
+
+def asset_address(servers: Servers, snapshot: Snapshot, table: str) -> str | None:
+    """Page in Dagster of the asset that makes a table; tables made here point to the snapshot's."""
+    if servers.dagster is None:
+        return None
+    layer, _, name = table.partition(".")
+    key = "publishing/snapshot" if layer == "published" else f"{layer}/{name}"
+    return f"{servers.dagster}/assets/{quote(snapshot.header.area)}/{quote(key)}?view=lineage"
+
+
+def _day(value: object) -> str:
+    return f"{value.day} {value:%B %Y}" if isinstance(value, date) else str(value)
+
+
+def missing(sentence: str) -> html.P:
+    """A gap, said: what is not there and what makes it."""
+    return html.P(sentence, className="missing")
+
+
+def not_in_snapshot(table: str, area: str) -> html.P:
+    """The gap of a table that the snapshot does not have."""
+    asset = f"{area}/{table.replace('.', '/')}"
+    return missing(
+        f"This snapshot has no {table}. Materialise {asset} and then {area}/publishing/snapshot to see it."
+    )
+
+
+def chart(figure: Figure, label: str, under: Component | None = None) -> html.Div:
+    """A chart with its text alternative, and the table of its numbers under it."""
+    graph = dcc.Graph(
+        figure=figure,
+        responsive=True,
+        config={"displayModeBar": False, "responsive": True},
+        style={"height": f"{figure.layout.height or 340}px"},
+    )
+    parts: list[Component] = [html.Div(graph, role="img", **aria(label=label))]
+    if under is not None:
+        parts.append(html.Details([html.Summary("Table of this chart"), under], className="under"))
+    return html.Div(parts)
+
+
+def rows_table(
+    frame: pl.DataFrame,
+    caption: str,
+    *,
+    names: dict[str, str] | None = None,
+    suppressed: Collection[str] = (),
+) -> Component:
+    """A frame as a table; of a long one the first rows.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    caption : str
+    names : dict of str to str, optional
+        Headings by column; the column's own name without underscores otherwise.
+    suppressed : collection of str
+        Columns in which a missing value is a count that is hidden, not one that is unknown.
+    """
+    if frame.height > _MOST_ROWS:
+        caption = f"{caption} {_MOST_ROWS} of {frame.height:,} rows; the CSV has all."
+        frame = frame.head(_MOST_ROWS)
+    heads = [_heading(c, names or {}) for c in frame.columns]
+    numeric = [frame.schema[c].is_numeric() for c in frame.columns]
+    return html.Div(
+        html.Table(
+            [
+                html.Caption(caption),
+                html.Thead(
+                    html.Tr(
+                        [
+                            html.Th(h, scope="col", className="number" if n else "")
+                            for h, n in zip(heads, numeric, strict=True)
+                        ]
+                    )
+                ),
+                html.Tbody(
+                    [
+                        html.Tr(
+                            [
+                                _cell(value, n, column in suppressed)
+                                for value, n, column in zip(
+                                    row, numeric, frame.columns, strict=True
+                                )
+                            ]
+                        )
+                        for row in frame.iter_rows()
+                    ]
+                ),
+            ],
+            className="rows",
+        ),
+        className="scroll",
+        tabIndex=0,
+        role="region",
+        **aria(label=caption),
+    )
+
+
+def rows_grid(frame: pl.DataFrame, caption: str, *, suppressed: Collection[str] = ()) -> Component:
+    """A frame as a grid that sorts and filters, a page of rows at a time; parameters of `rows_table`."""
+    words = frame.with_columns(
+        pl.Series(c, [shown_value(v, hidden=True) for v in frame[c]]) for c in suppressed
+    )
+    return html.Div(
+        [
+            html.P(caption, className="quiet"),
+            dag.AgGrid(
+                rowData=words.to_dicts(),
+                columnDefs=[
+                    {
+                        "field": c,
+                        "headerName": _heading(c, {}),
+                        "filter": "agNumberColumnFilter"
+                        if words.schema[c].is_numeric()
+                        else "agTextColumnFilter",
+                        "floatingFilter": True,
+                    }
+                    for c in words.columns
+                ],
+                defaultColDef={"sortable": True, "resizable": True, "minWidth": 110, "flex": 1},
+                dashGridOptions={
+                    "animateRows": False,
+                    "domLayout": "autoHeight",
+                    "ensureDomOrder": True,
+                    "enableCellTextSelection": True,
+                    "pagination": True,
+                    "paginationPageSize": 20,
+                    "paginationPageSizeSelector": False,
+                    "suppressColumnVirtualisation": True,
+                },
+                style={"height": None, "width": "100%"},
+            ),
+        ]
+    )
+
+
+def _heading(column: str, names: dict[str, str]) -> str:
+    return names.get(column, column.replace("_", " "))
+
+
+def _cell(value: object, is_number: bool, is_suppressed: bool) -> html.Td:
+    kind = "number" if is_number else ""
+    if value is None:
+        kind += " hidden-count" if is_suppressed else " no-data"
+    return html.Td(shown_value(value, hidden=is_suppressed), className=kind.strip())
+
+
+def shown_value(value: Any, *, hidden: bool = False) -> str:
+    """A value as a reader sees it: three digits, days in words, and a word for what is missing."""
+    if value is None:
+        return HIDDEN if hidden else NO_DATA
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return NO_DATA if value != value else number(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent where one can do without."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.2e}"
+
+
+def key_figure(name: str, value: str, note: str = "") -> html.Div:
+    """One number with its name, in large type."""
+    return html.Div(
+        [
+            html.Div(name, className="name"),
+            html.Div(value, className="value"),
+            html.Div(note, className="note"),
+        ],
+        className="kpi",
+    )

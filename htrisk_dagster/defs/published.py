@@ -1,0 +1,232 @@
+"""The published snapshot: tables that leave as they are, and what is made of those that may not.
+
+Belongs here: the step behind `publishing/snapshot`, and the list of what readers get. Does not: the
+file (`publishing/snapshot.py`), suppression (`publishing/public_counts.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from htrisk_dagster.defs.city_truth import city_truth
+from htrisk_dagster.defs.evaluated import active_cells, evaluated_days, has_truth, read_forecasts
+from htrisk_dagster.defs.featured import inputs_until
+from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.evaluation.champion import REFERENCE
+from htrisk_dagster.evaluation.ensemble import CHAMPION
+from htrisk_dagster.evaluation.stacking import STACK
+from htrisk_dagster.evaluation.training_comparison import compared_curves
+from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
+from htrisk_dagster.features.inputs import newest_report, target_counts
+from htrisk_dagster.publishing.public_counts import publish_series_counts
+from htrisk_dagster.publishing.snapshot import SnapshotHeader, SnapshotTable, write_snapshot
+from htrisk_dagster.schemas import (
+    context,
+    grid,
+    hot_places,
+    hotspots,
+    predictions,
+    published,
+    raw,
+    staging,
+    verified,
+    zones,
+)
+from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.study_areas.area import StudyArea
+
+AS_THEY_ARE: tuple[Table, ...] = (
+    grid.CELLS,
+    raw.BOROUGHS,
+    raw.PRECINCTS,
+    raw.HOLIDAYS,
+    predictions.CELL_DAY_RISK,
+    predictions.PRECINCT_DAY_RISK,
+    predictions.FEATURE_IMPORTANCE,
+    predictions.MODEL_COMPARISON,
+    predictions.THRESHOLDS,
+    predictions.DRIFT,
+    staging.VERIFIED_CASE_COUNTS,
+    *verified.TABLES,
+    *hot_places.CLUSTER_TABLES,
+    hot_places.DENSITY,
+    *zones.TABLES,
+    context.CONTEXT_RELATION,
+)
+"""Tables without small counts. A table that has not been made is left out, and its pages say so."""
+READ: tuple[Table, ...] = (
+    *AS_THEY_ARE,
+    predictions.MODEL_FORECASTS,
+    hotspots.EMERGING_HOT_SPOTS,
+    grid.INCIDENT_CELLS,
+)
+"""All that a snapshot is made from."""
+
+
+def snapshots_folder(workspace: Workspace, area: str) -> Path:
+    """Folder of a study area's snapshots."""
+    return workspace.settings.published / area
+
+
+def store_snapshot(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
+    """Write a snapshot of what the stores hold now; return figures for the UI.
+
+    Raises
+    ------
+    MissingPartitionError
+        Where no day has a risk table.
+    """
+    store = workspace.tables(area.name)
+    target, declared = workspace.target(area)
+    days = risk_days_of(workspace, area)
+    if not days:
+        raise MissingPartitionError(
+            f"There is no risk to publish for area '{area.name}'. Materialise "
+            f"{area.name}/predictions/cell_day_risk for some days first."
+        )
+    header = SnapshotHeader(
+        area=area.name,
+        area_title=area.title,
+        target=target,
+        target_title=declared.title,
+        data_origin=workspace.settings.origin,
+        made_from=MadeFrom(workspace, area).snapshot(READ),
+        crs=area.grid.crs,
+        cell_size_m=area.grid.cell_size_m,
+        first_on=days[0],
+        last_on=days[-1],
+    )
+    tables = [_stored(workspace, area, table) for table in AS_THEY_ARE if store.keys(table)]
+    tables += [SnapshotTable(t, f) for t, f in _made_for_readers(workspace, area).items()]
+    path = write_snapshot(snapshots_folder(workspace, area.name), header, tables)
+    return {
+        "snapshot": str(path),
+        "status": header.status,
+        "tables": len(tables),
+        "bytes": path.stat().st_size,
+        "made_from": header.made_from,
+    }
+
+
+def risk_days_of(workspace: Workspace, area: StudyArea) -> list[date]:
+    """Days that have a risk table of the target in force, in order."""
+    target, _ = workspace.target(area)
+    risk = workspace.tables(area.name).read(predictions.CELL_DAY_RISK)
+    return risk.filter(pl.col("target") == target)["risk_on"].unique().sort().to_list()
+
+
+def _stored(workspace: Workspace, area: StudyArea, table: Table) -> SnapshotTable:
+    store = workspace.tables(area.name)
+    frame = store.read(table)
+    if table in (predictions.CELL_DAY_RISK, predictions.FEATURE_IMPORTANCE):
+        frame = frame.filter(pl.col("target") == workspace.target(area)[0])
+    made_from = store.made_from(table)
+    return SnapshotTable(table, frame, made_from[max(made_from)])
+
+
+def _made_for_readers(workspace: Workspace, area: StudyArea) -> dict[Table, pl.DataFrame]:
+    store = workspace.tables(area.name)
+    frames = {published.MODEL_SPREAD: _model_spread(workspace, area)}
+    if store.keys(hotspots.EMERGING_HOT_SPOTS):
+        classes = store.read(hotspots.EMERGING_HOT_SPOTS)
+        frames[published.HOT_SPOT_CLASSES] = classes.filter(
+            pl.col("pattern") != hotspots.NO_PATTERN
+        )
+    inputs = inputs_until(workspace, area, risk_days_of(workspace, area)[-1])
+    quarters, hours = _series_counts(workspace, area, inputs)
+    frames |= {published.QUARTER_COUNTS: quarters, published.HOUR_COUNTS: hours}
+    if has_truth(workspace, area):
+        frames[published.CURVES] = _curves(workspace, area)
+    return frames
+
+
+def _model_spread(workspace: Workspace, area: StudyArea) -> pl.DataFrame:
+    """Quartile ratio of the single models, a day at a time: years of forecasts need little memory."""
+    store, expected = workspace.tables(area.name), pl.col("expected_count")
+    target, _ = workspace.target(area)
+    single = (pl.col("target") == target) & ~pl.col("model").is_in([STACK, CHAMPION])
+    ratio = expected.quantile(0.75, "linear") / expected.quantile(0.25, "linear")
+    return pl.concat(
+        store.read(predictions.MODEL_FORECASTS, [day])
+        .filter(single)
+        .group_by("risk_on", "cell_id")
+        .agg(ratio.alias("spread_ratio"))
+        .sort("cell_id")
+        for day in store.keys(predictions.MODEL_FORECASTS)
+    )
+
+
+def _series_counts(
+    workspace: Workspace, area: StudyArea, inputs: FeatureInputs
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    store = workspace.tables(area.name)
+    target, _ = workspace.target(area)
+    newest = newest_report(inputs)
+    if newest is None:
+        return published.QUARTER_COUNTS.empty(), published.HOUR_COUNTS.empty()
+    at = store.read(staging.INCIDENTS).select("incident_id", "occurred_at")
+    boroughs = store.read(grid.CELLS).group_by("precinct").agg(pl.col("borough").mode().min())
+    hour = (
+        pl.col("occurred_at")
+        .dt.replace_time_zone("UTC")
+        .dt.convert_time_zone(area.time_zone)
+        .dt.hour()
+    )
+    chosen = pl.concat(
+        series.select(inputs.incidents).with_columns(pl.lit(name).alias("series"))
+        for name, series in disjoint_series(target, inputs).items()
+    )
+    rows = chosen.join(at, on="incident_id").join(boroughs, on="precinct", how="left")
+    rows = rows.select(
+        "series", pl.col("borough").fill_null("unknown"), "occurred_on", hour.alias("hour")
+    )
+    return publish_series_counts(rows, inputs.history_start, newest)
+
+
+def disjoint_series(target: str, inputs: FeatureInputs) -> dict[str, Series]:
+    """The target, then each series that shares no offence with those before it.
+
+    Two series that share incidents would tell of small counts by their difference. All incidents
+    together are none of them for the same reason.
+    """
+    chosen, taken = {target: inputs.target}, set(inputs.target.offence_groups)
+    for series in inputs.series:
+        groups = set(series.offence_groups)
+        if groups and series.sources and taken and not groups & taken:
+            chosen[series.name] = series
+            taken |= groups
+    return chosen
+
+
+def _curves(workspace: Workspace, area: StudyArea) -> pl.DataFrame:
+    """Curves on the scored days; the ceiling is the truth of a synthetic city, else the champion's."""
+    days, inputs = evaluated_days(workspace, area)
+    first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+    forecasts = read_forecasts(workspace, area, days, inputs.grid.n_cells)
+    truth = city_truth(workspace, area, inputs)
+    intensity = truth.between(first, last).intensity if truth else forecasts[CHAMPION]
+    shown = {name: [forecasts[name]] for name in (REFERENCE, *forecasts)}
+    curves = compared_curves(
+        [target_counts(inputs, days)],
+        shown,
+        active=active_cells(inputs, first),
+        intensity=[intensity],
+    )
+    return pl.concat(
+        pl.DataFrame({"x": curve.x, "y": curve.y})
+        .with_row_index("point")
+        .with_columns(
+            pl.lit(name).alias("curve"),
+            pl.lit(model).alias("model"),
+            pl.lit(curve.x_title).alias("x_title"),
+            pl.lit(curve.y_title).alias("y_title"),
+        )
+        for name, of_models in curves.items()
+        for model, curve in of_models.items()
+    )
