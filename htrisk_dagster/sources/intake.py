@@ -41,6 +41,7 @@ from htrisk_dagster.sources.context import (
 from htrisk_dagster.sources.file_rows import read_rows
 from htrisk_dagster.sources.layouts import Header, Layout
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, mark_refused
+from htrisk_dagster.sources.unsafe_cells import unsafe_cell_rules
 from htrisk_dagster.study_areas.area import BoundingBox
 
 NEW_YORK = BoundingBox(west=-74.30, south=40.47, east=-73.65, north=40.95)
@@ -74,6 +75,7 @@ class _Source:
     row_key: str | None = None  # column that may not repeat over all files
     reshape: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     is_restricted: bool = False  # no value may go into the quarantine table
+    free_text: tuple[str, ...] = ()  # columns that are read and not kept
     read_geojson: Callable[[Path, Header, Layout], pl.DataFrame] = boundaries.read_features
 
 
@@ -101,7 +103,7 @@ _SOURCES = {
         _Source(context_sources.PLACES_OF_INTEREST, places_of_interest.parse,
                 read_geojson=places_of_interest.read_points),
         _Source(context_sources.NEWS_SENTIMENT, news_sentiment.parse, "published_on",
-                reshape=news_sentiment.by_area_day, is_restricted=True),
+                reshape=news_sentiment.by_area_day, is_restricted=True, free_text=("TEXT",)),
         _Source(context_sources.ADVERT_COUNTS, advert_counts.parse, "counted_on", "area_day",
                 is_restricted=True),
     )
@@ -169,7 +171,8 @@ def _read_file(
     facts = FileFacts(time_zone, bounding_box, _pulled_on(path))
     parsed = source.parse(read_file(path, header, layout), facts)
     name = path.relative_to(folder).as_posix()
-    rows = mark_refused(parsed, header.published).with_columns(
+    unsafe = unsafe_cell_rules(parsed.rows, layout.columns, source.free_text)
+    rows = mark_refused(parsed, header.published, unsafe).with_columns(
         pl.lit(name).alias("source_file"), pl.lit(facts.pulled_on).alias("pulled_on")
     )
     # The publisher's text is in upper case and ends here; only typed columns go on.
