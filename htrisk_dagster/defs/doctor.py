@@ -14,7 +14,7 @@ from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.schemas import ALL_TABLES, raw
-from htrisk_dagster.settings import Settings, load_settings
+from htrisk_dagster.settings import Settings, load_settings, without_password
 
 _PACKAGES = (
     "dagster", "dagster-webserver", "dagster-duckdb", "dagster-dbt", "duckdb", "dbt-core",
@@ -91,7 +91,7 @@ def _settings(report: Report, settings: Settings) -> None:
         report.good("socrata_app_token is set")
     else:
         report.note("socrata_app_token is not set: the live API works, more slowly")
-    report.note(f"MLflow at {settings.tracking_uri}")
+    report.note(f"MLflow at {without_password(settings.tracking_uri)}")
 
 
 def _dbt(report: Report) -> None:

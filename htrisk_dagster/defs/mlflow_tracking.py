@@ -28,6 +28,7 @@ import dagster as dg
 from htrisk_dagster.defs import mlflow_records
 from htrisk_dagster.evaluation.training import Training
 from htrisk_dagster.features.block import CellDayBlock
+from htrisk_dagster.settings import without_password
 
 _LOADER = "htrisk_dagster.defs.mlflow_model"
 COMPARISON_PAGE = "comparison.html"
@@ -239,7 +240,9 @@ class MlflowTracking:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
 
     def _address(self, experiment_id: str, run_id: str) -> str:
-        base = self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000"
+        base = (
+            without_password(self.uri) if self.uri.startswith("http") else "http://127.0.0.1:5000"
+        )
         return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
 
     def _experiment(self, name: str) -> str:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from htrisk_dagster.defs.mlflow_tracking import ENVIRONMENT, MlflowTracking
 from htrisk_dagster.errors import HtriskError
-from htrisk_dagster.settings import PREFIX, Settings
+from htrisk_dagster.settings import PREFIX, Settings, without_password
 
 _ROOT = Path(__file__).parents[2]
 _BIN = Path(sys.executable).parent
@@ -78,7 +78,8 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
         for name, command in starting.items()
     }
     say(f"Dagster: http://127.0.0.1:{port}")
-    mlflow = settings.tracking_uri if "mlflow" not in running else f"http://127.0.0.1:{mlflow_port}"
+    own = f"http://127.0.0.1:{mlflow_port}"
+    mlflow = own if "mlflow" in running else without_password(settings.tracking_uri)
     say(f"MLflow:  {mlflow}")
     say("Ctrl-C ends both.")
 

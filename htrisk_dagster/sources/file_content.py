@@ -1,6 +1,6 @@
 """The bytes and the text of a file from outside, read within limits.
 
-Belongs here: unpacking, the limits of size, packing and line length, telling a form by its first
+Belongs here: which files a folder holds, unpacking, the limits of size, packing and line length, telling a form by its first
 bytes, and decoding. Does not: which file is which (`layouts`), rows (`file_rows`).
 
 A file is refused before it is read where its size says so, and while it is unpacked where it grows
@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
+from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
 
@@ -41,6 +42,25 @@ _OTHER_FORMS = (
     (b"PAR1", "Parquet"),
 )
 _PAGES = (b"<!doctype", b"<html", b"<?xml")
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Files in `folder` and below it, in order of path; those whose name begins with a dot left out.
+
+    Raises
+    ------
+    SourceError
+        Where one is a link to a file elsewhere: who can write to the folder could have it read.
+    """
+    inside = folder.resolve()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                raise SourceError(
+                    f"{path} is a link to a file outside of {folder}. Put the file itself into the "
+                    "folder, or take the link out."
+                )
+            yield path
 
 
 def open_file(path: Path) -> BufferedIOBase:

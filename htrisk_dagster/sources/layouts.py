@@ -21,7 +21,13 @@ from typing import Literal
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.sources.file_content import decode, open_file, require_form, require_size
+from htrisk_dagster.sources.file_content import (
+    decode,
+    files_below,
+    open_file,
+    require_form,
+    require_size,
+)
 
 Form = Literal["CSV", "JSON", "GeoJSON", "Parquet"]
 SUFFIXES: dict[str, Form] = {
@@ -316,5 +322,4 @@ def find_files(folder: Path, table: str) -> list[Path]:
         raise SourceError(f"No file holds the table '{table}'. There are: {', '.join(LAYOUTS)}.")
     if not folder.is_dir():
         raise SourceError(f"There is no folder {folder}. Set the folder of the publishers' files.")
-    paths = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
-    return [path for path in paths if recognise(path, table) is not None]
+    return [path for path in files_below(folder) if recognise(path, table) is not None]

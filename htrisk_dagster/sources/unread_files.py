@@ -12,7 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from htrisk_dagster.sources.layouts import LAYOUTS, SUFFIXES, Header, read_header, recognise
+from htrisk_dagster.sources.file_content import files_below
+from htrisk_dagster.sources.layouts import (
+    LAYOUTS,
+    SUFFIXES,
+    Header,
+    read_header,
+    recognise,
+)
 
 _OTHER_DATA = (".xlsx", ".xls", ".tsv", ".zip", ".xml", ".ndjson", ".jsonl", ".gz", ".shp")
 _SHOWN = 6
@@ -34,9 +41,8 @@ def unread_files(folder: Path) -> list[UnreadFile]:
     SourceError
         Where a file is unusable (see `layouts.recognise`).
     """
-    paths = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
     found = []
-    for path in paths:
+    for path in files_below(folder):
         name = path.name.lower()
         if name.endswith(tuple(SUFFIXES)):
             if all(recognise(path, table) is None for table in LAYOUTS):

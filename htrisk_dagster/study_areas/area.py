@@ -205,7 +205,8 @@ def load_area(name: str) -> StudyArea:
         Where there is no such file, it is not TOML, or a key or value in it is not legal.
     """
     path = FOLDER / f"{name}.toml"
-    if not path.is_file():
+    # Among the files, not at the path: a name such as `../x` must lead nowhere.
+    if name not in area_names():
         raise SettingError(
             f"There is no study area '{name}'. There are: {', '.join(area_names())}."
         )
