@@ -6,7 +6,7 @@ command is a few calls into `defs` or the science, imported when it is asked for
 
 from __future__ import annotations
 
-from htrisk_dagster.cli import about, evaluation, faults, maps, notebooks, servers, sources
+from htrisk_dagster.cli import about, backups, evaluation, faults, maps, notebooks, servers, sources
 from htrisk_dagster.cli.application import app
 
-__all__ = ["about", "app", "evaluation", "faults", "maps", "notebooks", "servers", "sources"]
+__all__ = ["about", "app", "backups", "evaluation", "faults", "maps", "notebooks", "servers", "sources"]

@@ -1,7 +1,7 @@
 """The bytes and the text of a file from outside, read within limits.
 
-Belongs here: which files a folder holds, unpacking, the limits of size, packing and line length, telling a form by its first
-bytes, and decoding. Does not: which file is which (`layouts`), rows (`file_rows`).
+Belongs here: which files a folder holds, unpacking, the limits of size, packing and line length,
+telling a form by its first bytes, decoding. Does not: which file is which (`layouts`), rows (`file_rows`).
 
 A file is refused before it is read where its size says so, and while it is unpacked where it grows
 past what text does: DEFLATE packs nothing more than 1,032 times, text some 5 to 20 times.
@@ -45,7 +45,7 @@ _PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Files in `folder` and below it, in order of path; those whose name begins with a dot left out.
+    """Files in `folder` and below it, in order of path; no file or folder that begins with a dot.
 
     Raises
     ------
@@ -54,7 +54,8 @@ def files_below(folder: Path) -> Iterator[Path]:
     """
     inside = folder.resolve()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith("."):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not is_hidden and path.is_file():
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 raise SourceError(
                     f"{path} is a link to a file outside of {folder}. Put the file itself into the "
