@@ -9,4 +9,14 @@ from __future__ import annotations
 from htrisk_dagster.cli import about, backups, evaluation, faults, maps, notebooks, servers, sources
 from htrisk_dagster.cli.application import app
 
-__all__ = ["about", "app", "backups", "evaluation", "faults", "maps", "notebooks", "servers", "sources"]
+__all__ = [
+    "about",
+    "app",
+    "backups",
+    "evaluation",
+    "faults",
+    "maps",
+    "notebooks",
+    "servers",
+    "sources",
+]

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.errors import HtriskError
+from htrisk_dagster.errors import HtriskError, SourceError
 from htrisk_dagster.schemas import ALL_TABLES, raw
 from htrisk_dagster.settings import Settings, load_settings, without_password
+from htrisk_dagster.sources.unread_files import unread_files
 
 _PACKAGES = (
     "dagster", "dagster-webserver", "dagster-duckdb", "dagster-dbt", "duckdb", "dbt-core",
@@ -87,6 +88,12 @@ def _packages(report: Report) -> None:
 def _settings(report: Report, settings: Settings) -> None:
     if settings.data_dir and not settings.data_dir.is_dir():
         report.missing(f"data_dir {settings.data_dir} is no folder")
+    elif settings.data_dir:
+        try:
+            for unread in unread_files(settings.data_dir):
+                report.note(unread.sentence)
+        except SourceError as error:
+            report.missing(str(error))
     if settings.socrata_app_token:
         report.good("socrata_app_token is set")
     else:

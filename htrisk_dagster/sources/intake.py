@@ -158,6 +158,7 @@ class _FilePart:
     layout: str
     sha256: str
     rows: pl.DataFrame
+    columns: list[str]
 
 
 def _read_file(
@@ -179,7 +180,7 @@ def _read_file(
     typed = rows.select(column for column in rows.columns if column != column.upper())
     with path.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return _FilePart(name, header.layout_name, digest, typed)
+    return _FilePart(name, header.layout_name, digest, typed, list(header.names))
 
 
 def _pulled_on(path: Path) -> date:
@@ -218,9 +219,9 @@ def _account(
 ) -> pl.DataFrame:
     """One row a file; that rows read are rows kept plus rows refused is asserted."""
     files = pl.DataFrame(
-        [(p.source_file, p.layout, p.sha256, p.rows.height) for p in parts],
+        [(p.source_file, p.layout, p.sha256, p.rows.height, p.columns) for p in parts],
         schema={"source_file": pl.String, "layout": pl.String, "sha256": pl.String,
-                "rows_read_count": pl.Int64},
+                "rows_read_count": pl.Int64, "columns": pl.List(pl.String)},
         orient="row",
     )  # fmt: skip
     day = pl.lit(None, pl.Date) if source.day is None else pl.col(source.day)

@@ -272,9 +272,17 @@ def recognise(path: Path, table: str) -> Header | None:
     if missing:
         raise SourceError(
             f"{path} looks like a file of {table}, but lacks the columns {', '.join(missing)}. "
-            f"It has: {', '.join(header.names)}. Fetch it again, or take it out of the folder."
+            f"It has: {', '.join(header.names)}. {_likely_names(table, header)}"
+            "Fetch it again, or take it out of the folder."
         )
     return header
+
+
+def _likely_names(table: str, header: Header) -> str:
+    from htrisk_dagster.sources.published_columns import column_drift  # which knows this module
+
+    pairs = column_drift(table, header.names, header.form).renamed
+    return "".join(f"'{new}' looks like {old}. " for old, new in pairs)
 
 
 def _looks_like(names: Iterable[str], layout: Layout, form: Form) -> bool:

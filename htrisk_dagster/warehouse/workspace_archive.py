@@ -90,7 +90,9 @@ def archive_workspace(workspace: Path, to: Path) -> Archived:
 
 
 def _copy_databases(workspace: Path, stage: Path) -> None:
-    databases = [p for p in workspace.rglob("*") if p.suffix in _DATABASES and _is_kept(workspace, p)]
+    databases = [
+        p for p in workspace.rglob("*") if p.suffix in _DATABASES and _is_kept(workspace, p)
+    ]
     # Dagster keeps a database a run below `history/runs`, and one index over them beside.
     databases.sort(key=lambda p: (p.parent.name == "runs" and p.stem != "index", str(p)))
     for path in databases:

@@ -62,8 +62,9 @@ def test_each_file_is_accounted_for(tmp_path: Path):
         "rows_quarantined_count": 1,
         "first_on": date(2015, 9, 9),
         "last_on": date(2015, 9, 9),
+        "columns": SHOOTINGS.split(","),
     }
-    assert files.rows()[1][4:] == (0, 0, 0, None, None)  # a day without an incident
+    assert files.rows()[1][4:9] == (0, 0, 0, None, None)  # a day without an incident
 
 
 def test_reading_again_later_gives_the_same(tmp_path: Path):

@@ -143,7 +143,9 @@ def test_amended_and_withdrawn_rows_are_applied_and_what_was_said_before_is_kept
     superseded = folder.parent / ".superseded" / folder.name
     assert set(rows_in(folder)) == set(before) - {0} | {7}
     assert {p.name for p in superseded.glob("*/*")} == {"2024-06-10"}
-    assert [p.name for p in superseded.iterdir()] == [f"{DATASET}-2024-03"], "April and May are as before"
+    assert [p.name for p in superseded.iterdir()] == [f"{DATASET}-2024-03"], (
+        "April and May are as before"
+    )
     assert 0 in rows_in(superseded)
 
 

@@ -71,7 +71,10 @@ def test_older_pages_are_kept_where_they_differ_and_no_reader_finds_them(tmp_pat
         p.parent.name: json.loads(gzip.decompress(p.read_bytes()))[0]["a"]
         for p in month.superseded.rglob("*.json.gz")
     }
-    assert kept == {"2024-05-01": "first", "2024-05-03": "second"}  # the page of the 2nd is that of the 3rd
+    assert kept == {
+        "2024-05-01": "first",
+        "2024-05-03": "second",
+    }  # the page of the 2nd is that of the 3rd
     assert list(files_below(tmp_path / "data")) == month.finished()
 
 
