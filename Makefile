@@ -17,7 +17,7 @@ INSTALL := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -c co
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench ui lint types contracts definitions dbt pytest clean
+.PHONY: help setup demo test bench ui lint types contracts definitions dbt audit lock pytest clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,7 +43,7 @@ ui: $(VENV)/.ok ## Dagster, MLflow and the dashboard on loopback
 bench: $(VENV)/.dev ## Speed beside the usual ways, as ratios; htrisk bench NAME for one row
 	$(BIN)/htrisk bench
 
-test: $(VENV)/.dev lint types contracts definitions dbt pytest ## Everything that CI runs
+test: $(VENV)/.dev lint types contracts definitions dbt audit pytest ## Everything that CI runs
 
 lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff check .
@@ -60,6 +60,16 @@ definitions: $(VENV)/.dev ## Dagster loads everything
 
 dbt: $(VENV)/.dev ## dbt parses; its tests run on the tiny city within pytest
 	$(BIN)/dbt parse --quiet --project-dir dbt --profiles-dir dbt
+
+# Where PyPI's service cannot be asked, this says so and passes: CI has to run offline too.
+audit: $(VENV)/.dev ## known vulnerabilities of what is installed
+	timeout 300 $(BIN)/pip-audit --local --format json --progress-spinner off 2>/dev/null \
+	| $(BIN)/python .ci/audit.py
+
+# Not torch: its CPU build has other bytes at every index. See SECURITY.md.
+lock: $(VENV)/.dev ## Remake requirements.lock, the pins with hashes, from constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --extra dev -c constraints.txt --generate-hashes \
+	--no-emit-package torch --python-version 3.11.7 --no-header -q -o requirements.lock
 
 # One thread a worker: those of two would wait for each other on two cores.
 pytest: $(VENV)/.dev ## all tests

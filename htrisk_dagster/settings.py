@@ -11,6 +11,7 @@ import os
 from datetime import date
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -167,6 +168,14 @@ class Settings(BaseSettings):
         return self.mlflow_tracking_uri or f"sqlite:///{self.mlflow_store / 'mlflow.db'}"
 
 
+def without_password(address: str) -> str:
+    """Address as it may be shown: what stands before an @ is `***`, what follows a ? is gone."""
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    shown = f"***@{host}" if "@" in parts.netloc else host
+    return urlunsplit((parts.scheme, shown, parts.path, "", "")) if parts.netloc else address
+
+
 def load_settings(**given: object) -> Settings:
     """Read settings from the environment, `.env` and keyword arguments, the last winning.
 
@@ -201,7 +210,10 @@ def _sentence(error: ValidationError) -> str:
     parts = []
     for item in error.errors():
         name = ".".join(str(p) for p in item["loc"]) or "settings"
-        if item["loc"]:
+        field = Settings.model_fields.get(name)
+        if field is not None and "Secret" in str(field.annotation):
+            parts.append(f"Setting '{name}', whose value is not shown: {item['msg']}.")
+        elif item["loc"]:
             parts.append(f"Setting '{name}' has value {item['input']!r}: {item['msg']}.")
         else:
             parts.append(f"{item['msg'].removeprefix('Value error, ')}.")

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "htrisk_dagster"
-ORCHESTRATION = {"defs", "cli", "definitions.py"}
+ORCHESTRATION = {"defs", "cli", "faults", "definitions.py"}
 SCIENCE = sorted(
     p.name
     for p in PACKAGE.iterdir()

@@ -17,7 +17,7 @@ from htrisk_dagster.defs.partitions import DAYS_SEEN
 from htrisk_dagster.defs.raw_tables import monthly_tables, whole_tables
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
-from htrisk_dagster.schemas import grid, hotspots, predictions, raw
+from htrisk_dagster.schemas import grid, hotspots, predictions, raw, staging
 from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
@@ -55,6 +55,7 @@ def _intake_checks(area: StudyArea, table: str) -> dg.AssetChecksDefinition:
         specs=[
             dg.AssetCheckSpec("rows_are_accounted", asset=key, blocking=True),
             dg.AssetCheckSpec("few_rows_are_refused", asset=key),
+            dg.AssetCheckSpec("columns_are_as_published", asset=key),
         ],
     )
     def intake_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
@@ -66,6 +67,9 @@ def _intake_checks(area: StudyArea, table: str) -> dg.AssetChecksDefinition:
         yield check_result(key, "rows_are_accounted", rules.rows_are_accounted(intake, refused))
         yield check_result(
             key, "few_rows_are_refused", rules.few_rows_are_refused(intake), warn=True
+        )
+        yield check_result(
+            key, "columns_are_as_published", rules.columns_are_as_published(intake), warn=True
         )
 
     return intake_checks
@@ -120,6 +124,7 @@ def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         specs=[
             dg.AssetCheckSpec("features_are_whole", asset=key, blocking=True),
             dg.AssetCheckSpec("reports_are_fresh", asset=key, blocking=True),
+            dg.AssetCheckSpec("sources_still_report", asset=key),
         ],
     )
     def feature_checks(
@@ -138,6 +143,9 @@ def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         fresh = rules.reports_are_fresh(newest, cutoff)
         yield check_result(key, "features_are_whole", whole, days=days)
         yield check_result(key, "reports_are_fresh", fresh, days=days)
+        reports = workspace.tables(area.name).read(staging.INCIDENTS)
+        speaking = rules.sources_still_report(reports, cutoff)
+        yield check_result(key, "sources_still_report", speaking, warn=True, days=days)
 
     return feature_checks
 

@@ -34,6 +34,7 @@ from htrisk_dagster.victim_population import (
 from htrisk_dagster.victim_population.heat_map import draw_heat_map
 from htrisk_dagster.victim_population.preview import as_markdown
 from htrisk_dagster.victim_population.published_tables import K, PublishedTable
+from htrisk_dagster.warehouse.exported_csv import csv_for_people
 from htrisk_dagster.warehouse.partitions import (
     Partitions,
     files_fingerprint,
@@ -225,7 +226,7 @@ def store_published(workspace: Workspace) -> dict[str, Any]:
     released = release_tables(workspace)
     folder = published_folder(workspace)
     for table in released:
-        write_text_whole(folder / f"{table.spec.name}.csv", table.cells.write_csv())
+        write_text_whole(folder / f"{table.spec.name}.csv", csv_for_people(table.cells))
     hidden = sum(int(t.cells["count"].null_count()) for t in released)
     return {
         "tables": len(released),

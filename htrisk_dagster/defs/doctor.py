@@ -12,9 +12,10 @@ from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.errors import HtriskError
+from htrisk_dagster.errors import HtriskError, SourceError
 from htrisk_dagster.schemas import ALL_TABLES, raw
-from htrisk_dagster.settings import Settings, load_settings
+from htrisk_dagster.settings import Settings, load_settings, without_password
+from htrisk_dagster.sources.unread_files import unread_files
 
 _PACKAGES = (
     "dagster", "dagster-webserver", "dagster-duckdb", "dagster-dbt", "duckdb", "dbt-core",
@@ -87,11 +88,17 @@ def _packages(report: Report) -> None:
 def _settings(report: Report, settings: Settings) -> None:
     if settings.data_dir and not settings.data_dir.is_dir():
         report.missing(f"data_dir {settings.data_dir} is no folder")
+    elif settings.data_dir:
+        try:
+            for unread in unread_files(settings.data_dir):
+                report.note(unread.sentence)
+        except SourceError as error:
+            report.missing(str(error))
     if settings.socrata_app_token:
         report.good("socrata_app_token is set")
     else:
         report.note("socrata_app_token is not set: the live API works, more slowly")
-    report.note(f"MLflow at {settings.tracking_uri}")
+    report.note(f"MLflow at {without_password(settings.tracking_uri)}")
 
 
 def _dbt(report: Report) -> None:

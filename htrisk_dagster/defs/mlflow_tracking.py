@@ -30,6 +30,7 @@ from htrisk_dagster.evaluation.backtest import FoldResult
 from htrisk_dagster.evaluation.training import Training
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.count_model import FitResult
+from htrisk_dagster.settings import without_password
 
 _LOADER = "htrisk_dagster.defs.mlflow_model"
 COMPARISON_PAGE = "comparison.html"
@@ -273,7 +274,9 @@ class MlflowTracking:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
 
     def _address(self, experiment_id: str, run_id: str) -> str:
-        base = self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000"
+        base = (
+            without_password(self.uri) if self.uri.startswith("http") else "http://127.0.0.1:5000"
+        )
         return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
 
     def _experiment(self, name: str) -> str:

@@ -15,6 +15,7 @@ from htrisk_dagster.defs.selection import Selection
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import hot_places, hotspots
 from htrisk_dagster.study_areas.area import StudyArea
+from htrisk_dagster.warehouse.exported_csv import csv_for_people
 from htrisk_dagster.warehouse.partitions import write_text_whole
 
 __all__ = ["Selection", "write_hot_spots"]
@@ -42,7 +43,7 @@ def write_hot_spots(
         (hot_places.CLUSTER_QUALITY, quality, of_clusters),
         (hotspots.CELL_WEEK_GI_STAR, weekly.filter(series=target.name), of_weeks),
     ):
-        path = write_text_whole(folder / f"{table.name}.csv", frame.write_csv())
+        path = write_text_whole(folder / f"{table.name}.csv", csv_for_people(frame))
         told = ", ".join(f"{name} {_shown(value)}" for name, value in figures.items())
         yield f"{path}: {told}"
 

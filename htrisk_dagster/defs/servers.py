@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from htrisk_dagster.defs.mlflow_tracking import ENVIRONMENT, MlflowTracking
 from htrisk_dagster.errors import HtriskError
-from htrisk_dagster.settings import PREFIX, Settings
+from htrisk_dagster.settings import PREFIX, Settings, without_password
 
 _ROOT = Path(__file__).parents[2]
 _BIN = Path(sys.executable).parent
@@ -81,7 +81,7 @@ def _address(port: int) -> str:
 
 def _mlflow_address(settings: Settings, ports: Ports) -> str:
     uri = settings.tracking_uri
-    return uri if uri.startswith("http") else _address(ports.mlflow)
+    return without_password(uri) if uri.startswith("http") else _address(ports.mlflow)
 
 
 def serve(settings: Settings, ports: Ports, say: Callable[[str], None]) -> None:

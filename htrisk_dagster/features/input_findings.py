@@ -11,6 +11,9 @@ from datetime import date
 import polars as pl
 
 from htrisk_dagster.schemas.finding import Finding
+from htrisk_dagster.sources.published_columns import column_drift
+
+_ENOUGH_ROWS = 100  # of JSON, to know which keys it has
 
 
 def rows_are_accounted(intake: pl.DataFrame, quarantine: pl.DataFrame) -> Finding:
@@ -53,6 +56,77 @@ def few_rows_are_refused(intake: pl.DataFrame, *, most_pct: float = 2.0) -> Find
             f"refused, more than {most_pct:g}%. See raw.quarantine for the reasons.",
         )
     return Finding(True, f"No file lost more than {most_pct:g}% of its rows.")
+
+
+def columns_are_as_published(intake: pl.DataFrame) -> Finding:
+    """Each file has the columns that its reader knows: none is missing, none is new.
+
+    JSON leaves a key out where it is null, so that its files are looked at together, and only where
+    they have a hundred rows.
+    """
+    is_json = pl.col("layout") == "JSON"
+    pages = intake.filter(is_json & pl.col("columns").is_not_null())
+    files = [
+        (row["source_file"], row["source"], row["columns"], row["layout"])
+        for row in intake.filter(~is_json).iter_rows(named=True)
+        if row["columns"] is not None
+    ]
+    if pages["rows_read_count"].sum() >= _ENOUGH_ROWS:
+        names = pages["columns"].explode().unique(maintain_order=True).to_list()
+        files.append((f"{pages.height} pages of JSON", pages["source"][0], names, "JSON"))
+    drifts = [
+        (name, column_drift(source, columns, "GeoJSON" if layout == "GeoJSON" else "CSV"))
+        for name, source, columns, layout in files
+    ]
+    told = [f"{name}: {drift.sentence}." for name, drift in drifts if drift]
+    if told:
+        advice = "Look at the publisher's notes, and tell the reader of a renamed column."
+        return Finding(False, " ".join([*told, advice]), {"files_changed": float(len(told))})
+    return Finding(True, f"The columns of {len(files)} files are as they were.")
+
+
+def sources_still_report(
+    reports: pl.DataFrame, cutoff: date, *, chance: float = 1e-3, closed_days: int = 60
+) -> Finding:
+    """No source has been silent for longer than chance explains; a busy one stands out in a day.
+
+    With m reports a day on average, g days without any have the chance exp(-m g) (Poisson).
+
+    Parameters
+    ----------
+    reports : DataFrame
+        `source` and `reported_on` of every report.
+    cutoff : date
+        Of the newest day asked for; reports before it should be there.
+    chance : float
+        Below this a silence is no chance.
+    closed_days : int
+        A source that ended so long before the cutoff is a closed file, and is not waited for.
+    """
+    days = reports.filter(pl.col("reported_on") < cutoff)
+    newest = days.group_by("source").agg(pl.col("reported_on").max().alias("last"))
+    recent = days.join(newest, on="source").filter(
+        pl.col("reported_on") > pl.col("last") - pl.duration(days=28)
+    )
+    found = (
+        recent.group_by("source", "last")
+        .agg(pl.len().truediv(28).alias("a_day"))
+        .with_columns(((pl.lit(cutoff) - pl.col("last")).dt.total_days() - 1).alias("behind"))
+        .filter(pl.col("behind") <= closed_days)
+        .sort("source")
+    )
+    silent = found.filter((-pl.col("a_day") * pl.col("behind")).exp() < chance)
+    figures = {
+        f"{source}_days_behind": float(n) for source, n in found.select("source", "behind").rows()
+    }
+    if silent.height:
+        told = [
+            f"{row['source']}: the newest report is of {row['last']}, {row['behind']} days behind, with "
+            f"{row['a_day']:.1f} a day before"
+            for row in silent.iter_rows(named=True)
+        ]
+        return Finding(False, f"{'; '.join(told)}. The source may have stopped: fetch it.", figures)
+    return Finding(True, f"{found.height} sources report up to the cutoff {cutoff}.", figures)
 
 
 def incidents_are_placed(incidents: pl.DataFrame, *, least_pct: float = 80.0) -> Finding:

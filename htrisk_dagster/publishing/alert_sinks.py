@@ -10,6 +10,7 @@ An alert carries no count: counts under eleven may not leave.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -176,6 +177,8 @@ def send_to_webhook(alerts: Sequence[Message], url: str) -> None:
     """
     import httpx
 
+    # Its lines name the whole address.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     body = {"alerts": [alert.as_record() for alert in alerts]}
     host = urlsplit(url).hostname
     try:

@@ -73,6 +73,12 @@ INTAKE = Table(
         Column("rows_quarantined_count", pl.Int64, "Rows refused.", unit="rows", lower=0),
         Column("first_on", pl.Date, "First day among the kept rows.", nullable=True),
         Column("last_on", pl.Date, "Last day among the kept rows.", nullable=True),
+        Column(
+            "columns",
+            pl.List(pl.String),
+            "The publisher's names of the file's columns; of JSON, those of its first rows.",
+            nullable=True,
+        ),
     ),
     key=("source", "source_file"),
 )

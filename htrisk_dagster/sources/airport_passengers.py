@@ -19,6 +19,7 @@ from htrisk_dagster.sources.text_values import day, whole_number
 
 TABLE = raw.AIRPORT_PASSENGERS
 AIRPORT = "JFK"
+MOST_PASSENGERS = 20_000_000  # a month; the airport's highest was some 6 million
 
 
 def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
@@ -46,5 +47,7 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         *day_rules("period", "ACTIVITY_PERIOD", "month_on", facts),
         Rule("count_unreadable", "REVENUE_PASSENGER_VOLUME", count.is_null() | (count < 0),
              "Passengers must be a whole number, zero or more."),
+        Rule("count_too_large", "REVENUE_PASSENGER_VOLUME", count > MOST_PASSENGERS,
+             f"No month had {MOST_PASSENGERS:,} passengers."),
     )  # fmt: skip
     return Parsed(typed, rules)

@@ -15,15 +15,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
+from htrisk_dagster.sources.file_content import decode, read_content
 from htrisk_dagster.sources.file_rows import DEFECT, ROW
-from htrisk_dagster.sources.incidents import code_rule
-from htrisk_dagster.sources.layouts import Header, Layout, open_file
+from htrisk_dagster.sources.incidents import (
+    borough_rule,
+    code_rule,
+    neighbourhood_rule,
+    precinct_rule,
+)
+from htrisk_dagster.sources.layouts import Header, Layout
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule
 from htrisk_dagster.sources.text_values import whole_number
+
+_MARGIN = 0.2  # degrees
 
 
 def read_features(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
@@ -40,15 +49,11 @@ def read_features(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
     SourceError
         Where the file is not whole GeoJSON.
     """
-    try:
-        with open_file(path) as handle:
-            features = json.loads(handle.read())["features"]
-        properties = [feature["properties"] for feature in features]
-        geometries = [json.dumps(feature["geometry"]) for feature in features]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} is not whole GeoJSON ({error}). Fetch it again.") from error
+    features = read_geojson(path)
+    properties = [feature["properties"] for feature in features]
+    geometries = [json.dumps(feature["geometry"]) for feature in features]
     keys = {name: header.published[name] for name in layout.columns}
-    texts = {name: [_as_text(p.get(key)) for p in properties] for name, key in keys.items()}
+    texts = {name: [as_text(p.get(key)) for p in properties] for name, key in keys.items()}
     schema = {**dict.fromkeys(keys, pl.String), "geometry": pl.Binary, DEFECT: pl.String}
     return (
         pl.DataFrame(
@@ -60,8 +65,41 @@ def read_features(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
     )
 
 
-def _as_text(value: object) -> str | None:
-    return None if value is None else str(value).strip() or None
+def read_geojson(path: Path) -> list[dict[str, Any]]:
+    """Features of a GeoJSON file; one without properties or geometry has them empty.
+
+    Raises
+    ------
+    SourceError
+        Where the file is not whole GeoJSON (RFC 7946), or is nested deeper than any is.
+    """
+    try:
+        answer = json.loads(decode(read_content(path)), parse_constant=_refuse_constant)
+        features = [dict(feature) for feature in answer["features"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(f"{path} is not whole GeoJSON ({reason}). Fetch it again.") from error
+    return [
+        {
+            "properties": _object(feature.get("properties")) or {},
+            "geometry": _object(feature.get("geometry")),
+        }
+        for feature in features
+    ]
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def as_text(value: object) -> str | None:
+    """Value of a property as text; null where it is blank."""
+    # A list or an object is no name or number.
+    return None if value is None or isinstance(value, dict | list) else str(value).strip() or None
 
 
 def _valid_multipolygons(geometries: list[str]) -> list[bytes | None]:
@@ -82,33 +120,58 @@ def _valid_multipolygons(geometries: list[str]) -> list[bytes | None]:
 
 def parse_boroughs(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     """Type the features of a file of boroughs: `borough` in upper case and `geometry`."""
-    typed = rows.with_columns(pl.col("BOROUGH").str.to_uppercase().alias("borough"))
+    typed = _with_edges(rows, facts).with_columns(
+        pl.col("BOROUGH").str.to_uppercase().alias("borough")
+    )
     missing = Rule("name_missing", "BOROUGH", pl.col("borough").is_null(),
                    "The borough has no name.")  # fmt: skip
-    return Parsed(typed, (missing, _area_rule("BOROUGH")))
+    return Parsed(typed, (missing, *_area_rules("BOROUGH")))
 
 
 def parse_precincts(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     """Type the features of a file of precincts: `precinct` and `geometry`."""
-    typed = rows.with_columns(whole_number("PRECINCT").alias("precinct"))
+    typed = _with_edges(rows, facts).with_columns(whole_number("PRECINCT").alias("precinct"))
     missing = Rule("name_missing", "PRECINCT", pl.col("PRECINCT").is_null(),
                    "The precinct has no number.")  # fmt: skip
-    below = Rule("code_not_a_number", "PRECINCT", pl.col("precinct") < 1,
-                 "A precinct's number is 1 or more.")  # fmt: skip
-    return Parsed(typed, (missing, code_rule("PRECINCT"), below, _area_rule("PRECINCT")))
+    return Parsed(
+        typed,
+        (missing, code_rule("PRECINCT"), precinct_rule("PRECINCT"), *_area_rules("PRECINCT")),
+    )
 
 
 def parse_neighbourhoods(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     """Type the features of a file of neighbourhoods: `neighbourhood`, `borough` and `geometry`."""
-    typed = rows.with_columns(
+    typed = _with_edges(rows, facts).with_columns(
         pl.col("NTA2020").str.to_uppercase().alias("neighbourhood"),
         pl.col("BOROUGH").str.to_uppercase().alias("borough"),
     )
     missing = Rule("name_missing", "NTA2020", pl.col("neighbourhood").is_null(),
                    "The neighbourhood has no code.")  # fmt: skip
-    return Parsed(typed, (missing, _area_rule("NTA2020")))
+    return Parsed(
+        typed,
+        (missing, neighbourhood_rule("NTA2020"), borough_rule("BOROUGH"), *_area_rules("NTA2020")),
+    )
 
 
-def _area_rule(column: str) -> Rule:
-    return Rule("boundary_without_area", column, pl.col("geometry").is_null(),
-                "The feature has no polygon.")  # fmt: skip
+def _with_edges(rows: pl.DataFrame, facts: FileFacts) -> pl.DataFrame:
+    """Add `leaves_city`: whether a boundary reaches outside the bounding box by more than a margin."""
+    import numpy as np
+    import shapely
+
+    west, south, east, north = shapely.bounds(shapely.from_wkb(rows["geometry"].to_list())).T
+    box = facts.bounding_box
+    # A boundary without area has no bounds, which is another rule's.
+    with np.errstate(invalid="ignore"):
+        leaves = (west < box.west - _MARGIN) | (east > box.east + _MARGIN)
+        leaves |= (south < box.south - _MARGIN) | (north > box.north + _MARGIN)
+    return rows.with_columns(pl.Series("leaves_city", leaves, dtype=pl.Boolean))
+
+
+def _area_rules(column: str) -> tuple[Rule, ...]:
+    return (
+        Rule("boundary_without_area", column, pl.col("geometry").is_null(),
+             "The feature has no polygon."),
+        Rule("boundary_outside_city", column, pl.col("leaves_city"),
+             "The boundary reaches outside the study area's bounding box: longitude comes first, in "
+             "degrees."),
+    )  # fmt: skip

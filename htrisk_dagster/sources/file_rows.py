@@ -19,7 +19,8 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.sources.layouts import Header, Layout, open_file
+from htrisk_dagster.sources.file_content import decode, read_content
+from htrisk_dagster.sources.layouts import Header, Layout
 
 ROW = "source_row"
 DEFECT = "DEFECT"  # what is wrong with a row as a whole; null where it could be split
@@ -51,15 +52,10 @@ def read_rows(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
     Raises
     ------
     SourceError
-        Where the file cannot be unpacked, or is not JSON though it says so.
+        Where the file cannot be unpacked, breaks a limit of `file_content`, or is not JSON or
+        Parquet though it says so.
     """
-    try:
-        with open_file(path) as handle:
-            content = handle.read()
-    except (OSError, EOFError) as error:
-        raise SourceError(
-            f"{path} cannot be read to its end ({error}). It was cut short: fetch it again."
-        ) from error
+    content = read_content(path, has_lines=header.form == "CSV")
     here = replace(layout, optional=tuple(n for n in layout.optional if n in header.published))
     read = {"CSV": _csv_rows, "JSON": _json_rows, "Parquet": _parquet_rows}[header.form]
     rows = read(path, content, header, here).with_columns(
@@ -77,8 +73,7 @@ def read_rows(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
 
 
 def _csv_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl.DataFrame:
-    # Lossy: one byte that is not UTF-8 must not cost the file.
-    text = content.decode("utf-8-sig", errors="replace")
+    text = decode(content)
     lines = pl.read_lines(io.BytesIO(text.encode())).to_series().slice(1)
     lines = _whole_records(lines.filter(lines.str.strip_chars() != ""), len(header.names))
     records = (
@@ -86,6 +81,10 @@ def _csv_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl.
         .with_row_index(ROW, offset=1)
         .with_columns(_defect(len(header.names)))
     )
+    if not text.endswith("\n") and _may_be_cut(header, layout, lines):
+        is_last = pl.col(ROW) == records.height
+        cut = pl.coalesce(DEFECT, pl.lit("no line break at its end"))
+        records = records.with_columns(pl.when(is_last).then(cut).otherwise(DEFECT).alias(DEFECT))
     good = records.filter(pl.col(DEFECT).is_null())
     places = [header.names.index(header.published[name]) for name in layout.columns]
     fields = _split(good["record"], len(header.names), places).rename(
@@ -113,6 +112,16 @@ def _defect(n_fields: int) -> pl.Expr:
         .then(pl.format("{} fields, the header has {}", found, pl.lit(n_fields)))
         .alias(DEFECT)
     )
+
+
+def _may_be_cut(header: Header, layout: Layout, lines: pl.Series) -> bool:
+    """Whether a cut within the last line could have cost a digit of a field that is read.
+
+    A file may lack its last line break (RFC 4180, section 2, rule 2). `-73.91` may then be all that
+    is left of `-73.916661142`; a field that is not read, or that its mark closes, tells nothing.
+    """
+    last_is_read = header.names[-1] in {header.published[name] for name in layout.columns}
+    return last_is_read and len(lines) > 0 and not lines[-1].rstrip().endswith('"')
 
 
 def _whole_records(lines: pl.Series, n_fields: int) -> pl.Series:
@@ -159,10 +168,11 @@ def _parquet_rows(path: Path, content: bytes, header: Header, layout: Layout) ->
     """Columns of a Parquet file as text, which gives numbers back to the last digit."""
     names = {header.published[name]: name for name in layout.columns}
     try:
-        rows = pl.read_parquet(io.BytesIO(content), columns=list(names))
+        rows = pl.read_parquet(io.BytesIO(content), columns=list(names)).rename(names)
+        texts = rows.cast(pl.String).with_columns(pl.lit(None, pl.String).alias(DEFECT))
     except pl.exceptions.PolarsError as error:
-        raise SourceError(f"{path} is not whole Parquet ({error}). Fetch it again.") from error
-    texts = rows.rename(names).cast(pl.String).with_columns(pl.lit(None, pl.String).alias(DEFECT))
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"{path} is not whole Parquet ({reason}). Fetch it again.") from error
     return texts.with_row_index(ROW, offset=1)
 
 
@@ -182,8 +192,8 @@ def _json_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl
 def _json_rows_one_by_one(path: Path, content: bytes, keys: list[str]) -> pl.DataFrame:
     """Read the list again when an element of it is no object, and set that element apart."""
     try:
-        answer = json.loads(content)
-    except ValueError as error:
+        answer = json.loads(decode(content))
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"{path} is not whole JSON ({error}). Fetch it again.") from error
     if not isinstance(answer, list):
         raise SourceError(f"{path} is not a list of rows. Fetch it again.")
@@ -195,4 +205,6 @@ def _json_rows_one_by_one(path: Path, content: bytes, keys: list[str]) -> pl.Dat
 
 
 def _as_text(value: object) -> str | None:
-    return None if value is None or isinstance(value, dict | list) else str(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value)  # no value of ours: the column's rule says so
+    return None if value is None else str(value)

@@ -1,4 +1,4 @@
-"""What the three police files have in common: when, where, and the rules for both.
+"""What the police files of New York have in common: when, where, and the rules for both.
 
 Belongs here: columns and rules shared by complaints, felonies and shootings, and by any file with
 a point. Does not: a publisher's column names (each source's module), offence groups (staging).
@@ -22,6 +22,8 @@ from htrisk_dagster.sources.text_values import (
     whole_number,
 )  # fmt: skip
 
+NYC_BOROUGHS = ("BRONX", "BROOKLYN", "MANHATTAN", "QUEENS", "STATEN ISLAND")
+HIGHEST_PRECINCT = 150  # NYPD's go to 123
 _ABSENT = {"offence_code": pl.Int32, "offence_detail_code": pl.Int32, "law_category": pl.String,
            "borough": pl.String, "precinct": pl.Int32}  # fmt: skip
 
@@ -72,6 +74,37 @@ def code_rule(column: str) -> Rule:
     """Refuse a code that is there but is no whole number."""
     return Rule("code_not_a_number", column, is_unreadable(column, whole_number(column)),
                 "A code or precinct must be a whole number.")  # fmt: skip
+
+
+def number_rule(column: str, shape: str, reason: str) -> Rule:
+    """Refuse a publisher's number that has not the shape of one."""
+    return Rule("number_unreadable", column, ~pl.col(column).str.contains(shape), reason)
+
+
+def label_rule(column: str) -> Rule:
+    """Refuse a label without a letter: the value of another column has slipped into it."""
+    return Rule("label_without_letters", column, ~pl.col(column).str.contains(r"\p{Alphabetic}"),
+                "A label is in words.")  # fmt: skip
+
+
+def borough_rule(column: str) -> Rule:
+    """Refuse a borough that New York City does not have."""
+    return Rule("borough_unknown", column,
+                ~pl.col(column).str.to_uppercase().is_in(NYC_BOROUGHS),
+                f"The borough is none of {', '.join(NYC_BOROUGHS)}.")  # fmt: skip
+
+
+def precinct_rule(column: str) -> Rule:
+    """Refuse a number that is no precinct's."""
+    return Rule("precinct_unknown", column,
+                ~whole_number(column).is_between(1, HIGHEST_PRECINCT),
+                f"A precinct's number lies between 1 and {HIGHEST_PRECINCT}.")  # fmt: skip
+
+
+def neighbourhood_rule(column: str) -> Rule:
+    """Refuse a text that is no neighbourhood tabulation area."""
+    return Rule("area_unknown", column, ~pl.col(column).str.contains(r"^[A-Za-z]{2}\d{4}$"),
+                "A neighbourhood's code is two letters and four digits.")  # fmt: skip
 
 
 def place_rules(

@@ -47,6 +47,7 @@ from htrisk_dagster.sources.declared_layouts import files_in
 from htrisk_dagster.sources.file_rows import read_rows
 from htrisk_dagster.sources.layouts import Header, Layout
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, mark_refused
+from htrisk_dagster.sources.unsafe_cells import unsafe_cell_rules
 from htrisk_dagster.study_areas.area import BoundingBox, StudyArea
 
 NEW_YORK = BoundingBox(west=-74.30, south=40.47, east=-73.65, north=40.95)
@@ -80,6 +81,7 @@ class _Source:
     row_key: str | None = None  # column that may not repeat over all files
     reshape: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     is_restricted: bool = False  # no value may go into the quarantine table
+    free_text: tuple[str, ...] = ()  # columns that are read and not kept
     read_geojson: Callable[[Path, Header, Layout], pl.DataFrame] = boundaries.read_features
 
 
@@ -108,7 +110,7 @@ _SOURCES = {
         _Source(context_sources.PLACES_OF_INTEREST, places_of_interest.parse,
                 read_geojson=places_of_interest.read_points),
         _Source(context_sources.NEWS_SENTIMENT, news_sentiment.parse, "published_on",
-                reshape=news_sentiment.by_area_day, is_restricted=True),
+                reshape=news_sentiment.by_area_day, is_restricted=True, free_text=("TEXT",)),
         _Source(context_sources.ADVERT_COUNTS, advert_counts.parse, "counted_on", "area_day",
                 is_restricted=True),
         _Source(nibrs.NIBRS_MERGED, nibrs_files.parse_merged, "occurred_on"),
@@ -198,6 +200,7 @@ class _FilePart:
     layout: str
     sha256: str
     rows: pl.DataFrame
+    columns: list[str]
 
 
 def _read_file(
@@ -212,14 +215,15 @@ def _read_file(
         rows = places_of_interest.as_places(rows, layout)
     parsed = source.parse(rows, facts)
     name = path.name if path == folder else path.relative_to(folder).as_posix()
-    marked = mark_refused(parsed, header.published).with_columns(
+    unsafe = unsafe_cell_rules(parsed.rows, layout.columns, source.free_text)
+    marked = mark_refused(parsed, header.published, unsafe).with_columns(
         pl.lit(name).alias("source_file"), pl.lit(facts.pulled_on).alias("pulled_on")
     )
     # The publisher's text is in upper case and ends here; only typed columns go on.
     typed = marked.select(column for column in marked.columns if column != column.upper())
     with path.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return _FilePart(name, header.layout_name, digest, typed)
+    return _FilePart(name, header.layout_name, digest, typed, list(header.names))
 
 
 def _pulled_on(path: Path) -> date:
@@ -258,9 +262,9 @@ def _account(
 ) -> pl.DataFrame:
     """One row a file; that rows read are rows kept plus rows refused is asserted."""
     files = pl.DataFrame(
-        [(p.source_file, p.layout, p.sha256, p.rows.height) for p in parts],
+        [(p.source_file, p.layout, p.sha256, p.rows.height, p.columns) for p in parts],
         schema={"source_file": pl.String, "layout": pl.String, "sha256": pl.String,
-                "rows_read_count": pl.Int64},
+                "rows_read_count": pl.Int64, "columns": pl.List(pl.String)},
         orient="row",
     )  # fmt: skip
     day = pl.lit(None, pl.Date) if source.day is None else pl.col(source.day)

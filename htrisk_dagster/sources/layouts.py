@@ -10,8 +10,8 @@ Both become `START_DATE_TIME` here, so one list of names serves every layout of 
 from __future__ import annotations
 
 import csv
-import gzip
 import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BufferedIOBase
@@ -21,6 +21,13 @@ from typing import Literal
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
+from htrisk_dagster.sources.file_content import (
+    decode,
+    files_below,
+    open_file,
+    require_form,
+    require_size,
+)
 
 Form = Literal["CSV", "JSON", "GeoJSON", "Parquet"]
 SUFFIXES: dict[str, Form] = {
@@ -29,6 +36,7 @@ SUFFIXES: dict[str, Form] = {
 }  # fmt: skip
 LOOKS_LIKE = 0.6  # share of a table's columns from which a file is taken for that table
 _CHUNK = 1 << 16
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:')
 _PROPERTIES = re.compile(r'"properties"\s*:\s*\{([^{}]*)\}')
 
@@ -204,11 +212,6 @@ def normalise(name: str) -> str:
     return _SAME_COLUMN.get(spelt, spelt)
 
 
-def open_file(path: Path) -> BufferedIOBase:
-    """Open a plain or gzipped file for reading its content."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-
-
 def read_header(path: Path) -> Header | None:
     """Read the names of a file's columns without reading its rows.
 
@@ -220,27 +223,37 @@ def read_header(path: Path) -> Header | None:
     Raises
     ------
     SourceError
-        Where the file cannot be opened or unpacked.
+        Where the file cannot be opened or unpacked, is too large, or holds something else than its
+        name says.
     """
     form = next((f for suffix, f in SUFFIXES.items() if path.name.lower().endswith(suffix)), None)
     if form is None:
         return None
+    require_size(path)
     try:
         if form == "Parquet":
             return Header(form, tuple(pl.read_parquet_schema(path)))
         with open_file(path) as handle:
-            return Header(form, tuple(_names(form, handle)))
-    except (OSError, EOFError, pl.exceptions.PolarsError) as error:
+            beginning = handle.read(_CHUNK)
+            require_form(path, form, beginning)
+            return Header(form, tuple(_names(path, form, beginning, handle)))
+    except (OSError, EOFError, zlib.error, csv.Error, pl.exceptions.PolarsError) as error:
         raise SourceError(
-            f"{path} cannot be read ({error}). Fetch it again, or take it out of the folder."
+            f"{path} cannot be read ({str(error).splitlines()[0]}). Fetch it again, or take it out of "
+            "the folder."
         ) from error
 
 
-def _names(form: Form, handle: BufferedIOBase) -> Iterable[str]:
+def _names(path: Path, form: Form, beginning: bytes, handle: BufferedIOBase) -> Iterable[str]:
+    text = decode(beginning)
     if form == "CSV":
-        line = handle.readline(_CHUNK).decode("utf-8-sig", errors="replace")
+        line, separator, _ = text.partition("\n")
+        if len(beginning) == _CHUNK and not separator:
+            raise SourceError(
+                f"{path} has a first line of more than {_CHUNK:,} bytes, which no header has. "
+                "Fetch it again, or take it out of the folder."
+            )
         return next(csv.reader([line]), [])
-    text = handle.read(_CHUNK).decode("utf-8", errors="replace")
     if form == "JSON":
         return dict.fromkeys(_KEY.findall(text))
     # The first feature's properties may come after a coastline of half a megabyte.
@@ -274,8 +287,8 @@ def recognise(path: Path, table: str, layout: Layout | None = None) -> Header | 
     names, expected = set(header.published), layout.expected(header.form)
     if any(name.startswith(layout.not_with) for name in names if layout.not_with):
         return None
-    enough = 1.0 if layout.is_generic else LOOKS_LIKE
-    if len(names.intersection(expected)) < enough * len(expected):
+    if not _looks_like(names, layout, header.form):
+        _require_commas(path, header, layout)
         return None
     _require_nothing_else(path, header, layout)
     needed = layout.required if header.form == "JSON" else expected
@@ -283,9 +296,38 @@ def recognise(path: Path, table: str, layout: Layout | None = None) -> Header | 
     if missing:
         raise SourceError(
             f"{path} looks like a file of {table}, but lacks the columns {', '.join(missing)}. "
-            f"It has: {', '.join(header.names)}. Fetch it again, or take it out of the folder."
+            f"It has: {', '.join(header.names)}. {_likely_names(table, header)}"
+            "Fetch it again, or take it out of the folder."
         )
     return header
+
+
+def _likely_names(table: str, header: Header) -> str:
+    from htrisk_dagster.sources.published_columns import column_drift  # which knows this module
+
+    pairs = column_drift(table, header.names, header.form).renamed
+    return "".join(f"'{new}' looks like {old}. " for old, new in pairs)
+
+
+def _looks_like(names: Iterable[str], layout: Layout, form: Form) -> bool:
+    """Whether enough of a table's columns are among `names`."""
+    expected = layout.expected(form)
+    enough = 1.0 if layout.is_generic else LOOKS_LIKE
+    return len(set(names).intersection(expected)) >= enough * len(expected)
+
+
+def _require_commas(path: Path, header: Header, layout: Layout) -> None:
+    """Refuse a file of the table whose fields are separated by something else than commas."""
+    if header.form != "CSV":
+        return
+    line = ",".join(header.names)
+    for mark, plural in _OTHER_SEPARATORS.items():
+        names = {normalise(name) for name in line.replace('"', "").split(mark)}
+        if len(names) > 1 and _looks_like(names, layout, "CSV"):
+            raise SourceError(
+                f"{path} is a file of {layout.table}, but its fields are separated by {plural}. Save "
+                "it with commas, or take it out of the folder."
+            )
 
 
 def _require_nothing_else(path: Path, header: Header, layout: Layout) -> None:
@@ -316,5 +358,4 @@ def find_files(folder: Path, table: str, layout: Layout | None = None) -> list[P
         return [folder] if recognise(folder, table, layout) is not None else []
     if not folder.is_dir():
         raise SourceError(f"There is no folder {folder}. Set the folder of the publishers' files.")
-    paths = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
-    return [path for path in paths if recognise(path, table, layout) is not None]
+    return [p for p in files_below(folder) if recognise(p, table, layout) is not None]

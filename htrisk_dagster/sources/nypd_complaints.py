@@ -9,6 +9,7 @@ Quirks:
 - Occurrence may lie years before the report; years from 1010 to 2090 are typing errors.
 - `24:00:00` is a time; points at (0, 0) are missing points.
 - Numbers repeat within and between the files: staging keeps one row a number.
+- Key codes have three digits; numbers are digits, since 2024 with `H` or `M` and more after them.
 
 Suspect and victim columns are never loaded.
 """
@@ -19,14 +20,18 @@ import polars as pl
 
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.sources.incidents import (
+    borough_rule,
     clock_rule,
     code_rule,
+    label_rule,
+    number_rule,
     place_rules,
+    precinct_rule,
     with_place,
     with_time,
 )
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule, day_rules
-from htrisk_dagster.sources.text_values import day, identifier, whole_number
+from htrisk_dagster.sources.text_values import DIGITS, day, identifier, whole_number
 
 TABLE = raw.COMPLAINTS
 LAW_CATEGORIES = ("felony", "misdemeanor", "violation")
@@ -63,12 +68,21 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     rules = (
         Rule("number_missing", "CMPLNT_NUM", pl.col("report_id").is_null(),
              "A complaint without its number cannot be told from a repeated one."),
+        number_rule("CMPLNT_NUM", rf"{DIGITS}|^\d[0-9A-Za-z]{{0,19}}$",
+                    "A complaint's number is digits, with letters at most after them."),
         *day_rules("occurrence", "CMPLNT_FR_DT", "occurred_on", facts),
         clock_rule("CMPLNT_FR_TM"),
         *day_rules("report", "RPT_DT", "reported_on", facts),
         Rule("report_before_occurrence", "RPT_DT", pl.col("reported_on") < pl.col("occurred_on"),
              "The report lies before the day on which the incident is said to have begun."),
         *(code_rule(column) for column in ("KY_CD", "PD_CD", "ADDR_PCT_CD")),
+        Rule("code_out_of_range", "KY_CD", ~pl.col("offence_code").is_between(100, 999),
+             "A key code has three digits."),
+        Rule("code_out_of_range", "PD_CD", ~pl.col("offence_detail_code").is_between(100, 9999),
+             "An internal code has three or four digits."),
+        precinct_rule("ADDR_PCT_CD"),
+        label_rule("OFNS_DESC"),
+        borough_rule("BORO_NM"),
         Rule("law_category_unknown", "LAW_CAT_CD", ~pl.col("law_category").is_in(LAW_CATEGORIES),
              f"The law category is none of {', '.join(LAW_CATEGORIES)}."),
         *place_rules(facts),

@@ -20,7 +20,9 @@ from htrisk_dagster.schemas import raw
 from htrisk_dagster.sources.incidents import (
     clock_rule,
     code_rule,
+    label_rule,
     place_rules,
+    precinct_rule,
     with_absent_columns,
     with_place,
     with_time,
@@ -70,7 +72,11 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         clock_rule("OCCURRENCE_DATE"),
         Rule("offence_missing", "OFFENSE", pl.col("OFFENSE").is_null(),
              "The file gives no code, so a row without its offence cannot be counted."),
+        label_rule("OFFENSE"),
+        Rule("sector_unknown", "SECTOR", ~pl.col("SECTOR").str.contains(r"^[A-Za-z0-9]$"),
+             "A sector is one letter or digit."),
         code_rule("PRECINCT"),
+        precinct_rule("PRECINCT"),
         *place_rules(facts),
     )  # fmt: skip
     return Parsed(numbered, rules)

@@ -17,15 +17,18 @@ import polars as pl
 
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.sources.incidents import (
+    borough_rule,
     clock_rule,
     code_rule,
+    number_rule,
     place_rules,
+    precinct_rule,
     with_absent_columns,
     with_place,
     with_time,
 )  # fmt: skip
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule, day_rules
-from htrisk_dagster.sources.text_values import day, identifier, whole_number
+from htrisk_dagster.sources.text_values import DIGITS, day, identifier, whole_number
 
 TABLE = raw.SHOOTINGS
 OFFENCE = "SHOOTING"
@@ -59,9 +62,12 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     rules = (
         Rule("number_missing", "INCIDENT_KEY", pl.col("report_id").is_null(),
              "A row without its incident's number cannot be told from another victim's."),
+        number_rule("INCIDENT_KEY", DIGITS, "An incident's number is digits."),
         *day_rules("occurrence", "OCCUR_DATE", "occurred_on", facts),
         clock_rule("OCCUR_TIME"),
         code_rule("PRECINCT"),
+        precinct_rule("PRECINCT"),
+        borough_rule("BORO"),
         *place_rules(facts),
     )  # fmt: skip
     return Parsed(with_absent_columns(typed), rules)

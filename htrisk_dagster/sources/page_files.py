@@ -5,6 +5,10 @@ place of an older one. Does not: requests (`socrata`), what the columns mean (th
 
 Layout: `<into>/<data set>-<year>-<month>/<data set>-<start>-<stop>-<nnnnn>.json.gz`, each file a
 JSON list of rows. A month in work lies beside `into`, so no glob below `into` reads half a month.
+
+What the publisher amended or withdrew is applied, for the new month takes the place of the old, and is
+not forgotten: the old pages go to `.superseded/<into>/<month>/<day they were asked for>/` beside `into`,
+which no search of a folder enters.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ Row = dict[str, Any]
 # the name of a permitted event is at times the name of a person.
 _PERSON_PREFIXES = ("susp_", "vic_", "perp_")
 _PERSON_COLUMNS = frozenset({"event_name"})
+SUPERSEDED = ".superseded"
 
 
 def without_persons(row: Mapping[str, Any]) -> Row:
@@ -64,6 +69,10 @@ def write_json_gz(path: Path, content: object) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _contents(month: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(month.glob("*.json.gz"))]
 
 
 @dataclass(frozen=True)
@@ -134,8 +143,27 @@ class MonthOfPages:
     def _beside(self) -> Path:
         return self.into.with_name(f".{self.into.name}-{self.folder.name}.partial")
 
+    @property
+    def superseded(self) -> Path:
+        """Folder of the month's older pages, below it a folder for each day they were asked for."""
+        return self.into.parent / SUPERSEDED / self.into.name / self.folder.name
+
+    def _keep_superseded(self) -> None:
+        """Keep the old month where a page of it differs from the new."""
+        old = self._beside / "old"
+        if not old.exists() or _contents(old) == _contents(self.folder):
+            return
+        first = min(old.iterdir()).stat().st_mtime
+        asked_on = datetime.fromtimestamp(first, UTC).date()
+        kept = self.superseded / asked_on.isoformat()
+        # A month asked for twice a day keeps the first: that is what yesterday's runs saw.
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            old.rename(kept)
+
     def _recover(self) -> None:
         old = self._beside / "old"
         if old.exists() and not self.folder.exists():
             old.rename(self.folder)
+        self._keep_superseded()
         shutil.rmtree(self._beside, ignore_errors=True)

@@ -13,11 +13,20 @@ Event names are never loaded: some are names of persons.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 from htrisk_dagster.schemas import raw
+from htrisk_dagster.sources.incidents import (
+    HIGHEST_PRECINCT,
+    borough_rule,
+    label_rule,
+    number_rule,
+)
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule, day_rules
 from htrisk_dagster.sources.text_values import (
+    DIGITS,
     clock_part,
     day,
     identifier,
@@ -27,6 +36,8 @@ from htrisk_dagster.sources.text_values import (
 )  # fmt: skip
 
 TABLE = raw.PERMITTED_EVENTS
+FURTHEST_YEARS = 5  # after the file's day; permits look a month ahead
+LONGEST_DAYS = 1_100  # of an event; standing permits run for some 560
 _PRECINCT_LIST = r"^[\s,]*(?:\d{1,4}(?:[\s,]+|$))*$"
 
 
@@ -78,17 +89,31 @@ def _rules(facts: FileFacts) -> tuple[Rule, ...]:
     return (
         Rule("number_missing", "EVENT_ID", pl.col("event_id").is_null(),
              "An event without its number cannot be told from a repeated one."),
-        # A permit is for the future: its day may lie after the file's.
+        number_rule("EVENT_ID", DIGITS, "An event's number is digits."),
+        # A permit is for the future: its day may lie after the file's, but not by far.
         *(rule for rule in starts if rule.name != "start_after_file"),
+        Rule("start_long_after_file", "START_DATE_TIME",
+             pl.col("starts_on") > facts.last_day + timedelta(days=366 * FURTHEST_YEARS),
+             f"The event starts more than {FURTHEST_YEARS} years after the day of the file."),
         Rule("end_date_unreadable", "END_DATE_TIME", pl.col("ends_on").is_null(),
              "The day of the end is missing or is no date."),
         *(Rule("time_unreadable", column, pl.col(f"{edge}_unreadable"), "The time of day is none.")
           for edge, column in (("starts", "START_DATE_TIME"), ("ends", "END_DATE_TIME"))),
         Rule("end_before_start", "END_DATE_TIME", pl.col("ends_local") < pl.col("starts_local"),
              "The event ends before it starts."),
+        Rule("event_too_long", "END_DATE_TIME",
+             (pl.col("ends_on") - pl.col("starts_on")).dt.total_days() > LONGEST_DAYS,
+             f"The event ends more than {LONGEST_DAYS} days after it starts."),
         Rule("type_missing", "EVENT_TYPE", pl.col("event_type").is_null(),
              "The event has no type."),
+        label_rule("EVENT_TYPE"),
+        label_rule("EVENT_AGENCY"),
+        borough_rule("EVENT_BOROUGH"),
         Rule("precincts_not_a_list", "POLICE_PRECINCT",
              ~pl.col("POLICE_PRECINCT").str.contains(_PRECINCT_LIST),
              "Precincts must be whole numbers with commas between."),
+        Rule("precinct_unknown", "POLICE_PRECINCT",
+             ~pl.col("precincts").list.eval(pl.element().is_between(1, HIGHEST_PRECINCT))
+             .list.all(),
+             f"A precinct's number lies between 1 and {HIGHEST_PRECINCT}."),
     )  # fmt: skip

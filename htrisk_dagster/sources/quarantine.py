@@ -78,11 +78,13 @@ class Parsed:
 
 RAGGED_ROW = Rule(
     "ragged_row", DEFECT, pl.col(DEFECT).is_not_null(),
-    "The row cannot be split into the header's fields.",
+    "The row is not whole: it cannot be split into the header's fields, or the file ends within it.",
 )  # fmt: skip
 
 
-def mark_refused(parsed: Parsed, published: dict[str, str]) -> pl.DataFrame:
+def mark_refused(
+    parsed: Parsed, published: dict[str, str], for_all: tuple[Rule, ...] = ()
+) -> pl.DataFrame:
     """Say of each row which rule it breaks first.
 
     Parameters
@@ -91,13 +93,15 @@ def mark_refused(parsed: Parsed, published: dict[str, str]) -> pl.DataFrame:
         Rows and rules; `RAGGED_ROW` is applied before them.
     published : dict
         Normalised name of a column to the publisher's own.
+    for_all : tuple of Rule
+        Rules that hold whatever the source, applied after `RAGGED_ROW` and before its own.
 
     Returns
     -------
     DataFrame
         The rows, in order, with `rule`, `column`, `value` and `reason`; all null where kept.
     """
-    rules = (RAGGED_ROW, *parsed.rules)
+    rules = (RAGGED_ROW, *for_all, *parsed.rules)
     broken = [rule.broken.fill_null(value=False) for rule in rules]
     first = pl.coalesce(
         pl.when(is_broken).then(pl.lit(i, pl.Int16)) for i, is_broken in enumerate(broken)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import polars as pl
 
 from htrisk_dagster.schemas import raw
+from htrisk_dagster.sources.incidents import label_rule
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule, day_rules
 from htrisk_dagster.sources.text_values import day, whole_number
 
@@ -52,5 +53,7 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
              "A decision must tell the reviewer's role."),
         Rule("decision_missing", "DECISION", pl.col("decision").is_null(),
              "A decision must say what was decided."),
+        label_rule("REVIEWER_ROLE"),
+        label_rule("DECISION"),
     )  # fmt: skip
     return Parsed(typed, rules)

@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import polars as pl
 
+# Separators of thousands stand before groups of three: `40,5` and `1,2,3` are no numbers.
+NUMBER = r"^[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)?(?:\.\d*)?(?:[eE][+-]?\d{1,3})?$"
+DIGITS = r"^(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.0+)?$"  # what `identifier` reads as a number
+# A spreadsheet writes a long number as 5.2E+08, and its last digits are gone.
+_ALL_DIGITS = r"^[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d*)?$"
+_DAY = (
+    r"^(\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d{1,2}-\d{1,2})"
+    r"(?:(?:T|\s+)[\d:.]+\s*(?:[AaPp]\.?[Mm]\.?)?Z?)?$"
+)
 _CLOCK = r"^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(?:([AaPp])\.?[Mm]\.?)?$"
 _LAST_SECOND = 24 * 3600 - 1
 
 
 def day(column: str) -> pl.Expr:
-    """Day of `9/9/2015`, `10/02/2015 12:11:00 PM`, `2017-11-18 19:00:00` or ISO 8601 text."""
-    date_part = pl.col(column).str.extract(r"^([^T\s]+)")
+    """Day of `9/9/2015`, `10/02/2015 12:11:00 PM`, `2017-11-18 19:00:00` or ISO 8601 text.
+
+    Null where anything but a time of day follows it; whether that time is legal is not asked.
+    """
+    date_part = pl.col(column).str.extract(_DAY)
     return pl.coalesce(
         date_part.str.to_date("%m/%d/%Y", strict=False),
         date_part.str.to_date("%Y-%m-%d", strict=False),
@@ -73,14 +85,16 @@ def to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
 
 def number(column: str) -> pl.Expr:
     """Read a number such as `40.828`, `40,086` or `75.0`; null where the text is none or not finite."""
-    value = pl.col(column).str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
-    return pl.when(value.is_finite()).then(value)
+    text = pl.col(column)
+    value = text.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+    return pl.when(value.is_finite() & text.str.contains(NUMBER)).then(value)
 
 
 def whole_number(column: str, dtype: type[pl.Int32] | type[pl.Int64] = pl.Int32) -> pl.Expr:
-    """Whole number of `75`, `75.0` or `40,086`; null where the text is none."""
+    """Whole number of `75`, `75.0` or `40,086`; null where the text is none, `4.2E+05` among them."""
     value = number(column)
-    return pl.when(value == value.floor()).then(value).cast(dtype, strict=False)
+    is_whole = (value == value.floor()) & pl.col(column).str.contains(_ALL_DIGITS)
+    return pl.when(is_whole).then(value).cast(dtype, strict=False)
 
 
 def is_unreadable(column: str, parsed: pl.Expr) -> pl.Expr:
@@ -92,4 +106,4 @@ def identifier(column: str) -> pl.Expr:
     """Read the publisher's number as text; `522,575,447` and `522575447.0` become `522575447`."""
     text = pl.col(column)
     plain = text.str.replace(r"\.0+$", "").str.replace_all(",", "", literal=True)
-    return pl.when(text.str.contains(r"^[\d,]+(\.0+)?$")).then(plain).otherwise(text)
+    return pl.when(text.str.contains(DIGITS)).then(plain).otherwise(text)

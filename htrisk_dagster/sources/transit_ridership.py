@@ -21,6 +21,7 @@ from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule, day_rules
 from htrisk_dagster.sources.text_values import day, is_unreadable, whole_number
 
 TABLE = raw.TRANSIT_RIDERSHIP
+MOST_RIDERS = 20_000_000  # a day and service; the subway's highest was some 6 million
 SERVICES = {
     "subway": "SUBWAYS_TOTAL_ESTIMATED_RIDERSHIP",
     "bus": "BUSES_TOTAL_ESTIMATED_RIDERSHIP",
@@ -56,6 +57,9 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         *(Rule("count_unreadable", column,
                is_unreadable(column, pl.col(name)) | (pl.col(name) < 0),
                "Riders must be a whole number, zero or more.")
+          for name, column in SERVICES.items()),
+        *(Rule("count_too_large", column, pl.col(name) > MOST_RIDERS,
+               f"No service had {MOST_RIDERS:,} riders on a day.")
           for name, column in SERVICES.items()),
     )  # fmt: skip
     return Parsed(typed, rules)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import polars as pl
 
 from htrisk_dagster.schemas import raw
-from htrisk_dagster.sources.incidents import place_rules, with_place
+from htrisk_dagster.sources.incidents import label_rule, place_rules, with_place
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, day_rules
 from htrisk_dagster.sources.text_values import day
 
@@ -46,6 +46,7 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     )
     rules = (
         *day_rules("report", "INCIDENT_REPORTING_DATE", "reported_on", facts),
+        *(label_rule(column) for column in ("TYPE", "SECTOR", "LOCATION_TYPE")),
         *place_rules(facts),
     )
     return Parsed(typed, rules)

@@ -296,12 +296,13 @@ def load_area(name: str, folder: Path | None = None) -> StudyArea:
     SettingError
         Where there is no such file, it is not TOML, or a key or value in it is not legal.
     """
-    for place in ([folder] if folder else []) + [FOLDER]:
-        if (path := place / f"{name}.toml").is_file():
-            return read_area(path)
-    raise SettingError(
-        f"There is no study area '{name}'. There are: {', '.join(area_names(folder))}."
-    )
+    # Among the files, not at the path: a name such as `../x` must lead nowhere.
+    if name not in area_names(folder):
+        raise SettingError(
+            f"There is no study area '{name}'. There are: {', '.join(area_names(folder))}."
+        )
+    own = folder / f"{name}.toml" if folder else None
+    return read_area(own if own and own.is_file() else FOLDER / f"{name}.toml")
 
 
 def read_area(path: Path) -> StudyArea:

@@ -66,6 +66,7 @@ _SQL_TYPES: dict[object, str] = {
     pl.Boolean: "boolean",
     pl.Binary: "blob",
     pl.List(pl.Int32): "integer[]",
+    pl.List(pl.String): "varchar[]",
 }
 
 

@@ -27,11 +27,13 @@ from htrisk_dagster.settings import Settings
 from htrisk_dagster.sources.synthetic_city.city import write_city
 from htrisk_dagster.sources.synthetic_city.presets import Preset
 from htrisk_dagster.study_areas.area import StudyArea
+from pydantic import SecretStr
 
 # Seven months before the first model: six are needed.
 PRESET = Preset("test", date(2023, 9, 1), date(2024, 4, 12), complaints_per_day=150)
 APRIL = (date(2024, 4, 1), date(2024, 4, 5))
 MARCH = (date(2024, 3, 30), date(2024, 3, 31))
+SECRET_TOKEN = "CANARYt0k3n9X2W"
 CANARY_TYPE = "Canary trafficking 7Q4Z"
 CANARY_LON, CANARY_LAT = -73.918273645546, 40.746352413142
 REPORTS = "complaints/NYPD_Complaint_Data_Current_Year_To_Date.csv"
@@ -55,6 +57,7 @@ class City:
             home=self.folder / "home",
             profile="smoke",
             history_start=PRESET.first_day,
+            socrata_app_token=SecretStr(SECRET_TOKEN),
         )
 
     @property

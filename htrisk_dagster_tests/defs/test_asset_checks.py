@@ -23,6 +23,7 @@ from htrisk_dagster.schemas import (
     hotspots,
     predictions,
     raw,
+    staging,
     verified,
     zones,
 )
@@ -58,6 +59,15 @@ def ledger(read: int, kept: int, refused: int) -> Change:
     values = {
         "source": "any", "source_file": "any.csv", "layout": "CSV", "sha256": "0",
         "rows_read_count": read, "rows_kept_count": kept, "rows_quarantined_count": refused,
+    }  # fmt: skip
+    return lambda f: pl.DataFrame([values], schema=f.schema)
+
+
+def headed(table: str, *columns: str) -> Change:
+    """Replace the ledger by one file of the table with such columns."""
+    values = {
+        "source": table, "source_file": "any.csv", "layout": "CSV", "sha256": "0", "columns": columns,
+        "rows_read_count": 1, "rows_kept_count": 1, "rows_quarantined_count": 0,
     }  # fmt: skip
     return lambda f: pl.DataFrame([values], schema=f.schema)
 
@@ -187,6 +197,10 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
             (grid.INCIDENT_CELLS, "2024-03-01", reported_before(date(2024, 3, 20))),
             (grid.INCIDENT_CELLS, "2024-04-01", reported_before(date(2024, 3, 20))),
         ],
+    ],
+    # The day before the cutoff is the only one without a report.
+    ("features/cell_day", "sources_still_report"): [
+        [(staging.INCIDENTS, "all", reported_before(date(2024, 4, 3)))],
     ],
     ("features/cell_day", "features_are_as_of_the_cutoff"): [
         features(in_row(17, "incidents_mean_28", 0.125)),
@@ -378,9 +392,17 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
         (f"raw/{table}", "few_rows_are_refused"): [[(raw.INTAKE, table, ledger(100, 40, 60))]]
         for table in FROM_FILES
     },
+    **{
+        (f"raw/{table}", "columns_are_as_published"): [
+            [(raw.INTAKE, table, headed(table, "A", "B"))]
+        ]
+        for table in FROM_FILES
+    },
 }
 WARNS = {
     "few_rows_are_refused",
+    "columns_are_as_published",
+    "sources_still_report",
     "inputs_have_not_drifted",
     "calibration_has_not_drifted",
     "no_model_is_above_the_ceiling",

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
 from htrisk_dagster.features import input_findings as rules
 from htrisk_dagster.schemas import raw
+from htrisk_dagster.sources.layouts import LAYOUTS
 
 
 def ledger(**files: tuple[int, int, int]) -> pl.DataFrame:
@@ -16,7 +17,7 @@ def ledger(**files: tuple[int, int, int]) -> pl.DataFrame:
             {
                 "source": "complaints", "source_file": list(files), "layout": "35 columns",
                 "sha256": "0" * 64, "rows_read_count": read, "rows_kept_count": kept,
-                "rows_quarantined_count": refused, "first_on": None, "last_on": None,
+                "rows_quarantined_count": refused, "first_on": None, "last_on": None, "columns": None,
             }
         )
     )  # fmt: skip
@@ -67,6 +68,74 @@ def test_few_rows_are_refused():
     )
     assert rules.few_rows_are_refused(ledger(c=(200, 195, 5)), most_pct=2.5).holds
     assert not rules.few_rows_are_refused(ledger(d=(100, 97, 3))).holds
+
+
+def headers(layout: str, rows: int, **files: list[str]) -> pl.DataFrame:
+    """A ledger of shootings with the columns of each file."""
+    counts = dict.fromkeys(files, (rows, rows, 0))
+    return ledger(**counts).with_columns(
+        pl.Series("columns", list(files.values()), dtype=pl.List(pl.String)),
+        source=pl.lit("shootings"), layout=pl.lit(layout),
+    )  # fmt: skip
+
+
+SHOOTINGS = list(LAYOUTS["shootings"].columns)
+
+
+def test_columns_are_as_published():
+    renamed = ["BOROUGH" if name == "BORO" else name for name in SHOOTINGS]
+    assert rules.columns_are_as_published(headers("CSV", 5, a=SHOOTINGS)).holds
+    assert rules.columns_are_as_published(raw.INTAKE.empty()).holds
+    found = rules.columns_are_as_published(headers("CSV", 5, a=SHOOTINGS, b=renamed))
+    assert not found.holds
+    assert found.figures == {"files_changed": 1}
+    assert found.sentence.startswith(
+        "b: column BORO is missing, and 'BOROUGH' is new and looks like it."
+    )
+
+
+def test_a_key_that_all_pages_of_json_lack_is_told_once_there_are_enough_rows():
+    half = [name for name in SHOOTINGS if name != "PRECINCT"]
+    pages = {"a": half, "b": SHOOTINGS[:3]}
+    assert rules.columns_are_as_published(headers("JSON", 49, **pages)).holds
+    found = rules.columns_are_as_published(headers("JSON", 50, **pages))
+    assert "2 pages of JSON: column PRECINCT is missing." in found.sentence
+    assert rules.columns_are_as_published(headers("JSON", 50, a=half, b=SHOOTINGS)).holds
+
+
+def reports_of(**sources: tuple[date, float]) -> pl.DataFrame:
+    """So many reports a day of each source, over 28 days up to its newest."""
+    days = [
+        (name, newest - timedelta(days=k % 28))
+        for name, (newest, a_day) in sources.items()
+        for k in range(round(28 * a_day))
+    ]
+    return pl.DataFrame(days, schema={"source": pl.String, "reported_on": pl.Date}, orient="row")
+
+
+CUTOFF = date(2026, 3, 10)
+
+
+@pytest.mark.parametrize(
+    ("a_day", "behind", "holds"),
+    # exp(-7 * 1) = 0.0009 is below one in a thousand, exp(-6 * 1) = 0.0025 is not.
+    [(150, 0, True), (150, 1, False), (7, 1, False), (6, 1, True), (6, 2, False), (1, 6, True),
+     (1, 7, False), (150, 60, False), (150, 61, True)],
+)  # fmt: skip
+def test_a_source_that_stops_is_told_as_soon_as_chance_is_ruled_out(a_day, behind, holds):
+    newest = CUTOFF - timedelta(days=1 + behind)
+    reports = reports_of(other=(CUTOFF - timedelta(days=1), 5), stopped=(newest, a_day))
+    found = rules.sources_still_report(reports, CUTOFF)
+    assert found.holds == holds
+    if not holds:
+        assert f"stopped: the newest report is of {newest}, {behind} days behind" in found.sentence
+        assert found.figures["stopped_days_behind"] == behind
+
+
+def test_reports_after_the_cutoff_tell_nothing_of_it():
+    found = rules.sources_still_report(reports_of(a=(CUTOFF, 100)), CUTOFF)
+    assert found.holds
+    assert rules.sources_still_report(reports_of(), CUTOFF).holds
 
 
 @pytest.mark.parametrize(("placed", "holds"), [(8, True), (7, False)])

@@ -15,8 +15,9 @@ from htrisk_dagster_tests.sources.published_files import (
     write_file,
 )
 
-SQUARE = [[[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]]
-BOW_TIE = [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]  # crosses itself at (1, 1)
+W, S, E, N = -74.0, 40.625, -73.875, 40.75  # in the city; sums and differences are exact
+SQUARE = [[[W, S], [E, S], [E, N], [W, N], [W, S]]]
+BOW_TIE = [[[W, S], [E, N], [E, S], [W, N], [W, S]]]  # crosses itself in the middle
 
 
 def feature(kind: str, coordinates: object, **properties: object) -> dict[str, object]:
@@ -39,7 +40,7 @@ def test_polygons_become_valid_multipolygons(tmp_path: Path):
     assert kept["borough"].to_list() == ["QUEENS", "BRONX"]
     assert [shape.geom_type for shape in shapes] == ["MultiPolygon"] * 2
     assert all(shapely.is_valid(shapes))
-    assert [shape.area for shape in shapes] == [4.0, 2.0]  # two triangles of area 1
+    assert [shape.area for shape in shapes] == [1 / 64, 1 / 128]  # two triangles of a quarter
 
 
 def test_features_without_a_name_or_an_area_are_refused(tmp_path: Path):
@@ -52,6 +53,8 @@ def test_features_without_a_name_or_an_area_are_refused(tmp_path: Path):
         feature("Polygon", SQUARE, Precinct="7a"),
         feature("Polygon", SQUARE, Precinct="0"),
         feature("Polygon", SQUARE, Precinct="116"),
+        feature("Polygon", [[[y, x] for x, y in SQUARE[0]]], Precinct="9"),
+        feature("Polygon", [[*SQUARE[0][:-1], [0, 0], SQUARE[0][0]]], Precinct="10"),
     )
     result = read("precincts", tmp_path)
     assert result.kept["precinct"].to_list() == [1, 116]
@@ -60,7 +63,9 @@ def test_features_without_a_name_or_an_area_are_refused(tmp_path: Path):
         (3, "boundary_without_area", "Precinct", "5"),
         (4, "boundary_without_area", "Precinct", "6"),
         (5, "code_not_a_number", "Precinct", "7a"),
-        (6, "code_not_a_number", "Precinct", "0"),
+        (6, "precinct_unknown", "Precinct", "0"),
+        (8, "boundary_outside_city", "Precinct", "9"),
+        (9, "boundary_outside_city", "Precinct", "10"),
     ]
 
 

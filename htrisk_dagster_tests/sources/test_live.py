@@ -131,6 +131,24 @@ def test_whole_months_are_asked_and_no_day_after_today(site, fetch):
     assert months_asked(site) == {"2024-05-01": 3}
 
 
+def test_amended_and_withdrawn_rows_are_applied_and_what_was_said_before_is_kept(site, fetch):
+    folder = fetch()
+    asked_on(folder, date(2024, 6, 10))
+    before = rows_in(folder)
+    site.delete(0)
+    site.insert(7, "2024-03-15")
+
+    fetch()
+
+    superseded = folder.parent / ".superseded" / folder.name
+    assert set(rows_in(folder)) == set(before) - {0} | {7}
+    assert {p.name for p in superseded.glob("*/*")} == {"2024-06-10"}
+    assert [p.name for p in superseded.iterdir()] == [f"{DATASET}-2024-03"], (
+        "April and May are as before"
+    )
+    assert 0 in rows_in(superseded)
+
+
 def test_a_range_that_lies_ahead_asks_nothing(site, fetch):
     assert rows_in(fetch(start=date(2024, 7, 1), end=date(2024, 8, 1))) == []
     assert site.requests == []

@@ -28,9 +28,9 @@ def test_unpadded_days_and_hours_are_read(tmp_path: Path):
 
 
 def test_rules(tmp_path: Path):
-    bad = [",9/8/2015,2:17:00,B,79,M,40.68,-73.94", "1,,2:17:00,B,79,M,40.68,-73.94",
-           "1,9/8/2015,2:77:00,B,79,M,40.68,-73.94", "1,9/8/2015,2:17:00,B,x,M,40.68,-73.94",
-           "1,9/8/2015,2:17:00,B,79,M,41.68,-73.94"]  # fmt: skip
+    bad = [",9/8/2015,2:17:00,BRONX,79,M,40.68,-73.94", "1,,2:17:00,BRONX,79,M,40.68,-73.94",
+           "1,9/8/2015,2:77:00,BRONX,79,M,40.68,-73.94", "1,9/8/2015,2:17:00,BRONX,x,M,40.68,-73.94",
+           "1,9/8/2015,2:17:00,BRONX,79,M,41.68,-73.94"]  # fmt: skip
     write_file(tmp_path / "s.csv", SHOOTINGS, *bad)
     assert [found[1:3] for found in broken_rules(read("shootings", tmp_path))] == [
         ("number_missing", "INCIDENT_KEY"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import os
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from htrisk_dagster.sources.file_content import files_below
 from htrisk_dagster.sources.page_files import MonthOfPages, calendar_months
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +21,7 @@ _KILLED = """
 import os, sys
 from datetime import date
 from pathlib import Path
+from htrisk_dagster.sources.file_content import files_below
 from htrisk_dagster.sources.page_files import MonthOfPages
 
 calls, rename = 0, Path.rename
@@ -52,6 +57,25 @@ def test_after_a_kill_while_the_months_change_places_the_old_month_is_back(
     assert month.finished() == [old]
     assert old.read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["got"]
+
+
+def test_older_pages_are_kept_where_they_differ_and_no_reader_finds_them(tmp_path: Path) -> None:
+    month = MonthOfPages(tmp_path / "data/got", "abcd-1234", date(2024, 3, 1), date(2024, 4, 1))
+    for day, value in ((1, "first"), (2, "second"), (3, "second"), (4, "third")):
+        with month.replaced() as add:
+            add([{"a": value}])
+        noon = datetime(2024, 5, day, 12, tzinfo=UTC).timestamp()
+        os.utime(month.finished()[0], (noon, noon))
+
+    kept = {
+        p.parent.name: json.loads(gzip.decompress(p.read_bytes()))[0]["a"]
+        for p in month.superseded.rglob("*.json.gz")
+    }
+    assert kept == {
+        "2024-05-01": "first",
+        "2024-05-03": "second",
+    }  # the page of the 2nd is that of the 3rd
+    assert list(files_below(tmp_path / "data")) == month.finished()
 
 
 @given(start=st.dates(date(1990, 1, 1), date(2060, 1, 1)), days=st.integers(1, 800))

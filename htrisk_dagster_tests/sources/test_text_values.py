@@ -30,6 +30,10 @@ def one(expression: pl.Expr, text: str | None) -> object:
         ("02/29/2015", None),
         ("13/01/2015", None),
         ("soon", None),
+        ("12/31/2015 or so", None),
+        ("2015-12-31T", None),
+        ("12/31/15", None),
+        ("45352", None),
         (None, None),
     ],
 )
@@ -86,7 +90,8 @@ def test_a_missing_clock_is_midnight():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("75", 75), ("75.0", 75), ("40,086", 40086), ("75.5", None), ("x", None), ("inf", None),
-     ("99999999999", None), (None, None)],
+     ("99999999999", None), ("1,2,3", None), ("40,5", None), ("5.2E+05", None), ("", None),
+     ("1_000", None), (None, None)],
 )  # fmt: skip
 def test_whole_number(text: str | None, expected: int | None):
     assert one(tv.whole_number("x"), text) == expected
@@ -97,7 +102,21 @@ def test_whole_number(text: str | None, expected: int | None):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("522575447", "522575447"), ("522575447.0", "522575447"), ("522,575,447", "522575447"),
-     ("25640023H8833", "25640023H8833"), ("A,1", "A,1"), (None, None)],
+     ("25640023H8833", "25640023H8833"), ("A,1", "A,1"), ("1,2", "1,2"), (None, None)],
 )  # fmt: skip
 def test_identifier(text: str | None, expected: str | None):
     assert one(tv.identifier("x"), text) == expected
+
+
+@given(st.one_of(st.text(st.characters(codec="ascii"), max_size=12), st.floats().map(str)))
+def test_a_number_is_one_to_the_standard_library_too(text: str):
+    """Whatever is read as a number is the float of the text without its separators."""
+    found = one(tv.number("x"), text)
+    assert found is None or found == float(text.replace(",", ""))
+
+
+@given(st.dates(date(1000, 1, 1), date(9999, 12, 31)), st.sampled_from(["%m/%d/%Y", "%Y-%m-%d"]))
+def test_every_day_is_read_as_the_standard_library_writes_it(on: date, form: str):
+    padded = on.strftime(form.replace("%Y", f"{on.year:04d}"))
+    assert one(tv.day("x"), padded) == on
+    assert one(tv.day("x"), f"{padded} x") is None

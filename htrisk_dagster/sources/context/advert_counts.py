@@ -19,6 +19,7 @@ from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule, day_rules
 from htrisk_dagster.sources.text_values import day, whole_number
 
 TABLE = context_sources.ADVERT_COUNTS
+MOST_ADVERTS = 1_000_000  # a day and area
 
 
 def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
@@ -38,5 +39,7 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         area_rule("AREA"),
         Rule("count_unreadable", "ADVERT_COUNT", count.is_null() | (count < 0),
              "Adverts must be a whole number, zero or more."),
+        Rule("count_too_large", "ADVERT_COUNT", count > MOST_ADVERTS,
+             f"No area had {MOST_ADVERTS:,} adverts on a day."),
     )  # fmt: skip
     return Parsed(typed, rules)

@@ -11,7 +11,7 @@ from htrisk_dagster.sources.quarantine import Rule
 
 _NEIGHBOURHOOD = r"^[A-Za-z]{2}\d{4}$"
 _PRECINCT = r"^\d{1,3}$"
-_BOROUGH = r"^[A-Za-z][A-Za-z '.-]{1,40}$"
+_BOROUGH = r"^[A-Za-z][A-Za-z'.-]{1,20}(?: [A-Za-z][A-Za-z'.-]{0,20}){0,2}$"  # up to three words
 
 
 def area_type(column: str) -> pl.Expr:

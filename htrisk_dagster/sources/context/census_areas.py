@@ -6,8 +6,8 @@ Licence: public domain. Cadence: yearly, in the December after the last of its f
 
 Quirks:
 - The first columns are `nta2020,nta_code` (a name, then the code) or `precinct,policeprct`.
-- A rate is empty where nobody lives; a margin is empty where the estimate is 0. Codes below zero
-  stand for values that cannot be given.
+- A rate is empty where nobody lives; a margin is empty where the estimate is 0. Nine equal digits
+  below zero, such as -666666666, stand for values that cannot be given; no other value is below zero.
 - There is no median income; its distribution is, in ten brackets, the last open.
 
 https://www.census.gov/programs-surveys/acs/technical-documentation/table-shells.html
@@ -25,6 +25,8 @@ from htrisk_dagster.sources.text_values import is_unreadable, number
 TABLE = context_sources.CENSUS_AREAS
 # Lower ends of the brackets of household income, DP03_0052 to DP03_0061.
 INCOME_BRACKETS_USD = (0, 10_000, 15_000, 25_000, 35_000, 50_000, 75_000, 100_000, 150_000, 200_000)
+_NOT_GIVEN = r"^-(2{9}|3{9}|5{9}|6{9}|8{9}|9{9})(\.0*)?$"
+_MOST_RESIDENTS = 1_000_000
 _SPEAK_ENGLISH_ONLY = "C16001_002PE"
 _COLUMNS = {
     "acs_residents_count": ("B01001_001E", "B01001_001M"),
@@ -75,6 +77,15 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
              "The row has neither a neighbourhood's code nor a precinct's number."),
         *(Rule("estimate_not_a_number", column, is_unreadable(column, number(column)),
                "An estimate and its margin must be numbers.")
+          for columns in COLUMNS.values() for column in columns),
+        *(Rule("estimate_below_zero", column,
+               (number(column) < 0) & ~pl.col(column).str.contains(_NOT_GIVEN),
+               "An estimate and its margin are zero or more.")
+          for columns in COLUMNS.values() for column in columns),
+        *(Rule("share_above_100", value, number(value) > 100, "A share is at most 100 per cent.")
+          for name, (value, _) in COLUMNS.items() if name.endswith("_pct")),
+        *(Rule("estimate_too_large", column, number(column) > _MOST_RESIDENTS,
+               f"No area of a city has {_MOST_RESIDENTS:,} residents.")
           for columns in COLUMNS.values() for column in columns),
     )  # fmt: skip
     return Parsed(typed, rules)

@@ -17,9 +17,9 @@ import polars as pl
 
 from htrisk_dagster.schemas import context_sources
 from htrisk_dagster.sources.context.tax_lots import point_missing_rule
-from htrisk_dagster.sources.incidents import place_rules, with_place
+from htrisk_dagster.sources.incidents import number_rule, place_rules, with_place
 from htrisk_dagster.sources.quarantine import EARLIEST_DAY, FileFacts, Parsed, Rule
-from htrisk_dagster.sources.text_values import identifier, whole_number
+from htrisk_dagster.sources.text_values import DIGITS, identifier, whole_number
 
 TABLE = context_sources.HOTELS
 
@@ -37,6 +37,11 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         point_missing_rule(),
         Rule("number_missing", "PARID", pl.col("parcel").is_null(),
              "A hotel without its number cannot be told from another unit of the same."),
+        *(number_rule(column, DIGITS, "The number of a lot or building is digits.")
+          for column in ("PARID", "BBL")),
+        Rule("class_unknown", "BLDG_CLASS",
+             ~pl.col("BLDG_CLASS").str.contains(r"^[A-Za-z][A-Za-z0-9]$").fill_null(value=False),
+             "A building's class is a letter, and a letter or digit after it."),
         Rule("tax_year_unreadable", "TAXYEAR",
              year.is_null() | ~year.is_between(EARLIEST_DAY.year, facts.pulled_on.year + 2),
              "The tax year is missing or none."),

@@ -10,17 +10,17 @@ Quirks:
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas import context_sources
+from htrisk_dagster.sources.boundaries import as_text, read_geojson
 from htrisk_dagster.sources.context.tax_lots import point_missing_rule
 from htrisk_dagster.sources.file_rows import DEFECT, ROW
-from htrisk_dagster.sources.incidents import place_rules, with_place
-from htrisk_dagster.sources.layouts import Header, Layout, open_file
+from htrisk_dagster.sources.incidents import label_rule, place_rules, with_place
+from htrisk_dagster.sources.layouts import Header, Layout
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule
 
 TABLE = context_sources.PLACES_OF_INTEREST
@@ -34,15 +34,11 @@ def read_points(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
     SourceError
         Where the file is not whole GeoJSON.
     """
-    try:
-        with open_file(path) as handle:
-            features = json.loads(handle.read())["features"]
-        points = [_point(feature["geometry"]) for feature in features]
-        categories = [f["properties"].get(header.published["CATEGORY"]) for f in features]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} is not whole GeoJSON ({error}). Fetch it again.") from error
+    features = read_geojson(path)
+    points = [_point(feature["geometry"]) for feature in features]
+    categories = [f["properties"].get(header.published["CATEGORY"]) for f in features]
     columns = {
-        "CATEGORY": [None if c is None else str(c).strip() or None for c in categories],
+        "CATEGORY": list(map(as_text, categories)),
         "LONGITUDE": [lon for lon, _ in points],
         "LATITUDE": [lat for _, lat in points],
         DEFECT: [None] * len(features),
@@ -51,12 +47,13 @@ def read_points(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
     return rows.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64))
 
 
-def _point(geometry: dict[str, object] | None) -> tuple[str | None, str | None]:
-    if not geometry or geometry["type"] != "Point":
+def _point(geometry: dict[str, Any] | None) -> tuple[str | None, str | None]:
+    coordinates = geometry.get("coordinates") if geometry else None
+    if not geometry or geometry.get("type") != "Point" or not isinstance(coordinates, list):
         return None, None
-    coordinates = geometry["coordinates"]
-    assert isinstance(coordinates, list)
-    return str(coordinates[0]), str(coordinates[1])
+    # What is no number stays as text, for its rule to say so.
+    lon, lat = [*coordinates, None, None][:2]
+    return None if lon is None else str(lon), None if lat is None else str(lat)
 
 
 def as_places(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
@@ -76,4 +73,5 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     missing = Rule("category_missing", "CATEGORY",
                    pl.col("category").is_null() | (pl.col("category") == ""),
                    "The place has no category.")  # fmt: skip
-    return Parsed(typed, (missing, *place_rules(facts), point_missing_rule()))
+    rules = (missing, label_rule("CATEGORY"), *place_rules(facts), point_missing_rule())
+    return Parsed(typed, rules)

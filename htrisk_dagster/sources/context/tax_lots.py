@@ -16,11 +16,18 @@ from __future__ import annotations
 import polars as pl
 
 from htrisk_dagster.schemas import context_sources
-from htrisk_dagster.sources.incidents import place_rules, with_place
+from htrisk_dagster.sources.incidents import (
+    code_rule,
+    neighbourhood_rule,
+    place_rules,
+    precinct_rule,
+    with_place,
+)
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule
 from htrisk_dagster.sources.text_values import number, whole_number
 
 TABLE = context_sources.TAX_LOTS
+MOST_RESIDENTS = 100_000  # of a lot; the largest, an island of jails, has 17,222
 
 
 def point_missing_rule() -> Rule:
@@ -42,5 +49,10 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         point_missing_rule(),
         Rule("count_unreadable", "BBL_POPULATION_ESTIMATE", residents.is_null() | (residents < 0),
              "Residents must be a number, zero or more."),
+        Rule("count_too_large", "BBL_POPULATION_ESTIMATE", residents > MOST_RESIDENTS,
+             f"No lot has {MOST_RESIDENTS:,} residents."),
+        neighbourhood_rule("NTA"),
+        code_rule("POLICEPRCT"),
+        precinct_rule("POLICEPRCT"),
     )  # fmt: skip
     return Parsed(typed, rules)

@@ -1,0 +1,1 @@
+"""What the program does when things go wrong: faults made on purpose, and what came of each."""
