@@ -50,7 +50,9 @@ _SCIENCE = (
 )  # fmt: skip
 # These judge and print results that exist already.
 _AFTERWARDS = ("targets.py", "markdown.py", "tables.py", "benchmark_tables.py", "suite.py")
-_LIBRARIES = ("numpy", "scipy", "polars", "scikit-learn", "lightgbm", "xgboost-cpu", "torch")
+_LIBRARIES = (
+    "numpy", "scipy", "polars", "scikit-learn", "lightgbm", "xgboost-cpu", "torch", "imbalanced-learn",
+)  # fmt: skip
 # One thread a process: sums come in one order, and as many processes as cores are no slower.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
