@@ -99,7 +99,7 @@ def store_force(workspace: Workspace, area: StudyArea) -> Figures:
     force = staffing(police, range(first.year, last.year + 1))
     rates = yearly_rates(offences, force, state=title)
     trends = officer_trends(police, state=title)
-    figures = {
+    figures: Figures = {
         agencies.STAFFING: {
             "municipalities": force.filter("is_municipality")["agency_id"].n_unique(),
             "carried_rows": int(force["is_carried"].sum()),
@@ -153,7 +153,7 @@ def store_volume(
         f"{area.name}/{VOLUME}", "lightgbm", outlook.fit, outlook.folds, {**about, "month": month}
     )
     newest = outlook.folds[-1].metrics
-    figures = {
+    figures: Figures = {
         agencies.VOLUME_FORECASTS: {
             "origin": str(counts.next_day),
             "expected_incidents": float(outlook.forecast.sum()),
@@ -203,7 +203,7 @@ def store_mix(
     for name, found in scores.items():
         params = {"model": name, "made_from": made_from, "test_start": str(split), "month": month}
         tracking.log_values(f"{area.name}/{MIX}", name, found, params, run_id)
-    figures = {
+    figures: Figures = {
         agencies.OFFENCE_MIX: {"treatment": chosen.treatment, "categories": len(codes.classes)},
         agencies.OFFENCE_MIX_COMPARISON: {
             "tested_from": str(split), **{f"log_loss_{n}": s["log_loss"] for n, s in scores.items()}
