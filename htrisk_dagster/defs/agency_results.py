@@ -63,21 +63,24 @@ def store_deliveries(workspace: Workspace, area: StudyArea) -> Figures:
 
     folder, part, store = _folder(workspace), _part(area), workspace.tables(area.name)
     made_from = files_fingerprint(delivery_files(folder))
-    where = {"time_zone": area.time_zone, "bounding_box": area.bounding_box}
-    offences = read_offences(folder, state=part.state, **where)  # type: ignore[arg-type]
-    police = read_agencies(folder, **where)  # type: ignore[arg-type]
     figures: Figures = {}
-    for table, read, kept in (
-        (nibrs.REPORTED_OFFENCES, offences, offences.kept),
-        (nibrs.POLICE_AGENCIES, police, police.kept.filter(state=part.state)),
+    for table, read_table in (
+        (nibrs.REPORTED_OFFENCES, read_offences),
+        (nibrs.POLICE_AGENCIES, read_agencies),
     ):
+        read = read_table(
+            folder,
+            state=part.state,
+            time_zone=area.time_zone,
+            bounding_box=area.bounding_box,
+        )
         store.write(raw.QUARANTINE, read.quarantined, table.name, made_from=made_from)
         store.write(raw.INTAKE, read.files, table.name, made_from=made_from)
-        store.write(table, kept, made_from=made_from)
+        store.write(table, read.kept, made_from=made_from)
         figures[table] = {
             "files": read.files.height,
             "rows_read": int(read.files["rows_read_count"].sum()),
-            "rows_kept": kept.height,
+            "rows_kept": read.kept.height,
             "rows_quarantined": read.quarantined.height,
             "made_from": made_from,
         }
@@ -92,11 +95,11 @@ def store_force(workspace: Workspace, area: StudyArea) -> Figures:
 
     offences, police, made_from = _read(workspace, area)
     title = area.title
-    years = offences["occurred_on"].dt.year()
-    force = staffing(police, range(int(years.min()), int(years.max()) + 1))  # type: ignore[call-overload]
+    first, last = _span(offences)
+    force = staffing(police, range(first.year, last.year + 1))
     rates = yearly_rates(offences, force, state=title)
     trends = officer_trends(police, state=title)
-    figures = {
+    figures: Figures = {
         agencies.STAFFING: {
             "municipalities": force.filter("is_municipality")["agency_id"].n_unique(),
             "carried_rows": int(force["is_carried"].sum()),
@@ -120,17 +123,18 @@ def store_volume(
 
     offences, police, made_from = _read(workspace, area)
     first, last = _span(offences)
-    latest = police.sort("year").group_by("agency_id").last().sort("agency_id")
-    counts = count_agency_days(
-        offences, dict(latest.select("agency_id", "residents_count").iter_rows()), first, last
+    effort, seed = _EFFORTS[workspace.settings.profile], workspace.settings.seed
+    force = _force_known(police, last - timedelta(days=HORIZON_DAYS * effort.n_folds))
+    residents = dict.fromkeys(police["agency_id"].unique(), 0) | _of_agency(
+        force, "residents_count"
     )
+    counts = count_agency_days(offences, residents, first, last)
     stop = last + timedelta(days=HORIZON_DAYS + 1)
     holidays = holidays_of_state(_part(area).state, first, stop)
-    effort, seed = _EFFORTS[workspace.settings.profile], workspace.settings.seed
     outlook = volume_outlook(
         counts, np.array(list(holidays), "datetime64[D]"), seed=seed, n_folds=effort.n_folds
     )
-    labels = dict(latest.select("agency_id", "agency").iter_rows()) | {agencies.STATE: area.title}
+    labels = _labels(police) | {agencies.STATE: area.title}
     frames = {
         agencies.VOLUME_FORECASTS: volume_table(outlook, counts.agency_ids, labels, holidays),
         agencies.VOLUME_BACKTEST: backtest_table(outlook.folds),
@@ -149,7 +153,7 @@ def store_volume(
         f"{area.name}/{VOLUME}", "lightgbm", outlook.fit, outlook.folds, {**about, "month": month}
     )
     newest = outlook.folds[-1].metrics
-    figures = {
+    figures: Figures = {
         agencies.VOLUME_FORECASTS: {
             "origin": str(counts.next_day),
             "expected_incidents": float(outlook.forecast.sum()),
@@ -175,13 +179,8 @@ def store_mix(
     offences, police, made_from = _read(workspace, area)
     first, last = _span(offences)
     split = last - timedelta(days=round(_JUDGING_SHARE * (last - first).days))
-    force = workspace.tables(area.name).read(agencies.STAFFING, [WHOLE])
-    # Neither residents nor officers may be of a year after the days that teach.
-    known = force.filter(pl.col("year") <= split.year).sort("year").group_by("agency_id").last()
-    of_agency = [
-        dict(known.select("agency_id", pl.col(c).cast(pl.Float64).fill_null(0.0)).iter_rows())
-        for c in ("residents_count", "officers_per_1000")
-    ]
+    force = _force_known(police, split)
+    of_agency = [_of_agency(force, c) for c in ("residents_count", "officers_per_1000")]
     past = offences.filter(pl.col("occurred_on") < split)
     later = offences.filter(pl.col("occurred_on") >= split)
     effort, seed = _EFFORTS[workspace.settings.profile], workspace.settings.seed
@@ -192,11 +191,8 @@ def store_mix(
     codes, rows = ContextCodes.of(offences, *of_agency), unique_offences(offences)
     model = OffenceMix(len(codes.classes), chosen.treatment)
     fit = model.fit(codes.encode(rows), codes.labels(rows), seed=seed)
-    labels = dict(
-        police.sort("year").group_by("agency_id").last().select("agency_id", "agency").iter_rows()
-    )
     frames = {
-        agencies.OFFENCE_MIX: mix_table(model, codes, offences, labels),
+        agencies.OFFENCE_MIX: mix_table(model, codes, offences, _labels(police)),
         agencies.OFFENCE_MIX_COMPARISON: comparison_table(scores),
     }
     month = f"{last + timedelta(days=1):%Y-%m}-01"
@@ -207,7 +203,7 @@ def store_mix(
     for name, found in scores.items():
         params = {"model": name, "made_from": made_from, "test_start": str(split), "month": month}
         tracking.log_values(f"{area.name}/{MIX}", name, found, params, run_id)
-    figures = {
+    figures: Figures = {
         agencies.OFFENCE_MIX: {"treatment": chosen.treatment, "categories": len(codes.classes)},
         agencies.OFFENCE_MIX_COMPARISON: {
             "tested_from": str(split), **{f"log_loss_{n}": s["log_loss"] for n, s in scores.items()}
@@ -257,6 +253,29 @@ def _read(workspace: Workspace, area: StudyArea) -> tuple[pl.DataFrame, pl.DataF
             f"materialise {area.name}/nibrs/reported_offences."
         )
     return offences, police, store.made_from(nibrs.REPORTED_OFFENCES)[WHOLE]
+
+
+def _force_known(police: pl.DataFrame, before: date) -> pl.DataFrame:
+    """Staffing of each agency in the newest year before that of a day; of the first year if none is.
+
+    A blind fold may know neither residents nor officers of a later year.
+    """
+    from htrisk_dagster.features.staffing import staffing
+
+    year = pl.col("year")
+    known = police.filter(year < before.year)
+    if known.is_empty():
+        known = police.filter(year == year.min())
+    return staffing(known, range(0)).sort("year").group_by("agency_id").last()
+
+
+def _of_agency(force: pl.DataFrame, column: str) -> dict[str, Any]:
+    return dict(force.select("agency_id", pl.col(column).fill_null(0)).iter_rows())
+
+
+def _labels(police: pl.DataFrame) -> dict[str, str]:
+    latest = police.sort("year").group_by("agency_id").last()
+    return dict(latest.select("agency_id", "agency").iter_rows())
 
 
 def _span(offences: pl.DataFrame) -> tuple[date, date]:

@@ -232,7 +232,8 @@ class MlflowTracking:
         about: Mapping[str, str],
     ) -> None:  # fmt: skip
         """Log a model that is of no cell with its blind folds, by the names of those that are."""
-        with self._run(experiment, name):
+        run_name = f"{name} {about['month']}"
+        with self._run(experiment, run_name):
             import mlflow
 
             of_model = {**about, "model": name}
@@ -241,7 +242,7 @@ class MlflowTracking:
             mlflow_records.log_learning(fit.curves)
             for index, fold in enumerate(folds):
                 mlflow.log_metrics(mlflow_records.finite(fold.metrics), step=index)
-                mlflow_records.log_fold(f"{name} fold {index}", index, fold, of_model)
+                mlflow_records.log_fold(f"{run_name} fold {index}", index, fold, of_model)
 
     def set_aliases(self, aliases: Mapping[str, tuple[str, str]]) -> None:
         """Point each alias at a registered model and version."""

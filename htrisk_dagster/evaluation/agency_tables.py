@@ -103,8 +103,8 @@ def mix_table(
 ) -> pl.DataFrame:
     """Rows of `agencies.offence_mix`: for each agency the mix by part of the day and of the week.
 
-    Averaged over the kinds of place where the agency's own offences were, each by its share, and over
-    the months of the year.
+    Averaged over the kinds of place where the agency's own offences were in that part of the day, and
+    over the seasons.
 
     Parameters
     ----------
@@ -125,9 +125,8 @@ def mix_table(
     # Four months, one a season, stand for the year: the mix changes little within one.
     months = pl.DataFrame({"month": pl.Series([1, 4, 7, 10], dtype=pl.Int32)})
     contexts = (
-        rows.group_by("agency_id", "location", maintain_order=True)
-        .agg(pl.len().alias("weight"))
-        .join(times, how="cross", maintain_order="left")
+        _places(rows)
+        .join(times, on="day_part", maintain_order="left")
         .join(months, how="cross", maintain_order="left")
     )
     found = model.predict(codes.encode(contexts))
@@ -152,4 +151,25 @@ def mix_table(
             pl.col("agency_id").replace_strict(dict(labels)).alias("agency"),
         )
         .sort(*keys, "offence_category")
+    )
+
+
+def _places(rows: pl.DataFrame) -> pl.DataFrame:
+    """Kinds of place of each agency by part of the day, with a `weight` that is above 0.
+
+    Its offences there in that part, and one more that is spread as all of the agency's are: a part of
+    the day without an offence has the places of the whole day.
+    """
+    place = ["agency_id", "location"]
+    parts = pl.DataFrame({"day_part": list(DAY_PARTS)})
+    middle = {hour // 6: part for part, hour in DAY_PARTS.items()}
+    part = (pl.col("hour") // 6).replace_strict(middle, default=None, return_dtype=pl.String)
+    in_part = rows.with_columns(part.alias("day_part")).group_by(*place, "day_part").len("n_part")
+    whole = rows.group_by(place, maintain_order=True).len("n")
+    share = pl.col("n") / pl.col("n").sum().over("agency_id")
+    return (
+        whole.with_columns(share.alias("share"))
+        .join(parts, how="cross", maintain_order="left")
+        .join(in_part, on=[*place, "day_part"], how="left", nulls_equal=True, maintain_order="left")
+        .with_columns((pl.col("n_part").fill_null(0) + pl.col("share")).alias("weight"))
     )

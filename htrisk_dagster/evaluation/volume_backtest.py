@@ -234,8 +234,13 @@ def volume_outlook(
     n_days: int = HORIZON_DAYS,
     n_folds: int = 4,
 ) -> VolumeOutlook:
-    """Forecast the days after the last one known; intervals from blind folds that end there."""
+    """Forecast the days after the last one known; intervals from blind folds that end there.
+
+    There are `n_folds`, or as many as the days allow, one at least.
+    """
     origin = agency_days.next_day
+    n_possible = (len(agency_days.days) - VolumeForecaster().needed_days) // n_days
+    n_folds = max(1, min(n_folds, n_possible))
     first: date = agency_days.days[0].astype(object)
     start = origin - timedelta(days=n_days * n_folds)
     blind = [

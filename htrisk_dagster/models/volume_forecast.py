@@ -62,6 +62,11 @@ class VolumeForecaster:
     n_trees: int = field(init=False, default=0)
     _booster: Any = field(init=False, repr=False, default=None)
 
+    @property
+    def needed_days(self) -> int:
+        """Days of history without which there is nothing to choose on."""
+        return 2 * WARM_UP_DAYS + self.n_origins * self.horizon_days
+
     def fit(self, history: AgencyDays, holidays: NDArray[np.datetime64], *, seed: int) -> FitResult:
         """Choose half-life, then trees, on blind forecasts within `history`; then fit on all of it.
 
@@ -78,11 +83,10 @@ class VolumeForecaster:
         ValueError
             Where `history` is too short to warm up, learn and be judged on.
         """
-        needed = 2 * WARM_UP_DAYS + self.n_origins * self.horizon_days
-        if len(history.days) < needed:
+        if len(history.days) < self.needed_days:
             raise ValueError(
-                f"{len(history.days)} days are too few for the volume forecast; it needs {needed}, "
-                "some to warm up, some to learn from and some to choose on."
+                f"{len(history.days)} days are too few for the volume forecast; it needs "
+                f"{self.needed_days}, some to warm up, some to learn from and some to choose on."
             )
         ends = [
             history.next_day - timedelta(days=self.horizon_days * k)

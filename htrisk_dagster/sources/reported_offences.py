@@ -27,24 +27,35 @@ from htrisk_dagster.study_areas.area import BoundingBox
 
 TABLE = nibrs.REPORTED_OFFENCES
 _YEAR = pl.col("occurred_on").dt.year().alias("year")
-_SHOWN = ("incident_id", "agency_id", "offence_type")
 _FILES = (*(t.name for t in nibrs.DELIVERED_TABLES), nibrs.POLICE_AGENCIES.name)
-_ABSENT = {
-    "incident_absent": ("INCIDENT_ID", "No incident of this number was kept."),
-    "offence_unknown": ("OFFENSE_CODE", "The offence stands in no list of offence codes."),
-    "agency_unknown": ("AGENCY_ID", "The agency stands in no file of agencies of this state."),
-    "year_covered": ("INCIDENT_DATE", "The FBI's own files have the agency's year: they are used."),
-    "no_offence": ("INCIDENT_ID", "No offence of this incident was kept."),
-}
+# Rule to the publisher's column, ours that has its value, and the reason.
+_LOST = {
+    "incident_absent": ("INCIDENT_ID", "incident_id", "No incident of this number was kept."),
+    "offence_unknown": (
+        "OFFENSE_CODE", "offence_type", "The offence stands in no list of offence codes."
+    ),
+    "agency_unknown": (
+        "AGENCY_ID", "agency_id", "The agency stands in no file of agencies of this state."
+    ),
+    "year_covered": (
+        "INCIDENT_DATE", "incident_id", "The FBI's own files have the agency's year: they are used."
+    ),
+    "no_offence": ("INCIDENT_ID", "incident_id", "No offence of this incident was kept."),
+    "other_state": ("STATE_ABBR", "state", "The agency is of another state."),
+}  # fmt: skip
 
 
-def read_agencies(folder: Path, *, time_zone: str, bounding_box: BoundingBox) -> Intake:
-    """Read `nibrs.police_agencies` from every delivery in `folder`, zipped or not.
+def read_agencies(folder: Path, *, state: str, time_zone: str, bounding_box: BoundingBox) -> Intake:
+    """Read `nibrs.police_agencies` of a state from every delivery in `folder`, zipped or not.
 
-    Parameters and errors are those of `intake.read`.
+    Parameters and errors are those of `read_offences`; agencies of other states are refused.
     """
     with unpacked(folder) as files:
-        return _read(nibrs.POLICE_AGENCIES.name, files, time_zone, bounding_box)
+        read = _read(nibrs.POLICE_AGENCIES.name, files, time_zone, bounding_box)
+    is_other = pl.col("state") != state
+    judged = read.kept.with_columns(pl.when(is_other).then(pl.lit("other_state")).alias("rule"))
+    name = nibrs.POLICE_AGENCIES.name
+    return _accounted(read.kept.filter(~is_other), {name: read}, {name: judged})
 
 
 def read_offences(folder: Path, *, state: str, time_zone: str, bounding_box: BoundingBox) -> Intake:
@@ -204,22 +215,20 @@ def _accounted(
     kept: pl.DataFrame, read: dict[str, Intake], judged: dict[str, pl.DataFrame]
 ) -> Intake:
     """Add the rows that no join kept to the refused ones, and take them from the kept ones."""
+    shown = sorted({ours for _, ours, _ in _LOST.values()})
     lost = pl.concat(
         rows.filter(pl.col("rule").is_not_null()).select(
             pl.lit(source).alias("source"),
             *("source_file", "source_row", "rule", "pulled_on"),
-            *(pl.col(n) if n in rows.columns else pl.lit(None, pl.String).alias(n) for n in _SHOWN),
+            *(pl.col(n) if n in rows.columns else pl.lit(None, pl.String).alias(n) for n in shown),
         )
         for source, rows in judged.items()
-    ).with_columns(
-        pl.col("rule").replace_strict({r: c for r, (c, _) in _ABSENT.items()}).alias("column"),
-        pl.col("rule").replace_strict({r: why for r, (_, why) in _ABSENT.items()}).alias("reason"),
-        pl.when(pl.col("rule") == "offence_unknown")
-        .then(pl.col("offence_type"))
-        .when(pl.col("rule") == "agency_unknown")
-        .then(pl.col("agency_id"))
-        .otherwise(pl.col("incident_id"))
-        .alias("value"),
+    )
+    by_rule = [pl.when(pl.col("rule") == r).then(pl.col(ours)) for r, (_, ours, _) in _LOST.items()]
+    lost = lost.with_columns(
+        pl.col("rule").replace_strict({r: c for r, (c, _, _) in _LOST.items()}).alias("column"),
+        pl.col("rule").replace_strict({r: why for r, (*_, why) in _LOST.items()}).alias("reason"),
+        pl.coalesce(by_rule).alias("value"),
     )
     n_lost = lost.group_by("source", "source_file").agg(pl.len().cast(pl.Int64).alias("lost"))
     files = pl.concat(of_table.files for of_table in read.values())

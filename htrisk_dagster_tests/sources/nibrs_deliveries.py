@@ -104,5 +104,5 @@ def read_offences(folder: Path) -> Intake:
 
 
 def read_agencies(folder: Path) -> Intake:
-    """Read the agencies."""
-    return reported_offences.read_agencies(folder, time_zone=ZONE, bounding_box=BOX)
+    """Read the agencies of Connecticut."""
+    return reported_offences.read_agencies(folder, state="CT", time_zone=ZONE, bounding_box=BOX)

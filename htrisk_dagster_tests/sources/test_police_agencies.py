@@ -34,12 +34,17 @@ def test_rows_that_cannot_be_an_agency_are_refused(tmp_path: Path):
     write_file(
         tmp_path / "agencies.csv", AGENCIES, agency(1, 2022), agency(2, 22), agency(3, 2022, population=-1),
         agency(4, 2022, female_officer="five"), agency(5, 2022, pub_agency_name=""),
+        agency(6, 2022, state_abbr="NY"),
     )  # fmt: skip
-    assert broken_rules(read_agencies(tmp_path)) == [
+    result = read_agencies(tmp_path)
+    assert result.kept["agency_id"].to_list() == ["1"]
+    assert result.files.select("rows_read_count", "rows_kept_count").row(0) == (6, 1)
+    assert broken_rules(result) == [
         (2, "year_unreadable", "data_year", "22"),
         (3, "residents_unreadable", "population", "-1"),
         (4, "employees_unreadable", "female_officer", "five"),
         (5, "label_missing", "pub_agency_name", None),
+        (6, "other_state", "STATE_ABBR", "NY"),
     ]
 
 

@@ -185,3 +185,13 @@ def test_a_study_area_may_declare_no_context(tmp_path: Path):
 )
 def test_context_that_is_not_legal_is_refused(tmp_path: Path, old: str, new: str, words: str):
     assert words in refusal(file_with(tmp_path, old, new))
+
+
+def test_police_agencies_are_declared_by_their_state(tmp_path: Path):
+    assert load_area("nyc").agencies is None
+    heading = "[bounding_box] "
+    area = read_area(file_with(tmp_path, heading, f'[agencies]\nstate = "CT"\n{heading}'))
+    assert area.agencies is not None
+    assert area.agencies.state == "CT"
+    wrong = file_with(tmp_path, heading, f'[agencies]\nstate = "Connecticut"\n{heading}')
+    assert refusal(wrong).startswith("agencies.state: ")

@@ -69,11 +69,9 @@ def _mix(area: StudyArea) -> dg.AssetsDefinition:
 def _learnt(
     area: StudyArea, name: str, tables: tuple[Table, ...], step: str, title: str
 ) -> dg.AssetsDefinition:
-    deps = (*nibrs.TABLES, agencies.STAFFING)
-
     @dg.multi_asset(
         name=f"{area.name}_{name}",
-        specs=_specs(area, tables, deps, {"lightgbm", "parquet"}),
+        specs=_specs(area, tables, nibrs.TABLES, {"lightgbm", "parquet"}),
         description=title,
     )
     def learnt(

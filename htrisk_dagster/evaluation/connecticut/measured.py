@@ -50,9 +50,11 @@ def delivery_folder(data: Path) -> Path:
 def read_state(data: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Offences and agencies of Connecticut."""
     folder = delivery_folder(Path(data))
-    agencies = read_agencies(folder, time_zone=_ZONE, bounding_box=_BOX).kept
-    offences = read_offences(folder, state=STATE_CODE, time_zone=_ZONE, bounding_box=_BOX).kept
-    return offences, agencies.filter(state=STATE_CODE)
+    offences, agencies = (
+        read(folder, state=STATE_CODE, time_zone=_ZONE, bounding_box=_BOX).kept
+        for read in (read_offences, read_agencies)
+    )
+    return offences, agencies
 
 
 def volume_of(offences: pl.DataFrame, agencies: pl.DataFrame) -> AgencyDays:

@@ -51,7 +51,8 @@ _SCIENCE = (
 # These judge and print results that exist already.
 _AFTERWARDS = ("targets.py", "markdown.py", "tables.py", "benchmark_tables.py", "suite.py")
 _LIBRARIES = (
-    "numpy", "scipy", "polars", "scikit-learn", "lightgbm", "xgboost-cpu", "torch", "statsforecast",
+    "numpy", "scipy", "polars", "scikit-learn", "lightgbm", "xgboost-cpu", "torch", "imbalanced-learn",
+    "statsforecast",
 )  # fmt: skip
 # One thread a process: sums come in one order, and as many processes as cores are no slower.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
