@@ -287,11 +287,18 @@ def load_area(name: str, folder: Path | None = None) -> StudyArea:
     Raises
     ------
     SettingError
-        Where there is no such file, it is not TOML, or a key or value in it is not legal.
+        Where there is no such file, it is not TOML, a key or value in it is not legal, or it is of
+        another name.
     """
     for place in ([folder] if folder else []) + [FOLDER]:
         if (path := place / f"{name}.toml").is_file():
-            return read_area(path)
+            area = read_area(path)
+            if area.name != name:
+                raise SettingError(
+                    f"{path}: name is '{area.name}'. Asset keys and tables go by it: give the file and the "
+                    "area one name."
+                )
+            return area
     raise SettingError(
         f"There is no study area '{name}'. There are: {', '.join(area_names(folder))}."
     )
