@@ -43,9 +43,10 @@ def dictionary(
                 typer.echo(models / name)
         elif features:
             from htrisk_dagster.features.catalogue import catalogue_to_markdown, feature_catalogue
+            from htrisk_dagster.settings import load_settings
             from htrisk_dagster.study_areas.area import load_area
 
-            place = load_area(area)
+            place = load_area(area, load_settings().study_areas)
             names = ("incidents", *place.series)
             typer.echo(catalogue_to_markdown(feature_catalogue(names, place.context)))
         else:

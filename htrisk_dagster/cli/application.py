@@ -28,7 +28,9 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Area = Annotated[str, typer.Option(help="Study area, a file in htrisk_dagster/study_areas.")]
+Area = Annotated[
+    str, typer.Option(help="Study area; `htrisk area new` makes one of a city's file.")
+]
 Data = Annotated[
     Path | None,
     typer.Option(help="Folder of publishers' files; the synthetic city if not given."),

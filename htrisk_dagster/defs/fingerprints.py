@@ -66,7 +66,8 @@ class MadeFrom:
     def _own_files(self) -> tuple[object, ...]:
         """What the study area says of the city's own files."""
         area = self.area
-        return (area.time_zone, area.incident_file, area.areas, area.boundary, area.grid.unit)
+        declared = (area.incident_file, area.areas, area.boundary, area.context.places)
+        return (area.time_zone, area.title, area.grid.unit, *declared)
 
     def declared(self) -> str:
         """Of raw tables made from the study area's file."""

@@ -294,7 +294,8 @@ def load_area(name: str, folder: Path | None = None) -> StudyArea:
     Raises
     ------
     SettingError
-        Where there is no such file, it is not TOML, or a key or value in it is not legal.
+        Where there is no such file, it is not TOML, a key or value in it is not legal, or it is of
+        another name.
     """
     # Among the files, not at the path: a name such as `../x` must lead nowhere.
     if name not in area_names(folder):
@@ -302,7 +303,14 @@ def load_area(name: str, folder: Path | None = None) -> StudyArea:
             f"There is no study area '{name}'. There are: {', '.join(area_names(folder))}."
         )
     own = folder / f"{name}.toml" if folder else None
-    return read_area(own if own and own.is_file() else FOLDER / f"{name}.toml")
+    path = own if own and own.is_file() else FOLDER / f"{name}.toml"
+    area = read_area(path)
+    if area.name != name:
+        raise SettingError(
+            f"{path}: name is '{area.name}'. Asset keys and tables go by it: give the file and the "
+            "area one name."
+        )
+    return area
 
 
 def read_area(path: Path) -> StudyArea:

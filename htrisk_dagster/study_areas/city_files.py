@@ -80,6 +80,12 @@ class BoundaryPart(Part):
     areas: str | None = None
     hull: Ring = ()
 
+    @model_validator(mode="after")
+    def _says_something(self) -> BoundaryPart:
+        if not (self.outline or self.areas or self.hull):
+            raise ValueError("give outline, areas or hull; an empty boundary bounds nothing")
+        return self
+
     @field_validator("hull")
     @classmethod
     def _hull_is_a_ring(cls, value: Ring) -> Ring:

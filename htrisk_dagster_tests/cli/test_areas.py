@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ import polars as pl
 import pytest
 from click.testing import Result
 from htrisk_dagster.cli import app
-from htrisk_dagster.study_areas.area import read_area
+from htrisk_dagster.study_areas.area import FOLDER, read_area
 from htrisk_dagster_tests.invented_cities import BEATS, write_beats, write_falls, write_sur
+from htrisk_dagster_tests.sources.misbehaving_arcgis import running_layer
 from typer.testing import CliRunner
 
 Invoke = Callable[..., Result]
@@ -177,3 +179,27 @@ def test_a_file_of_other_columns_and_an_area_without_any_are_told(
     assert "There is no study area 'oz'. There are: connecticut, detroit, nyc, sur." in refusal(
         invoke("check", "oz", "--data", str(sur))
     )
+
+
+def test_a_city_with_a_service_is_fetched_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HTRISK_STUDY_AREAS", str(tmp_path))
+    text = (FOLDER / "detroit.toml").read_text()
+    first, rest = text.split("[services.places_of_interest]")
+    with running_layer() as layer:
+        layer.insert(7, "2024-03-09T12:00")
+        address = re.compile(r'url = "https://services2.*RMS_Crime_Incidents/FeatureServer/0"')
+        # Without the layer of licences.
+        rest = rest[rest.index("# Liquor stores") :]
+        (tmp_path / "detroit.toml").write_text(address.sub(f'url = "{layer.url}"', first) + rest)
+        result = CliRunner().invoke(
+            app,
+            ["fetch", "--area", "detroit", "--start", "2024-03-01", "--end", "2024-03-31",
+             "--to", str(tmp_path / "pulls")],
+        )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "RMS_Crime_Incidents-0: 1 rows" in result.stdout
+    (path,) = (tmp_path / "pulls" / "incident_reports").rglob("*.json.gz")
+    assert path.parent.name == "RMS_Crime_Incidents-0-2024-03"

@@ -7,6 +7,7 @@ import pytest
 from htrisk_dagster.errors import SettingError
 from htrisk_dagster.schemas import staging
 from htrisk_dagster.study_areas.area import FOLDER, ContextPart, area_names, load_area, read_area
+from htrisk_dagster.study_areas.city_files import area_code
 
 NYC = (FOLDER / "nyc.toml").read_text()
 
@@ -195,3 +196,62 @@ def test_police_agencies_are_declared_by_their_state(tmp_path: Path):
     assert area.agencies.state == "CT"
     wrong = file_with(tmp_path, heading, f'[agencies]\nstate = "Connecticut"\n{heading}')
     assert refusal(wrong).startswith("agencies.state: ")
+
+
+DETROIT = (FOLDER / "detroit.toml").read_text()
+CONNECTICUT = (FOLDER / "connecticut.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "words"),
+    [
+        (DETROIT, 'id = "incident_entry_id"', 'number = "incident_entry_id"', "incident_file.number: Extra"),
+        (DETROIT, 'latitude = "latitude"\nlongitude = "longitude"\narea', 'latitude = "latitude"\narea',
+         "latitude and longitude come together"),
+        (CONNECTICUT, 'area = "agency_name"\n', "", "neither coordinates nor an area"),
+        (CONNECTICUT, '"AVON" = {number = 2', '"AVON" = {number = 1', "or one number"),
+        (DETROIT, '"10" = {', '"010" = {number = 99}\n"10" = {', "one code, leading zeros apart"),
+        (DETROIT, 'areas = "name"\n', 'area = "name"\n', "boundary.area: Extra"),
+        (DETROIT, DETROIT[DETROIT.index("hull") : DETROIT.index("[areas]")],
+         "hull = [[0, 0], [0, 1], [0, 0]]\n", "a ring needs three different points"),
+        (CONNECTICUT, 'unit = "area"', 'unit = "cell"', "cell_size_m must be at most 5000"),
+        (DETROIT, 'minimum_land_share = 0.02', 'minimum_land_share = 0.02\nunit = "beat"', "grid.unit"),
+        (DETROIT, "FeatureServer/0\"\ndate", "FeatureServer\"\ndate", "is no layer"),
+        (DETROIT, "[services.incident_reports]", "[services.incidents]", "which are no raw tables"),
+        (DETROIT, "files.liquor_store]", "files.bar]", "['bar'], which are none of categories"),
+        (DETROIT, 'country = "US"', 'country = "usa"', "holidays.country"),
+    ],
+)  # fmt: skip
+def test_what_a_file_says_of_its_citys_files_is_checked(tmp_path, text, old, new, words):
+    assert text.count(old) == 1, old
+    path = tmp_path / "toy.toml"
+    path.write_text(text.replace(old, new))
+    assert words in refusal(path)
+
+
+def test_a_file_of_its_own_needs_columns_and_a_boundary(tmp_path):
+    path = tmp_path / "toy.toml"
+    start, end = DETROIT.index("[boundary]"), DETROIT.index("[areas]")
+    path.write_text(DETROIT[:start] + DETROIT[end:])
+    assert "cells need a [boundary]" in refusal(path)
+    start, end = DETROIT.index("[incident_file]"), DETROIT.index("# The city's file of precincts")
+    path.write_text(DETROIT[:start] + DETROIT[end:])
+    assert "there is no [incident_file]" in refusal(path)
+
+
+def test_a_users_own_area_goes_before_the_programs_and_has_its_files_name(tmp_path):
+    (tmp_path / "detroit.toml").write_text(DETROIT.replace('title = "Detroit"', 'title = "Mine"'))
+    assert load_area("detroit", tmp_path).title == "Mine"
+    assert load_area("detroit").title == "Detroit"
+    assert area_names(tmp_path) == ["connecticut", "detroit", "nyc"]
+    (tmp_path / "motown.toml").write_text(DETROIT)
+    with pytest.raises(SettingError, match=r"motown.toml: name is 'detroit'"):
+        load_area("motown", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "spelt"),
+    [("02", "2"), ("'11", "11"), (" a1 ", "A1"), ("0", "0"), ("00", "0"), ("1A", "1A")],
+)
+def test_codes_of_areas_have_one_spelling(code, spelt):
+    assert area_code(code) == spelt

@@ -11,7 +11,7 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import context, context_sources, grid, raw, staging
 from htrisk_dagster.study_areas.area import StudyArea
 
-DAILY_CONTEXT = (context_sources.NEWS_SENTIMENT.name, context_sources.ADVERT_COUNTS.name)
+_DAILY = (context_sources.NEWS_SENTIMENT.name, context_sources.ADVERT_COUNTS.name)
 
 
 def build(area: StudyArea) -> list[dg.AssetsDefinition]:
@@ -29,7 +29,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             [name, staging.LAYER, "events"],
             [name, staging.LAYER, "mobility"],
             [name, raw.LAYER, "holidays"],
-            *([name, raw.LAYER, t] for t in DAILY_CONTEXT if t in raw_table_names(area)),
+            *([name, raw.LAYER, t] for t in _DAILY if t in raw_table_names(area)),
             [name, context.LAYER, context.CELLS.name],
             [name, context.LAYER, context.CELL_NEIGHBOURHOODS.name],
         ],
