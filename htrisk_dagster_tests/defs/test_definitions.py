@@ -84,6 +84,7 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
         "nyc_retrain",
         "nyc_score",
         "nyc_evaluate",
+        "nyc_forecast_series",
         "ctdc_analyse",
     }
     assert {(s.name, s.cron_schedule, s.job_name) for s in repository.schedule_defs} == {
@@ -92,6 +93,7 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
         ("nyc_retrain_monthly", "0 1 1 * *", "nyc_retrain"),
         ("nyc_score_tomorrow", "30 5 * * *", "nyc_score"),
         ("nyc_evaluate_daily", "0 6 * * *", "nyc_evaluate"),
+        ("nyc_series_monthly", "0 7 8 * *", "nyc_forecast_series"),
     }
     for schedule in repository.schedule_defs:
         assert schedule.execution_timezone == "America/New_York"

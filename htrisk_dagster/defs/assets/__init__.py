@@ -17,6 +17,7 @@ from htrisk_dagster.defs.assets import (
     predictions,
     publishing,
     raw,
+    series,
     staging,
     verified,
 )
@@ -35,4 +36,5 @@ ASSET_GROUPS: dict[str, Callable[[StudyArea], list[dg.AssetsDefinition]]] = {
     "publishing": publishing.build,
     "evaluation": evaluation.build,
     "verified": verified.build,
+    "series": series.build,
 }
