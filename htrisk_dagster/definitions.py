@@ -28,6 +28,7 @@ from htrisk_dagster.defs import (  # noqa: E402
     precinct_checks,
     schedules,
     sensors,
+    series_checks,
     verified_checks,
 )
 from htrisk_dagster.defs.assets import ASSET_GROUPS, victim_population  # noqa: E402
@@ -72,6 +73,7 @@ def build_definitions(
                     hot_place_checks,
                     leak_checks,
                     precinct_checks,
+                    series_checks,
                     verified_checks,
                 )
                 for check in module.build(area)

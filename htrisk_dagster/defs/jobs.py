@@ -24,10 +24,13 @@ class AreaJobs:
     retrain: dg.UnresolvedAssetJobDefinition
     score: dg.UnresolvedAssetJobDefinition
     evaluate: dg.UnresolvedAssetJobDefinition
+    series: dg.UnresolvedAssetJobDefinition
 
     def all(self) -> list[dg.UnresolvedAssetJobDefinition]:
         """Every job."""
-        return [self.refresh, self.place, self.retrain, self.score, self.evaluate]
+        return [
+            self.refresh, self.place, self.retrain, self.score, self.evaluate, self.series,
+        ]  # fmt: skip
 
 
 def build(area: StudyArea) -> AreaJobs:
@@ -79,5 +82,11 @@ def build(area: StudyArea) -> AreaJobs:
             selection=dg.AssetSelection.groups(f"{name}_evaluation"),
             executor_def=in_process,
             description="Compare every model with the truth of the days forecast, and look for drift.",
+        ),
+        series=dg.define_asset_job(
+            f"{name}_forecast_series",
+            selection=dg.AssetSelection.groups(f"{name}_series"),
+            executor_def=in_process,
+            description="Forecast the coming year of every area's months, score areas and plan hours.",
         ),
     )

@@ -75,4 +75,16 @@ def build(area: StudyArea, jobs: AreaJobs) -> list[dg.ScheduleDefinition]:
         """Models against the truth that came in, and drift, at 06:00."""
         return dg.RunRequest(run_key=str(local(context).date()))
 
-    return [reports_daily, place_daily, retrain_monthly, score_tomorrow, evaluate_daily]
+    @dg.schedule(
+        job=jobs.series,
+        cron_schedule="0 7 8 * *",
+        execution_timezone=area.time_zone,
+        name=f"{area.name}_series_monthly",
+    )
+    def series_monthly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        """The coming year by month, at 07:00 of the eighth, when the month before is mostly reported."""
+        return dg.RunRequest(run_key=f"{local(context).date():%Y-%m}")
+
+    return [
+        reports_daily, place_daily, retrain_monthly, score_tomorrow, evaluate_daily, series_monthly,
+    ]  # fmt: skip

@@ -58,6 +58,16 @@ class SeriesBands:
         )
         return low, high
 
+    def extended(self, horizon: int) -> SeriesBands:
+        """Bands of more periods ahead: the last one's variance grows as that of a random walk."""
+        n = len(self.variance)
+        more = np.arange(n + 1, horizon + 1) / n
+        return SeriesBands(
+            np.concatenate([self.variance, self.variance[-1] * more]),
+            *(np.concatenate([q, np.full(len(more), q[-1])]) for q in (self.low, self.high)),
+            self.level,
+        )
+
 
 def log_errors(truths: Array, expected: Array) -> Array:
     """Log of the count, half a report added, less that of the forecast; any shape."""

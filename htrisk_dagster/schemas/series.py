@@ -25,10 +25,10 @@ AREA_PERIODS = Table(
         Column("frequency", pl.String, "Length of the period.", allowed=FREQUENCIES),
         _AREA,
         Column("period_on", pl.Date, "First local day of the period; weeks begin on Monday."),
-        Column("days_count", pl.Int16, "Days of the period.", unit="days", lower=1, upper=31),
+        Column("days_count", pl.Int32, "Days of the period.", unit="days", lower=1, upper=31),
         Column(
             "covered_days_count",
-            pl.Int16,
+            pl.Int32,
             "Of these, days that the incidents cover.",
             unit="days",
             lower=1,
@@ -71,7 +71,7 @@ FORECASTS = Table(
         _AREA,
         Column("made_from_on", pl.Date, "First day after the last month that was known."),
         _MONTH,
-        Column("ahead", pl.Int16, "Months ahead, 1 the first.", unit="months", lower=1, upper=12),
+        Column("ahead", pl.Int32, "Months ahead, 1 the first.", unit="months", lower=1, upper=12),
         Column("model", pl.String, "Model, or models whose geometric mean it is."),
         _number("expected_count", "Expected reported incidents.", "incidents"),
         _number("lower_95_count", "Lower end of the 95% band.", "incidents"),
@@ -95,7 +95,7 @@ ERRORS = Table(
     (
         Column("model", pl.String, "Model; `champion` is the chosen one."),
         Column("metric", pl.String, "mae, rmse, mape, mase, r_squared or directional_accuracy."),
-        Column("months_count", pl.Int16, "Blind months.", unit="months", lower=1),
+        Column("months_count", pl.Int32, "Blind months.", unit="months", lower=1),
         _number("value", "The metric.", "", lower=None, nullable=True),
         _number(
             "noise", "What Poisson noise alone leaves, or gives.", "", lower=None, nullable=True
@@ -185,7 +185,7 @@ PEAKS = Table(
         Column("kind", pl.String, "hour, weekday or month.", allowed=PEAK_KINDS),
         Column(
             "phase",
-            pl.Int16,
+            pl.Int32,
             "Hour 0 to 23, weekday 0 (Monday) to 6, month 1 to 12.",
             lower=0,
             upper=23,
@@ -240,6 +240,7 @@ STAFFING_PLAN = Table(
         Column("shift", pl.String, "00-08, 08-16 or 16-24 o'clock.", allowed=SHIFT_NAMES),
         _number("expected_count", "Expected reported incidents.", "incidents"),
         _number("hours", "Hours planned, whole duties.", "hours"),
+        _number("budget_hours", "Budget of all areas and shifts; the same in every row.", "hours"),
         _number("covered_count", "Expected reports that the hours meet.", "incidents"),
         _number("uncovered_count", "Expected reports that they do not.", "incidents"),
     ),

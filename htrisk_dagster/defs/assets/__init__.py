@@ -19,6 +19,7 @@ from htrisk_dagster.defs.assets import (
     predictions,
     publishing,
     raw,
+    series,
     staging,
     verified,
 )
@@ -39,4 +40,5 @@ ASSET_GROUPS: dict[str, Callable[[StudyArea], list[dg.AssetsDefinition]]] = {
     "evaluation": evaluation.build,
     "verified": verified.build,
     "agencies": agencies.build,
+    "series": series.build,
 }

@@ -95,8 +95,10 @@ def score_areas(expected: Array, year_before: Array) -> CompositeRisk:
 
     stated = at(VOLUME_WEIGHT)
     ranks = np.stack([rankdata(-at(w), method="min") for w in WEIGHTS]).astype(np.int64)
+    # Ranks that are all equal, as where no area has moved beyond noise, say nothing of any other.
     correlation = {
-        w: float(spearmanr(at(w), stated)[0]) if expected.size > 2 else 1.0 for w in WEIGHTS
+        w: float(spearmanr(at(w), stated)[0]) if np.ptp(at(w)) > 0 < np.ptp(stated) else 0.0
+        for w in WEIGHTS
     }
     return CompositeRisk(expected, moved, stated, ranks, correlation)
 

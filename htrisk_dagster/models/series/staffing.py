@@ -157,6 +157,7 @@ def staffing_table(
                 "shift": list(SHIFTS) * len(areas),
                 "expected_count": found.expected.ravel(),
                 "hours": found.duties.ravel() * wish.duty_hours,
+                "budget_hours": np.full(found.duties.size, wish.budget_hours),
                 "covered_count": found.covered.ravel(),
                 "uncovered_count": np.maximum(found.expected - found.covered, 0.0).ravel(),
             }
