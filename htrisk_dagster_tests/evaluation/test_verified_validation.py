@@ -234,6 +234,7 @@ def test_real_shootings_stand_in_for_verified_cases():
     cases = cases.with_columns(
         lon=pl.when(at).then(pl.Series(heap[:, 0])).otherwise("lon"),
         lat=pl.when(at).then(pl.Series(heap[:, 1])).otherwise("lat"),
+        case_type=pl.lit(None, pl.String),
     )
     boroughs, precincts = boundaries()
     found = validate(place_cases(cases, grid, boroughs=boroughs, precincts=precincts), maps, seed=1)
