@@ -111,6 +111,7 @@ def _shell(shelf: SnapshotShelf, pages: Sequence[Page]) -> Component:
             ),
             dcc.Store(id="page-title"),
             dcc.Store(id="page-arrived"),
+            dcc.Store(id="remembered"),
         ],
         id="provider",
         theme={

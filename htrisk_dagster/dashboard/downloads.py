@@ -20,7 +20,7 @@ from dash import Dash
 from flask import Flask, Response, abort, request
 
 from htrisk_dagster.dashboard.month_of_risk import drawing, month_bytes
-from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
+from htrisk_dagster.dashboard.snapshots import BY_DAY, Snapshot, SnapshotShelf
 from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.schemas.staging import VERIFIED_CASE_COUNTS
 
@@ -68,6 +68,8 @@ def _add_files(server: Flask, shelf: SnapshotShelf) -> None:
     @server.get("/download/<name>.csv")
     def table(name: str) -> Response:
         snapshot = _newest(shelf)
+        if name in BY_DAY:
+            abort(404, f"{name} comes a day at a time: /download/risk/2024-12-31.csv is one.")
         try:
             frame = _without_geometry(snapshot.table(name))
         except MissingPartitionError as error:
@@ -78,6 +80,10 @@ def _add_files(server: Flask, shelf: SnapshotShelf) -> None:
     def table_on_map(name: str) -> Response:
         snapshot = _newest(shelf)
         try:
+            if name in BY_DAY:
+                raise LookupError(
+                    f"{name} comes a day at a time: /download/risk/2024-12-31.geojson is one."
+                )
             frame = snapshot.table(name)
             content = places_geojson(snapshot, frame)
         except (MissingPartitionError, LookupError) as error:

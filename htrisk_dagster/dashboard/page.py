@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dash import ClientsideFunction
+from dash import ClientsideFunction, Input, Output
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
@@ -81,6 +81,17 @@ class Page:
 def in_browser(app: Dash, name: str, *dependencies: Any, **options: Any) -> None:
     """Bind a callback that runs in the browser: function `name` of `assets/dashboard.js`."""
     app.clientside_callback(ClientsideFunction("htrisk", name), *dependencies, **options)  # type: ignore[no-untyped-call]
+
+
+def remember(app: Dash, *controls: str) -> None:
+    """Let the address keep the values of controls: `funnel-month` as `month=...`, for permalinks."""
+    in_browser(
+        app,
+        "remember",
+        Output("remembered", "data", allow_duplicate=True),
+        *(Input(control, "value") for control in controls),
+        prevent_initial_call=True,
+    )
 
 
 def aria(**words: str) -> dict[str, Any]:

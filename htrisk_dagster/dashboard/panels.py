@@ -17,7 +17,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.page import Servers, Visit, aria
-from htrisk_dagster.dashboard.snapshots import Snapshot
+from htrisk_dagster.dashboard.snapshots import BY_DAY, Snapshot
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NO_DATA = "no data"
 HIDDEN = "hidden"
 _MOST_ROWS = 400
+_OF_MODELS = ("predictions", "models", "evaluation")
 
 
 def panel(
@@ -76,6 +77,8 @@ def _provenance(
     visit: Visit, tables: Sequence[str], downloads: Sequence[tuple[str, str]]
 ) -> Iterable[Component]:
     snapshot = visit.snapshot
+    if any(name.partition(".")[0] in _OF_MODELS or name in BY_DAY for name in tables):
+        yield html.Span(f"model {snapshot.model_version}")
     for name in tables:
         known = snapshot.contents.get(name)
         if known is None:
@@ -86,7 +89,8 @@ def _provenance(
         address = asset_address(visit.servers, snapshot, name)
         if address:
             yield html.A("lineage in Dagster", href=address, title=f"Lineage of {name} in Dagster")
-        yield html.A("CSV", href=f"/download/{name}.csv", title=f"{name} as CSV", download="")
+        if name not in BY_DAY:
+            yield html.A("CSV", href=f"/download/{name}.csv", title=f"{name} as CSV", download="")
     for label, address in downloads:
         yield html.A(label, href=address, download="")
 

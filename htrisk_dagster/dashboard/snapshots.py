@@ -27,6 +27,9 @@ from htrisk_dagster.publishing.snapshot import (
 )
 from htrisk_dagster.schemas.table import Table
 
+BY_DAY = ("predictions.cell_day_risk", "published.model_spread")
+"""Tables with a row a cell and day: they leave a day at a time, years of them are too much for one file."""
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
@@ -89,6 +92,14 @@ class Snapshot:
         """Days with a risk map, in order."""
         rows = self.query("select distinct risk_on from predictions.cell_day_risk order by 1")
         return tuple(rows["risk_on"].to_list())
+
+    @cached_property
+    def model_version(self) -> str:
+        """The model behind the newest map, and before what it was trained."""
+        row = self.query(
+            "select model, trained_before from predictions.cell_day_risk order by risk_on desc limit 1"
+        ).row(0, named=True)
+        return f"{row['model']}, trained before {row['trained_before']}"
 
     @property
     def written_at(self) -> datetime:

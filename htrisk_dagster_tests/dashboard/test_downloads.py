@@ -77,6 +77,8 @@ def test_answers_are_compressed_for_those_who_ask(client):
         "/download/risk/2031-01-01.csv",
         "/download/restricted.verified_cases.csv",
         "/download/grid.cells;drop.csv",
+        "/download/predictions.cell_day_risk.csv",
+        "/download/published.model_spread.geojson",
         "/download/staging.verified_case_counts.geojson",
     ],
 )

@@ -127,7 +127,9 @@ def test_links_go_to_the_assets_of_what_is_shown(snapshot):
     )
     assert "http://127.0.0.1:3000/assets/nyc/predictions/cell_day_risk?view=lineage" in with_servers
     assert "http://127.0.0.1:3000/assets/nyc/publishing/snapshot?view=lineage" in with_servers
-    assert "lineage" not in text_of(risk_map.layout(Visit(snapshot)))
+    without = text_of(risk_map.layout(Visit(snapshot)))
+    assert "lineage" not in without
+    assert "model stack, trained before 2024-11-01" in without
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,9 @@ class City:
 
     def copy_to(self, folder: Path) -> City:
         """The same city elsewhere: its own files, run history and catalog, and no MLflow."""
-        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("mlflow"))
+        ignored = shutil.ignore_patterns("mlflow")
+        # The link to the newest snapshot stays a link.
+        shutil.copytree(self.folder, folder, symlinks=True, ignore=ignored)
         copy = City(folder)
         # The views hold the paths of the partitions.
         copy.workspace.build_catalog()

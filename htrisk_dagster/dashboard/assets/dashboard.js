@@ -68,10 +68,12 @@
         window.htrisk_map.zoom({ "zoom-in": 0.6, "zoom-out": 1 / 0.6, "zoom-all": 0 }[by[0].prop_id.split(".")[0]]);
         return window.dash_clientside.no_update;
       },
+      // The address keeps a choice under the last word of its control's name.
       remember: function () {
-        // Values first, then the names of the address's parameters.
-        var given = arguments, names = given[given.length - 1], changes = {};
-        names.forEach(function (name, i) { changes[name] = given[i]; });
+        var changes = {};
+        window.dash_clientside.callback_context.inputs_list.forEach(function (input) {
+          changes[input.id.split("-").pop()] = input.value;
+        });
         permalink(changes);
         return window.dash_clientside.no_update;
       },

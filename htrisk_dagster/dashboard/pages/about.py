@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.page import Page, Visit, aria
 from htrisk_dagster.dashboard.panels import asset_address, panel, rows_table
+from htrisk_dagster.dashboard.snapshots import BY_DAY
 from htrisk_dagster.schemas import ALL_TABLES, published
 from htrisk_dagster.schemas.table import Table
 
@@ -91,9 +92,11 @@ def _snapshot(visit: Visit) -> Component:
 def _files(visit: Visit) -> Component:
     rows = []
     for name, about in visit.snapshot.contents.items():
-        links: list[Component | str] = [
-            html.A("CSV", href=f"/download/{name}.csv", download="", title=f"{name} as CSV")
-        ]
+        file = html.A("CSV", href=f"/download/{name}.csv", download="", title=f"{name} as CSV")
+        by_day = html.A(
+            "a day at a time", href="/", title=f"{name}: files of a day, on the map's page"
+        )
+        links: list[Component | str] = [by_day if name in BY_DAY else file]
         if _has_places(name):
             address = f"/download/{name}.geojson"
             links += [" ", html.A("GeoJSON", href=address, download="", title=f"{name} as GeoJSON")]
@@ -122,9 +125,9 @@ def _has_places(name: str) -> bool:
     if table is None:
         return False
     columns = set(table.column_names)
-    # A day a file: the map's page has them.
-    a_day_each = "risk_on" in columns
-    return not a_day_each and ("cell_id" in columns or "geometry" in columns or "lon" in columns)
+    return name not in BY_DAY and (
+        "cell_id" in columns or "geometry" in columns or "lon" in columns
+    )
 
 
 def _declared() -> dict[str, Table]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dash_mantine_components as dmc
 import polars as pl
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import SEQUENCE, line_style, styled
-from htrisk_dagster.dashboard.page import Page, Servers, Visit, in_browser
+from htrisk_dagster.dashboard.page import Page, Servers, Visit, remember
 from htrisk_dagster.dashboard.pages.patterns import ALL, spoken
 from htrisk_dagster.dashboard.panels import chart, not_in_snapshot, number, panel, rows_table
 from htrisk_dagster.dashboard.place_charts import add_precincts, base_map
@@ -51,8 +51,6 @@ def _trends(visit: Visit) -> Component:
     body = [
         html.Div(select, className="controls"),
         html.Div(id="trends"),
-        dcc.Store(id="trend-names", data=["series"]),
-        dcc.Store(id="trend-remembered"),
     ]
     return panel(visit, "Trends by borough", body, what=what, tables=[_QUARTERS])
 
@@ -64,13 +62,7 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     def show_trends(series: str) -> Component:
         return trends_chart(shelf.newest(), series)
 
-    in_browser(
-        app,
-        "remember",
-        Output("trend-remembered", "data"),
-        Input("trend-series", "value"),
-        Input("trend-names", "data"),
-    )
+    remember(app, "trend-series")
 
 
 def trends_chart(snapshot: Snapshot, series: str) -> Component:

@@ -18,7 +18,7 @@ from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import COLOURS, styled
-from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, in_browser
+from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, in_browser, remember
 from htrisk_dagster.dashboard.panels import chart, missing, panel, rows_grid, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
 from htrisk_dagster.errors import SettingError
@@ -136,6 +136,7 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
             frame, axes, columns=columns, k=int(k or 2), scale=scale, is_solid=kind == "3-D"
         )
 
+    remember(app, "case-table")
     in_browser(app, "solid", Output("case-solid", "data"), Input("case-kind", "value"))
 
 

@@ -9,11 +9,11 @@ from datetime import date
 
 import dash_mantine_components as dmc
 import polars as pl
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import COLOURS, styled
-from htrisk_dagster.dashboard.page import Page, Servers, Visit, in_browser
+from htrisk_dagster.dashboard.page import Page, Servers, Visit, remember
 from htrisk_dagster.dashboard.panels import chart, not_in_snapshot, panel, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
 from htrisk_dagster.schemas.verified import FUNNEL, STAGES
@@ -61,8 +61,6 @@ def layout(visit: Visit) -> list[Component]:
     body = [
         html.Div(choices, className="controls"),
         html.Div(id="funnel"),
-        dcc.Store(id="funnel-names", data=["borough", "month"]),
-        dcc.Store(id="funnel-remembered"),
     ]
     return [panel(visit, "From reported to verified", body, what=_WHAT, tables=[_TABLE])]
 
@@ -84,14 +82,7 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     def show_funnel(borough: str, month: str) -> Component:
         return funnel_chart(shelf.newest(), borough, None if month == WHOLE else month)
 
-    in_browser(
-        app,
-        "remember",
-        Output("funnel-remembered", "data"),
-        Input("funnel-borough", "value"),
-        Input("funnel-month", "value"),
-        Input("funnel-names", "data"),
-    )
+    remember(app, "funnel-borough", "funnel-month")
 
 
 def funnel_chart(snapshot: Snapshot, borough: str, month: str | None) -> Component:

@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import COLOURS
-from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria
+from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, remember
 from htrisk_dagster.dashboard.panels import (
     chart,
     key_figure,
@@ -90,6 +90,8 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     @app.callback(Output("clusters", "children"), Input("cluster-method", "value"))
     def show_clusters(method: str) -> Component:
         return clusters_chart(shelf.newest(), method)
+
+    remember(app, "hot-series")
 
 
 def classes_chart(snapshot: Snapshot, series: str) -> Component:

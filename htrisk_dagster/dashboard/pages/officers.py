@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import COLOURS, line_style, styled
-from htrisk_dagster.dashboard.page import Page, Servers, Visit
+from htrisk_dagster.dashboard.page import Page, Servers, Visit, remember
 from htrisk_dagster.dashboard.panels import chart, not_in_snapshot, panel, rows_grid, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
 
@@ -68,6 +68,8 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     @app.callback(Output("officers", "children"), Input("officers-agency", "value"))
     def show_officers(agency: str) -> Component:
         return years_chart(shelf.newest(), agency)
+
+    remember(app, "officers-agency")
 
 
 def years_chart(snapshot: Snapshot, agency: str) -> Component:

@@ -11,11 +11,11 @@ from datetime import date
 
 import dash_mantine_components as dmc
 import polars as pl
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import COLOURS, SEQUENCE, styled
-from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, in_browser
+from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, remember
 from htrisk_dagster.dashboard.panels import (
     chart,
     key_figure,
@@ -62,8 +62,6 @@ def layout(visit: Visit) -> list[Component]:
                     className="controls",
                 ),
                 html.Div(id="pattern-figures", className="kpis"),
-                dcc.Store(id="pattern-names", data=["series", "borough"]),
-                dcc.Store(id="pattern-remembered"),
             ],
             what=(
                 "Reported incidents by complete calendar quarter. Periods are fixed, because a count over a "
@@ -143,14 +141,7 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     def show_mix(kind: str) -> Component:
         return mix_chart(shelf.newest(), kind)
 
-    in_browser(
-        app,
-        "remember",
-        Output("pattern-remembered", "data"),
-        Input("pattern-series", "value"),
-        Input("pattern-borough", "value"),
-        Input("pattern-names", "data"),
-    )
+    remember(app, "pattern-series", "pattern-borough")
 
 
 def key_figures(snapshot: Snapshot, series: str, borough: str) -> list[Component]:
