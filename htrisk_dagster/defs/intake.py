@@ -7,6 +7,7 @@ themselves (`assets/raw.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -63,9 +64,17 @@ def store_source(
         "rows_read": int(read.files["rows_read_count"].sum()),
         "rows_kept": int(read.files["rows_kept_count"].sum()),
         "rows_quarantined": read.quarantined.height,
-        "status": "present" if read.kept.height else f"absent: no file of {table.name} in {folder}",
+        "status": "present" if read.kept.height else _absent(table, folder),
         "made_from": made_from,
     }
+
+
+def _absent(table: Table, folder: Path) -> str:
+    """Say that a table has no rows, and which unread file of the folder comes near to being its own."""
+    from htrisk_dagster.sources.unread_files import unread_files
+
+    near = [file.sentence for file in unread_files(folder) if file.nearest == table.name]
+    return " ".join([f"absent: no file of {table.name} in {folder}.", *near])
 
 
 def store_area_table(
