@@ -152,6 +152,37 @@ def test_another_table_that_lacks_a_column_writes_no_row(invoke: Invoke, tmp_pat
     assert list(tmp_path.rglob("*.parquet")) == []
 
 
+def test_a_backup_of_nothing(invoke: Invoke) -> None:
+    said = one_sentence(invoke("backup", "--to", "kept"))
+
+    assert "There is no workspace" in said
+    assert "htrisk run" in said
+
+
+def test_a_backup_and_its_restore_elsewhere(invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / ".htrisk/synthetic/warehouse/maps/a.html"
+    file.parent.mkdir(parents=True)
+    file.write_text("map")
+
+    made = invoke("backup", "--to", "kept/a.tar")
+    again = one_sentence(invoke("restore", "--from", "kept/a.tar"))
+    elsewhere = invoke("restore", "--from", "kept/a.tar", "--home", "other")
+
+    assert (made.exit_code, elsewhere.exit_code) == (0, 0), made.output + elsewhere.output
+    assert "1 files." in made.stdout
+    assert "--replace" in again
+    assert (tmp_path / "other/synthetic/warehouse/maps/a.html").read_text() == "map"
+
+
+def test_doctor_names_a_file_that_no_table_takes(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/new.csv").write_text("INCIDENT_KEY,DAY,TIME\n")
+    result = invoke("doctor", HTRISK_ORIGIN="files", HTRISK_DATA_DIR="data")
+
+    assert "new.csv is read for no table" in result.stdout
+    assert "nearest is shootings, with 1 of its 7" in result.stdout
+
+
 def test_doctor_of_an_empty_workspace(invoke: Invoke) -> None:
     result = invoke("doctor")
 

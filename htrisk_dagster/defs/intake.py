@@ -78,9 +78,15 @@ def store_source(
 
 
 def _status(read: Intake, table: Table, folder: Path) -> str:
+    """Whether a table has rows, and which unread file of the folder comes near to being its own."""
+    from htrisk_dagster.sources.unread_files import unread_files
+
     if read.kept.height and read.files.is_empty():
         return "drawn from the study area's file, since no file holds it"
-    return "present" if read.kept.height else f"absent: no file of {table.name} in {folder}"
+    if read.kept.height:
+        return "present"
+    near = [file.sentence for file in unread_files(folder) if file.nearest == table.name]
+    return " ".join([f"absent: no file of {table.name} in {folder}.", *near])
 
 
 def store_area_table(

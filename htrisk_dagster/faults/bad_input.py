@@ -25,7 +25,8 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.errors import HtriskError
-from htrisk_dagster.faults.corruptions import Case, cases
+from htrisk_dagster.faults.corrupted_file import Case
+from htrisk_dagster.faults.corruptions import cases
 from htrisk_dagster.faults.source_samples import FILE_DAY, Sample, source_samples
 from htrisk_dagster.sources import intake
 from htrisk_dagster.sources.unread_files import unread_files

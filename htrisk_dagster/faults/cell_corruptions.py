@@ -1,7 +1,7 @@
 """Corruptions of one cell: what a spreadsheet, a broken export or an attacker makes of a value.
 
 Belongs here: the bad values, by kind of column. Does not: corruptions of rows and of whole files
-(`row_corruptions`, `file_corruptions`), what must come of them (`bad_input`).
+(`row_corruptions`, `file_corruptions`), what must come of one (`bad_input`).
 
 A value is bad where a person who saw it would not take it for one of its column. What cannot be told
 from a good value by anyone (a day that is off by one, two counts exchanged) is no corruption here.

@@ -27,10 +27,11 @@ _SHOWN = 6
 
 @dataclass(frozen=True)
 class UnreadFile:
-    """A file that no table takes, and what to know of it."""
+    """A file that no table takes, the table it comes nearest to, and a sentence about it."""
 
     path: Path
     sentence: str
+    nearest: str | None = None
 
 
 def unread_files(folder: Path) -> list[UnreadFile]:
@@ -46,22 +47,23 @@ def unread_files(folder: Path) -> list[UnreadFile]:
         name = path.name.lower()
         if name.endswith(tuple(SUFFIXES)):
             if all(recognise(path, table) is None for table in LAYOUTS):
-                found.append(UnreadFile(path, _sentence(path, read_header(path))))
+                found.append(_unread(path, read_header(path)))
         elif name.endswith(_OTHER_DATA):
             kinds = ", ".join(SUFFIXES)
             found.append(UnreadFile(path, f"{path} is not read: only {kinds} are."))
     return found
 
 
-def _sentence(path: Path, header: Header | None) -> str:
+def _unread(path: Path, header: Header | None) -> UnreadFile:
     if header is None or not header.names:
-        return f"{path} is read for no table: it names no column."
+        return UnreadFile(path, f"{path} is read for no table: it names no column.")
     names = set(header.published)
     shared = {t: len(names.intersection(layout.columns)) for t, layout in LAYOUTS.items()}
     nearest = max(shared, key=lambda table: shared[table])
     shown = ", ".join(repr(name[:40])[1:-1] for name in header.names[:_SHOWN])
     few = " and more" if len(header.names) > _SHOWN else ""
-    return (
+    sentence = (
         f"{path} is read for no table: its columns are {shown}{few}; nearest is {nearest}, with "
         f"{shared[nearest]} of its {len(LAYOUTS[nearest].columns)}."
     )
+    return UnreadFile(path, sentence, nearest if shared[nearest] else None)

@@ -89,7 +89,14 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
         *(
             f"{area}_{job}"
             for area in ZONES
-            for job in ("refresh_reports", "place_incidents", "retrain", "score", "evaluate", "forecast_series")
+            for job in (
+                "refresh_reports",
+                "place_incidents",
+                "retrain",
+                "score",
+                "evaluate",
+                "forecast_series",
+            )
         ),
         "connecticut_agencies",
         "ctdc_analyse",
@@ -108,9 +115,7 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
             ("evaluate_daily", "0 6 * * *", "evaluate"),
             ("series_monthly", "0 7 8 * *", "forecast_series"),
         )
-    } | {
-        ("connecticut_agencies_monthly", "0 2 1 * *", "connecticut_agencies", "America/New_York")
-    }
+    } | {("connecticut_agencies_monthly", "0 2 1 * *", "connecticut_agencies", "America/New_York")}
     for schedule in repository.schedule_defs:
         assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
 

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from htrisk_dagster.faults import bad_input
 from htrisk_dagster.faults.bad_input import GOOD_ENDS, QUARANTINED, REFUSED, Outcome, judge
-from htrisk_dagster.faults.corruptions import ALL_ROWS, Case, cases
+from htrisk_dagster.faults.corrupted_file import ALL_ROWS, Case
+from htrisk_dagster.faults.corruptions import cases
 from htrisk_dagster.faults.source_samples import Sample, source_samples
 from htrisk_dagster.sources import intake
 from htrisk_dagster.sources.layouts import LAYOUTS

@@ -28,6 +28,7 @@ def test_a_file_that_no_table_takes_is_named_with_the_nearest_table(tmp_path: Pa
         "its columns are INCIDENT_KEY, DAY, TIME, BORO, PCT; nearest is shootings, with 2 of its 7."
     )
     assert "names no column" in found["empty.csv"]
+    assert [file.nearest for file in unread_files(tmp_path)] == [None, "shootings", None]
     assert "is not read: only .csv" in found["sheet.xlsx"]
 
 
