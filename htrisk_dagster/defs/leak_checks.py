@@ -4,12 +4,13 @@ Belongs here: which rule watches which asset, and what it is given. Does not: th
 (`evaluation/leak_battery.py`, `evaluation/ceiling_alarm.py`), checks of other kinds
 (`asset_checks.py`).
 
-The rules that train anew (label shuffle, another future) are functions for tests: see
-`leak_battery.run_battery`. What the graph has made is looked at as it lies there.
+What the graph has stored is looked at as it lies there: features as of their cutoff, seals, scores
+beyond the ceiling. What no stored number can show is tried anew on inputs that never were: another
+future, and reports whose places or days are shuffled.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 import numpy as np
@@ -22,13 +23,16 @@ from htrisk_dagster.schemas.predictions import MODEL_COMPARISON, MODEL_FORECASTS
 from htrisk_dagster.study_areas.area import StudyArea
 
 AS_OF = "features_are_as_of_the_cutoff"
+FUTURE = "another_future_changes_no_feature"
+RANDOM = "a_random_city_gives_no_skill"
+SHUFFLED = "shuffled_days_give_no_more_than_place"
 SEALED = "forecasts_are_as_sealed"
 CEILING = "no_model_is_above_the_ceiling"
 
 
 def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
     """Leak checks of one study area."""
-    return [_as_of_check(area), _seal_check(area), _ceiling_check(area)]
+    return [_as_of_check(area), _seal_check(area), _shuffle_check(area), _ceiling_check(area)]
 
 
 def _as_of_check(area: StudyArea) -> dg.AssetChecksDefinition:
@@ -36,37 +40,42 @@ def _as_of_check(area: StudyArea) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(
         name=f"{area.name}_cell_day_as_of",
-        specs=[dg.AssetCheckSpec(AS_OF, asset=key, blocking=True)],
+        specs=[dg.AssetCheckSpec(rule, asset=key, blocking=True) for rule in (AS_OF, FUTURE)],
     )
     def as_of_check(
         context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> Iterator[dg.AssetCheckResult]:
-        """The first and the last day stored equal those made from the rows known then."""
-        from htrisk_dagster.defs.featured import features_table
+        """The first and the last day are those of the rows known then, whatever comes after."""
+        from htrisk_dagster.defs.featured import features_table, inputs_until
+        from htrisk_dagster.evaluation.fold_procedure import features_of_day
+        from htrisk_dagster.evaluation.leak_battery import (
+            future_changes_nothing,
+            stored_equals_rebuilt,
+        )
 
-        stored = workspace.tables(area.name).keys(features_table(area))
-        days = days_to_check(context, stored)
-        yield check_result(key, AS_OF, _as_of(workspace, area, days), days=days)
+        days = days_to_check(context, workspace.tables(area.name).keys(features_table(area)))
+        inputs = inputs_until(workspace, area, date.fromisoformat(days[-1]))
+        stored = _first_and_last(workspace, area, days)
+        as_of = stored_equals_rebuilt(stored, features_of_day, inputs)
+        future = future_changes_nothing(
+            features_of_day, inputs, list(stored), what="Features", seed=workspace.settings.seed
+        )
+        yield check_result(key, AS_OF, as_of, days=days)
+        yield check_result(key, FUTURE, future, days=days)
 
     return as_of_check
 
 
-def _as_of(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> Finding:
-    from htrisk_dagster.defs.featured import inputs_until, read_rows
-    from htrisk_dagster.evaluation.leak_battery import stored_equals_rebuilt
-    from htrisk_dagster.features.feature_matrix import FeatureInputs, build_block
-
-    def made(inputs: FeatureInputs, day: date) -> NDArray[np.float32]:
-        block = build_block(inputs, day, day + timedelta(days=1), with_counts=False)
-        return np.asarray(block.features[0])
+def _first_and_last(
+    workspace: Workspace, area: StudyArea, days: Sequence[str]
+) -> dict[date, NDArray[np.float32]]:
+    from htrisk_dagster.defs.featured import read_rows
 
     def read(day: str) -> NDArray[np.float32]:
         rows = read_rows(workspace, area, [day]).drop("risk_on", "cell_id")
         return np.asarray(rows.fill_null(np.nan).to_numpy(), dtype=np.float32)
 
-    inputs = inputs_until(workspace, area, date.fromisoformat(days[-1]))
-    stored = {date.fromisoformat(day): read(day) for day in sorted({days[0], days[-1]})}
-    return stored_equals_rebuilt(stored, made, inputs)
+    return {date.fromisoformat(day): read(day) for day in sorted({days[0], days[-1]})}
 
 
 def _seal_check(area: StudyArea) -> dg.AssetChecksDefinition:
@@ -88,6 +97,33 @@ def _seal_check(area: StudyArea) -> dg.AssetChecksDefinition:
         yield check_result(key, SEALED, seals_hold(sealed, present), days=days)
 
     return seal_check
+
+
+def _shuffle_check(area: StudyArea) -> dg.AssetChecksDefinition:
+    key = [area.name, "models", "champion"]
+
+    @dg.multi_asset_check(
+        name=f"{area.name}_champion_shuffled_labels",
+        specs=[dg.AssetCheckSpec(rule, asset=key, blocking=True) for rule in (RANDOM, SHUFFLED)],
+    )
+    def shuffle_check(
+        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.AssetCheckResult]:
+        """The way from reports to forecasts finds nothing where there is nothing to find."""
+        from htrisk_dagster.defs.fold_results import newest_trained_month
+        from htrisk_dagster.defs.shuffled import shuffled_findings
+
+        run = context.op_execution_context
+        # The UI runs a check by itself, without a partition.
+        month = (
+            run.partition_key if run.has_partition_key else newest_trained_month(workspace, area)
+        )
+        for rule, finding in zip(
+            (RANDOM, SHUFFLED), shuffled_findings(workspace, area, month), strict=True
+        ):
+            yield check_result(key, rule, finding)
+
+    return shuffle_check
 
 
 def _ceiling_check(area: StudyArea) -> dg.AssetChecksDefinition:

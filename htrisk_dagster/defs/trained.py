@@ -76,6 +76,37 @@ class TrainingSet:
         return target_counts(self.inputs, self.days, known_before=day)
 
 
+@dataclass(frozen=True)
+class KnownLabels:
+    """Labels that the models of one month may see.
+
+    Parameters
+    ----------
+    inputs : FeatureInputs
+        Where they come from.
+    known_before : date
+        Nothing reported on or after this day is known.
+    train_stop : date
+        First day whose labels are too young.
+    gap_days : int
+        Days between a fold's training and its test.
+    """
+
+    inputs: FeatureInputs
+    known_before: date
+    train_stop: date
+    gap_days: int
+
+
+def labels_known(workspace: Workspace, area: StudyArea, month: str) -> KnownLabels:
+    """Inputs as known when the models of `month` are made, and how long their labels ripen."""
+    lag = area.publication_lag.incidents_days
+    known_before = date.fromisoformat(month) - timedelta(days=lag)
+    inputs = inputs_until(workspace, area, known_before - timedelta(days=1))
+    wait = training.waiting_days(inputs.target.select(inputs.incidents), known_before)
+    return KnownLabels(inputs, known_before, known_before - timedelta(days=wait), lag + wait)
+
+
 def training_days(workspace: Workspace, area: StudyArea, month: str) -> list[str]:
     """Days whose features the models of `month` are trained and tested on."""
     last = date.fromisoformat(month) - timedelta(days=area.publication_lag.incidents_days + 1)
@@ -84,23 +115,19 @@ def training_days(workspace: Workspace, area: StudyArea, month: str) -> list[str
 
 def training_set(workspace: Workspace, area: StudyArea, month: str) -> TrainingSet:
     """Read the features and the labels known when the models of `month` are made."""
-    lag = area.publication_lag.incidents_days
-    known_before = date.fromisoformat(month) - timedelta(days=lag)
-    inputs = inputs_until(workspace, area, known_before - timedelta(days=1))
-    days = days_of(inputs.history_start, known_before - timedelta(days=1))
-    counts = target_counts(inputs, days, known_before=known_before)
+    known = labels_known(workspace, area, month)
+    days = days_of(known.inputs.history_start, known.known_before - timedelta(days=1))
+    counts = target_counts(known.inputs, days, known_before=known.known_before)
     block = training.with_counts(read_days(workspace, area, days), counts)
-    wait = training.waiting_days(inputs.target.select(inputs.incidents), known_before)
-    train_stop = known_before - timedelta(days=wait)
     effort = EFFORTS[workspace.settings.profile]
     folds = rolling_origin_folds(
-        inputs.history_start,
-        train_stop - timedelta(days=1),
+        known.inputs.history_start,
+        known.train_stop - timedelta(days=1),
         n_folds=effort.n_folds,
         test_days=effort.test_days,
-        gap_days=lag + wait,
+        gap_days=known.gap_days,
     )
-    return TrainingSet(month, known_before, train_stop, block, folds, inputs)
+    return TrainingSet(month, known.known_before, known.train_stop, block, folds, known.inputs)
 
 
 def store_model(

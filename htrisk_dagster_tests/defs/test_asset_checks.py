@@ -320,6 +320,10 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
     ("evaluation/detection_funnel", "funnel_tells_no_small_count"): [
         hot(verified.FUNNEL, lambda f: pl.DataFrame(FUNNEL, f.schema, orient="row")),
     ],
+    # Leaks in the code, which no stored number shows: see `test_leak_checks.py`.
+    ("features/cell_day", "another_future_changes_no_feature"): [],
+    ("models/champion", "a_random_city_gives_no_skill"): [],
+    ("models/champion", "shuffled_days_give_no_more_than_place"): [],
     ("governance/model_card", "sections_are_there"): [
         document(governance.MODEL_CARD, lambda f: f.head(-1)),
         document(governance.MODEL_CARD, in_row(0, "text", " ")),
