@@ -15,8 +15,8 @@ Reports are not all that happens. For each assumed rate r from 0.3 to 1, one gro
 a share r of its incidents and all others report all: its need becomes n / r, and forecasts made up
 for it are expected / r.
 
-Counts by group leave through k = 11 with complementary suppression. What follows from forecasts
-alone, such as exposure, tells no count and is always shown, and so are the city's own figures.
+Counts leave through k = 11, those by group with complementary suppression. What follows from
+forecasts alone, such as exposure, tells no count and is always shown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from htrisk_dagster.evaluation.pairs import cells_in_budget, checked_pair, top_c
 from htrisk_dagster.evaluation.verified_counts import release
 from htrisk_dagster.evaluation.verified_validation import binomial_interval
 from htrisk_dagster.schemas.governance import CITY, FAIRNESS, WITHOUT
-from htrisk_dagster.victim_population.published_tables import ALL, TableSpec
+from htrisk_dagster.victim_population.published_tables import ALL, K, TableSpec
 
 BUDGET_PCT = 5.0
 """All that the map colours. With a smaller budget the hits of a group are too few to be shown."""
@@ -147,7 +147,7 @@ def fairness_table(
     flagged = _flagged(forecast)
     released = _released(observed, forecast, groupings)
     total = int(observed.sum())
-    city = _Counts(total, int(observed[flagged].sum()))
+    city = _city_counts(total, int(observed[flagged].sum()))
     everybody = np.ones(forecast.shape[1], dtype=bool)
     rows = [
         {"grouping": "city", "group": CITY}
@@ -186,6 +186,12 @@ class _Counts:
 
     incidents: int | None
     hits: int | None
+
+
+def _city_counts(total: int, hits: int) -> _Counts:
+    """The city's own counts: k = 11 holds for them too, and for what hits leave of the total."""
+    can_be_told = [n == 0 or n >= K for n in (total, hits, total - hits)]
+    return _Counts(total if can_be_told[0] else None, hits if all(can_be_told) else None)
 
 
 def _flagged(expected: Array) -> NDArray[np.bool_]:

@@ -44,7 +44,8 @@ def fairness_tells_no_small_count(fairness: pl.DataFrame) -> Finding:
     Hits are worked out again from recall and count, as a reader would.
     """
     tables = list(_as_read(fairness))
-    small = sum(t.cells.filter(pl.col("count").is_between(1, K - 1)).height for t in tables)
+    city = fairness.filter(pl.col("incidents_count").is_between(1, K - 1), grouping="city").height
+    small = city + sum(t.cells.filter(pl.col("count").is_between(1, K - 1)).height for t in tables)
     hidden = sum(t.cells["count"].null_count() for t in tables)
     found = [] if small or not tables else attack(tables)
     return Finding(

@@ -14,6 +14,7 @@ import polars as pl
 
 from htrisk_dagster.publishing.document_text import as_sections
 from htrisk_dagster.schemas.governance import CITY, MODEL_CARD, WITHOUT
+from htrisk_dagster.victim_population.published_tables import K
 
 SECTIONS = (
     "Model details",
@@ -152,7 +153,7 @@ def model_card(
             f"- Trained on reported incidents known before {facts.known_before}; the data sheet "
             "of the same month says what they are.",
             f"- Tested on blind folds, {tests}: forecasts were sealed before the truth was read; "
-            f"{facts.n_incidents:,} incidents in {facts.n_cells:,} cells.",
+            f"{_at_least(facts.n_incidents)} incidents in {facts.n_cells:,} cells.",
         ],
         "Quantitative analyses": _figures(comparison, facts.reference),
         "Fairness": _fairness(fairness),
@@ -172,6 +173,10 @@ def model_card(
         ],
     }
     return as_sections(MODEL_CARD, sections, month=facts.month, target=facts.target)
+
+
+def _at_least(n: int) -> str:
+    return f"{n:,}" if n == 0 or n >= K else f"fewer than {K}"
 
 
 def _figures(comparison: pl.DataFrame, reference: str) -> list[str]:

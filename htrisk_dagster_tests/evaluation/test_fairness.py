@@ -195,6 +195,19 @@ def test_boroughs_come_in_order_of_cells():
     assert [found.groups[c] for c in found.code] == ["C", "A", "B"]
 
 
+def test_a_city_with_few_incidents_tells_no_count_at_all():
+    few = fairness_table(*world(west=((0, 4),), east=((25, 3),)), [HALVES], **WHEN)
+    assert few["incidents_count"].null_count() == few.height
+    assert few["equal_budget_recall_pct"].null_count() == few.height
+    assert rules.fairness_tells_no_small_count(few).holds
+    told = few.with_columns(incidents_count=pl.when(pl.col("group") == "(all)").then(7))
+    assert not rules.fairness_tells_no_small_count(told).holds
+    # 90 incidents, of which 5 in flagged cells: the total may be told, the hits may not.
+    some = fairness_table(*world(west=((0, 5), (5, 45))), [HALVES], **WHEN)
+    assert row(some, "(all)")["incidents_count"] == 90
+    assert row(some, "(all)")["equal_budget_recall_pct"] is None
+
+
 def test_a_place_without_any_incident_is_a_table_without_counts():
     counts, expected = world(west=(), east=())
     found = fairness_table(counts, expected, [HALVES], **WHEN)

@@ -15,6 +15,7 @@ from htrisk_dagster.evaluation.verified_counts import (
 from htrisk_dagster.grid.cells import Grid, build_grid
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.schemas.staging import VERIFIED_CASE_COUNTS
+from htrisk_dagster.sources.canary_case import Canary, planted
 from htrisk_dagster.victim_population.disclosure_attack import attack
 from htrisk_dagster.victim_population.published_tables import TableSpec
 from pyproj import Transformer
@@ -89,6 +90,15 @@ def test_a_heap_of_cases_or_a_centroid_is_coarse_and_keeps_its_borough(grid):
     assert placed["borough"].to_list() == boroughs
     assert (placed["cell_id"].is_not_null() == (placed["place"] == "exact")).all()
     assert placed.columns == ["reported_on", "borough", "place", "cell_id"]
+
+
+def test_the_planted_case_goes_no_further(grid):
+    cases = cases_of([(JUNE, place) for place in spread(3, 0)])
+    with_canary = planted(cases, Canary("planted canary 1", *point(1234.5, 678.9)))
+    placed, alone = (
+        place_cases(c, grid, boroughs=BOROUGHS, precincts=PRECINCTS) for c in (with_canary, cases)
+    )
+    assert placed.equals(alone)
 
 
 def test_five_rows_of_two_hundred_are_no_heap(grid):
