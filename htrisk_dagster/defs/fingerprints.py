@@ -295,7 +295,7 @@ class MadeFrom:
     def snapshot(self, tables: Sequence[Table]) -> str:
         """Of the published snapshot: every row it is made from."""
         return fingerprint_of(
-            code_of("publishing", "schemas"),
+            code_of("publishing", "schemas", "evaluation", "victim_population"),
             self.area.title,
             self.workspace.target(self.area),
             self.workspace.settings.history_start,

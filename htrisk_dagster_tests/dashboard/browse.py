@@ -77,6 +77,7 @@ class Watched:
         self.base, self.page = base, context.new_page()
         self.errors: list[str] = []
         self.outside: list[str] = []
+        self.months: list[str] = []
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)[:400]))
         self.page.on("request", self._see)
@@ -88,6 +89,8 @@ class Watched:
     def _see(self, request: Any) -> None:
         if not request.url.startswith((self.base, "data:", "blob:")):
             self.outside.append(request.url)
+        if "/data/risk/" in request.url:
+            self.months.append(request.url.rsplit("/", 1)[1])
 
     def open(self, path: str) -> Page:
         self.page.goto(self.base + path)
@@ -173,6 +176,18 @@ def see_pages(browser: Browser, base: str, pictures: str | None) -> dict[str, An
     return seen
 
 
+def walk_and_return(page: Page) -> str:
+    """Walk one cell by the arrow keys and back; return what was read there. East may be the sea."""
+    readout = page.locator("#map-readout")
+    here = readout.inner_text()
+    for there, back in (("Right", "Left"), ("Left", "Right"), ("Up", "Down")):
+        page.keyboard.press(f"Arrow{there}")
+        if (walked := readout.inner_text()) != here:
+            page.keyboard.press(f"Arrow{back}")
+            return walked
+    return here
+
+
 def use_the_map(browser: Browser, base: str) -> dict[str, Any]:
     """Step days, walk cells by keyboard, change views, follow a permalink, toggle the scheme."""
     watched = Watched(browser, base, width=1400, scheme="light")
@@ -184,13 +199,12 @@ def use_the_map(browser: Browser, base: str) -> dict[str, Any]:
     page.click("#day-earlier")
     page.wait_for_selector(f"#risk-map svg[data-day]:not([data-day='{last}'])")
     step_s = time.monotonic() - began
+    months = list(watched.months)
     before = svg.get_attribute("data-day")
     settled(page)
     svg.focus()
     readout = page.locator("#map-readout").inner_text()
-    page.keyboard.press("ArrowRight")
-    walked = page.locator("#map-readout").inner_text()
-    page.keyboard.press("ArrowLeft")
+    walked = walk_and_return(page)
     page.keyboard.press("Enter")
     page.wait_for_selector("#cell-panel dl")
     settled(page)
@@ -200,11 +214,11 @@ def use_the_map(browser: Browser, base: str) -> dict[str, Any]:
     page.locator("#map-view").get_by_text("Uncertainty").click()
     page.wait_for_selector("#risk-map svg[data-view=uncertainty]")
     kinds = page.evaluate(
-        "[...new Set([...document.querySelectorAll('#risk-map rect[class]')].map(r => r.className.baseVal))]"
+        "[...new Set([...document.querySelectorAll('#risk-map g > rect[class]')].map(r => r.className.baseVal))]"
     )
     page.locator("#with-cases").click()
     page.wait_for_selector(".borough-label .cases:not(:empty)", state="attached")
-    cases = page.locator(".borough-label .cases").all_inner_texts()
+    cases = page.locator(".borough-label .cases").all_text_contents()
     link = page.url
     panel = page.locator("#cell-panel dl").inner_text()
     page.click("#scheme")
@@ -225,6 +239,7 @@ def use_the_map(browser: Browser, base: str) -> dict[str, Any]:
         "last": last,
         "before": before,
         "step_s": step_s,
+        "months": months,
         "readout": readout,
         "walked": walked,
         "faded": faded,

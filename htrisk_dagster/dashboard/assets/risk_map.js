@@ -68,7 +68,7 @@
     nodes.names = geometry.boroughs.map(function (b) {
       var group = make("g", { "class": "borough-label" }, svg);
       make("text", { x: b.x, y: b.y }, group).textContent = b.name;
-      return { name: b.name, cases: make("text", { x: b.x, y: b.y + 17, "class": "cases" }, group) };
+      return { name: b.name, cases: make("text", { x: b.x, y: b.y, dy: "1.2em", "class": "cases" }, group) };
     });
     nodes.chosen = make("rect", { width: 10, height: 10, "class": "chosen", visibility: "hidden" }, svg);
     nodes.cursor = make("rect", { width: 10, height: 10, "class": "cursor", visibility: "hidden" }, svg);
