@@ -166,11 +166,17 @@ def test_a_backup_and_its_restore_elsewhere(invoke: Invoke, tmp_path: Path) -> N
 
     made = invoke("backup", "--to", "kept/a.tar")
     again = one_sentence(invoke("restore", "--from", "kept/a.tar"))
+    (tmp_path / "data").mkdir()
+    real = one_sentence(
+        invoke("restore", "--from", "kept/a.tar", "--home", "third", "--data", "data")
+    )
     elsewhere = invoke("restore", "--from", "kept/a.tar", "--home", "other")
 
     assert (made.exit_code, elsewhere.exit_code) == (0, 0), made.output + elsewhere.output
     assert "1 files." in made.stdout
     assert "--replace" in again
+    assert "holds a workspace of origin synthetic" in real
+    assert list((tmp_path / "third").iterdir()) == []
     assert (tmp_path / "other/synthetic/warehouse/maps/a.html").read_text() == "map"
 
 

@@ -61,7 +61,7 @@ def restore(workspace: Workspace, archive: Path, *, replace: bool) -> tuple[int,
     Raises
     ------
     SettingError
-        Where there is a workspace already and `replace` is false.
+        Where there is a workspace already and `replace` is false, or the archive is of another origin.
     SourceError
         Where the archive is not whole; the workspace stays as it was.
     """
@@ -72,6 +72,14 @@ def restore(workspace: Workspace, archive: Path, *, replace: bool) -> tuple[int,
         )
     beside = target.with_name(f".{target.name}.{os.getpid()}.restore")
     manifest = unpack_workspace(archive, beside)
+    origin = Path(manifest["workspace"]).name
+    if origin != workspace.settings.origin:
+        shutil.rmtree(beside)
+        raise SettingError(
+            f"{archive} holds a workspace of origin {origin}, and this one is of "
+            f"{workspace.settings.origin}: an invented city and a real one never meet. "
+            f"Give --origin {origin}."
+        )
     aside = target.with_name(f"{target.name}.before-restore")
     if target.exists():
         shutil.rmtree(aside, ignore_errors=True)

@@ -162,7 +162,7 @@ _KINDS: dict[str, dict[str, str]] = {
         "NTA_CODE": "area", "POLICEPRCT": "area",
     },
     "hotels": {"PARID": "number", "TAXYEAR": "year", "BLDG_CLASS": "class", "BBL": "number", **_POINT},
-    "subway_stations": {"GTFS_STOP_ID": "stop", "COMPLEX_ID": "code", **_POINT},
+    "subway_stations": {"GTFS_STOP_ID": "stop", **_POINT},
     "places_of_interest": {"CATEGORY": "label", **_POINT},
     "news_sentiment": {"DATE": "day", "TEXT": "text", "AREA": "area"},
     "advert_counts": {"DAY": "day", "AREA": "area", "ADVERT_COUNT": "count"},

@@ -86,6 +86,10 @@ def test_columns_are_as_published():
     renamed = ["BOROUGH" if name == "BORO" else name for name in SHOOTINGS]
     assert rules.columns_are_as_published(headers("CSV", 5, a=SHOOTINGS)).holds
     assert rules.columns_are_as_published(raw.INTAKE.empty()).holds
+    assert (
+        "read the files again"
+        in rules.columns_are_as_published(raw.INTAKE.empty().drop("columns")).sentence
+    )
     found = rules.columns_are_as_published(headers("CSV", 5, a=SHOOTINGS, b=renamed))
     assert not found.holds
     assert found.figures == {"files_changed": 1}

@@ -16,7 +16,7 @@ import polars as pl
 
 from htrisk_dagster.schemas import context_sources
 from htrisk_dagster.sources.context.tax_lots import point_missing_rule
-from htrisk_dagster.sources.incidents import code_rule, number_rule, place_rules, with_place
+from htrisk_dagster.sources.incidents import number_rule, place_rules, with_place
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule
 
 TABLE = context_sources.SUBWAY_STATIONS
@@ -29,6 +29,5 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
                    "The station has no stop number.")  # fmt: skip
     shape = number_rule("GTFS_STOP_ID", r"^[A-Za-z0-9]{2,4}$",
                         "A stop number is two to four letters or digits.")  # fmt: skip
-    complex_number = code_rule("COMPLEX_ID")
-    rules = (missing, shape, complex_number, *place_rules(facts), point_missing_rule())
+    rules = (missing, shape, *place_rules(facts), point_missing_rule())
     return Parsed(typed, rules)
