@@ -35,6 +35,8 @@ MASE = 0.85
 COVERAGE = (0.93, 0.97)
 POINTS_OVER_NULL = 0.05
 OF_POISSON_FLOOR = 1.15
+# In the order of the tables' columns: JSON keeps none.
+METRICS = ("mae", "rmse", "mape", "mase", "r_squared", "directional_accuracy")
 IID_NULL = 0.75
 _FUNCTION = "htrisk_dagster.evaluation.series_precincts:forecast_precincts"
 
@@ -162,7 +164,7 @@ def result_text(name: str, result: Mapping[str, Any]) -> str:
          "MASE, one year ahead"),
         (
             (
-                model, *(_printed(models[model], metric) for metric in models[model]),
+                model, *(_printed(models[model], metric) for metric in METRICS),
                 number(figures(result, "year_ahead", model, "years")),
             )
             for model in sorted(models, key=lambda m: models[m]["mase"]["value"])
@@ -173,7 +175,7 @@ def result_text(name: str, result: Mapping[str, Any]) -> str:
         ("of the champion", "MAE", "RMSE", "MAPE, %", "MASE", "R² within areas",
          "directional accuracy"),
         (
-            (words, *(_printed(of, metric, which) for metric in of))
+            (words, *(_printed(of, metric, which) for metric in METRICS))
             for words, which in (
                 ("value", "value"), ("Poisson noise alone", "noise"), ("seasonal naive", "naive"),
             )
@@ -187,11 +189,11 @@ def result_text(name: str, result: Mapping[str, Any]) -> str:
         f"{result['areas']} areas x {result['months']} months, {result['incidents']:,.0f} reported "
         "incidents, "
         f"{result['mean']:.0f} a month and area. {result['reason']}\n\n"
-        f"Whoever knew the months before *and after* would have a MAPE of "
+        "The mean of the months before *and after*, which no forecast knows, would have a MAPE of "
         f"{100 * _or_nan(behind['mape']):.2f}%, "
         f"{_or_nan(behind['mape']) / _or_nan(floor):.2f} of the Poisson floor, and call "
-        f"{100 * behind['directional_accuracy']:.1f}% of directions: a mark that "
-        "a forecast from the months before alone cannot be asked to reach. Weekly "
+        f"{100 * behind['directional_accuracy']:.1f}% of directions: a mark of "
+        "what is left to gain, though no bound. Weekly "
         "counts scatter around their neighbours with "
         f"{result['overdispersion']:.2f} times Poisson's variance, which alone puts the floor at "
         f"{100 * _or_nan(floor) * math.sqrt(result['overdispersion']):.2f}%. Weeks that were split leave a "
