@@ -15,6 +15,18 @@ with raw_numbers as (
     select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
     union
     select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
+    union
+    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
 ),
 
 counted as (

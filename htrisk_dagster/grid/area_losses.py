@@ -11,6 +11,7 @@ Only the first of these that holds is told of a row.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -98,8 +99,10 @@ def find_losses(area: StudyArea, data: Path) -> Losses:
     SourceError
         Where there is no file of the study area's columns, or one is unusable as a whole.
     """
-    told = {"time_zone": area.time_zone, "bounding_box": area.bounding_box, "area": area}
-    read = intake.read(raw.INCIDENT_REPORTS.name, data, **told)
+    read_table = partial(
+        intake.read, time_zone=area.time_zone, bounding_box=area.bounding_box, area=area
+    )
+    read = read_table(raw.INCIDENT_REPORTS.name, data)
     n_read = int(read.files["rows_read_count"].sum())
     refused = read.quarantined.with_columns(stage=pl.lit(REFUSED))
     numbered = read.kept.with_row_index("place")
@@ -118,7 +121,7 @@ def find_losses(area: StudyArea, data: Path) -> Losses:
     )
     staged = as_staged(last, area)
     folder = data.parent if data.is_file() else data
-    shapes = [intake.read(t.name, folder, **told).kept for t in (raw.BOROUGHS, raw.PRECINCTS)]
+    shapes = [read_table(t.name, folder).kept for t in (raw.BOROUGHS, raw.PRECINCTS)]
     boroughs, precincts = shapes
     placed = place_incidents(
         staged, grid_of(area, boroughs, precincts), boroughs=boroughs, precincts=precincts

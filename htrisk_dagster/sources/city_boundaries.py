@@ -12,13 +12,15 @@ Quirks:
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.sources.layouts import normalise
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule
 from htrisk_dagster.sources.text_values import whole_number
-from htrisk_dagster.study_areas.area import BoundingBox, StudyArea
+from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.study_areas.city_files import area_code
 
 
@@ -80,7 +82,10 @@ def stand_in(area: StudyArea, table: str) -> pl.DataFrame:
     if schema is raw.BOROUGHS:
         if not area.boundary.hull:
             return schema.empty()
-        named = {"borough": [area.title.upper()], "geometry": [_ground(area)]}
+        named: dict[str, list[Any]] = {
+            "borough": [area.title.upper()],
+            "geometry": [_ground(area)],
+        }
     else:
         named = _nearest_middles(area)
     rows = pl.DataFrame(named).with_row_index("source_row", offset=1)
@@ -97,18 +102,14 @@ def _ground(area: StudyArea) -> bytes:
     import shapely
 
     hull = area.boundary.hull if area.boundary else ()
-    shape = shapely.Polygon(hull) if hull else _box(area.bounding_box)
+    box = area.bounding_box
+    corners = (box.west, box.south, box.east, box.north)
+    shape = shapely.Polygon(hull) if hull else shapely.box(*corners)
     ground: bytes = shapely.to_wkb(shapely.make_valid(shape))
     return ground
 
 
-def _box(box: BoundingBox) -> object:
-    import shapely
-
-    return shapely.box(box.west, box.south, box.east, box.north)
-
-
-def _nearest_middles(area: StudyArea) -> dict[str, list[object]]:
+def _nearest_middles(area: StudyArea) -> dict[str, list[Any]]:
     """Number and part of the ground of each area with a middle; one area where none has."""
     import numpy as np
     import shapely

@@ -49,7 +49,9 @@ def holidays_between(
 
     # The next year's New Year may be observed on 31 December.
     years = range(start.year, end.year + 2)
-    parts = {country: None} | ({f"{country}-{subdivision}": subdivision} if subdivision else {})
+    parts: dict[str, str | None] = {country: None}
+    if subdivision:
+        parts[f"{country}-{subdivision}"] = subdivision
     try:
         calendars = {
             jurisdiction: holidays.country_holidays(

@@ -12,6 +12,8 @@ Quirks:
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
@@ -69,16 +71,17 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
 
 
 def _with_times(rows: pl.DataFrame, file: IncidentFile, facts: FileFacts) -> pl.DataFrame:
-    form = {
-        "time_zone": facts.time_zone,
-        "day_first": file.day_first,
-        "is_utc": file.times_are == "utc",
-    }
+    read = partial(
+        with_instants,
+        time_zone=facts.time_zone,
+        day_first=file.day_first,
+        is_utc=file.times_are == "utc",
+    )
     clock = normalise(file.occurred_time) if file.occurred_time else None
-    timed = with_instants(rows, "occurred", normalise(file.occurred_at), clock=clock, **form)
+    timed = read(rows, "occurred", normalise(file.occurred_at), clock=clock)
     if file.reported_at is None:
         return timed.with_columns(reported_on="occurred_on")
-    told = with_instants(timed, "reported", normalise(file.reported_at), clock=None, **form)
+    told = read(timed, "reported", normalise(file.reported_at), clock=None)
     # Where nobody wrote when it was told, it is taken as told at once.
     missing = pl.col(normalise(file.reported_at)).is_null()
     return told.with_columns(

@@ -6,7 +6,6 @@ Steps that no map needs (hot spots, context, comparison) are left out, to save m
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -172,6 +171,7 @@ def test_a_city_of_beats_without_points_gets_its_map(tmp_path: Path) -> None:
     assert set(risk["borough"]) == {"PRAIRIE FALLS PD", "COUNTY SHERIFF"}
 
 
+@pytest.mark.slow  # 30 s on one core
 def test_shapes_of_beats_say_who_is_a_neighbour(tmp_path: Path) -> None:
     city = AnyCity(tmp_path, "prairie_falls")
     write_falls(tmp_path / "data", per_day=5)
@@ -198,4 +198,3 @@ def test_shapes_of_beats_say_who_is_a_neighbour(tmp_path: Path) -> None:
     assert losses.rows_read == staged.height + 2
     placed = tables.read(grid.INCIDENT_CELLS)
     assert placed["location_quality"].unique().to_list() == ["exact"]
-    assert os.environ.get("HTRISK_STUDY_AREAS") is None

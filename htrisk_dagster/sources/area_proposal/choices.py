@@ -184,11 +184,8 @@ def areas_of(points: pl.DataFrame, districts: pl.Series | None, unit: str) -> di
         .sort("code")
     )
     codes = found["code"].to_list()
-    numbers = (
-        [int(c) for c in codes]
-        if all(c.isdigit() and 0 < int(c) < 2**31 for c in codes)
-        else range(1, len(codes) + 1)
-    )
+    are_numbers = all(c.isdigit() and 0 < int(c) < 2**31 for c in codes)
+    numbers = [int(c) if are_numbers else n for n, c in enumerate(codes, start=1)]
     has_middle = unit == "cell"
     places = {
         row["code"]: AreaPlace(

@@ -216,7 +216,7 @@ def _examples(file: CityFile, column: str) -> tuple[str, ...]:
 
 
 def _share(found: pl.Series) -> float:
-    return float(found.fill_null(value=False).mean() or 0.0)
+    return int(found.fill_null(value=False).sum()) / max(len(found), 1)
 
 
 def _instants(file: CityFile, column: str) -> float:

@@ -212,7 +212,7 @@ def _areas(area: AreaChoices) -> Iterator[str]:
 
 def _series(area: AreaChoices) -> Iterator[str]:
     yield "# Groups are tried in this order; upper and lower case are the same."
-    yield from () if area.offences else ["[offence_groups]"]
+    yield "[offence_groups]"
     for name, labels in area.offences.items():
         yield f"[offence_groups.{name}]"
         yield f"labels = {_list(labels)}"
