@@ -214,8 +214,8 @@ def use_the_map(browser: Browser, base: str) -> dict[str, Any]:
     page.locator("#map-view").get_by_text("Uncertainty").click()
     page.wait_for_selector("#risk-map svg[data-view=uncertainty]")
     kinds = page.evaluate(
-        "[...new Set([...document.querySelectorAll('#risk-map g > rect[class]')]"
-        ".map(r => r.className.baseVal))]"
+        "[...new Set(Array.from(document.querySelectorAll('#risk-map g > rect[class]'), "
+        "rect => rect.className.baseVal))]"
     )
     page.locator("#with-cases").click()
     page.wait_for_selector(".borough-label .cases:not(:empty)", state="attached")
