@@ -153,4 +153,4 @@ class SeriesPanel:
 
     def index_of(self, day: np.datetime64 | str) -> int:
         """Number of the first period that begins on `day` or later."""
-        return int(np.searchsorted(self.starts, np.datetime64(day, "D")))
+        return int(np.searchsorted(self.starts, np.asarray(day, dtype="datetime64[D]")))

@@ -77,7 +77,7 @@ class TrailingMean:
         """Expected counts, shape (H, S)."""
         mean = panel.counts[-panel.season :].mean(axis=0)
         least = LEAST_RATE * float(panel.days.mean())
-        return np.maximum(np.repeat(mean[None], horizon, axis=0), least)
+        return np.asarray(np.maximum(np.repeat(mean[None], horizon, axis=0), least))
 
 
 @dataclass(frozen=True)
