@@ -62,8 +62,8 @@ class SeriesBands:
         """Bands of more periods ahead: the last one's variance grows as that of a random walk."""
         n = len(self.variance)
         more = np.arange(n + 1, horizon + 1) / n
-        low, high = (np.concatenate([q, np.full(len(more), q[-1])]) for q in (self.low, self.high))
         variance = np.concatenate([self.variance, self.variance[-1] * more])
+        low, high = (np.concatenate([q, np.full(len(more), q[-1])]) for q in (self.low, self.high))
         return SeriesBands(variance, low, high, self.level)
 
 
@@ -134,8 +134,8 @@ def fit_bands(
                 weighted_quantile(standardised, weights, 1.0 - tail),
             )
         )
-    variances, low, high = (np.array(column) for column in zip(*ends, strict=True))
-    return SeriesBands(variances, low, high, level)
+    of_horizon = np.array(ends)
+    return SeriesBands(of_horizon[:, 0], of_horizon[:, 1], of_horizon[:, 2], level)
 
 
 def rolling_bands(
