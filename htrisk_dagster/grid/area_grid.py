@@ -180,4 +180,5 @@ def _nearest_squares(centres: NDArray[np.float64], side_m: float) -> NDArray[np.
     cost = (at[:, :1] - col) ** 2 + (at[:, 1:] - row) ** 2
     _, chosen = linear_sum_assignment(cost)
     place: NDArray[np.intp] = np.stack([row[chosen], col[chosen]], axis=1)
-    return place - place.min(axis=0)
+    place -= place.min(axis=0)
+    return place

@@ -174,10 +174,12 @@ def as_staged(reports: pl.DataFrame, area: StudyArea) -> pl.DataFrame:
     DataFrame
         `schemas.staging.INCIDENTS`, in the order given.
     """
-    by_code, by_label = {}, {}
-    for name, group in reversed(area.offence_groups.items()):
-        by_code |= dict.fromkeys(group.codes, name)
-        by_label |= {label.upper(): name for label in group.labels}
+    # The first group of the file wins.
+    by_code: dict[int, str] = {}
+    by_label: dict[str, str] = {}
+    for name, declared in reversed(area.offence_groups.items()):
+        by_code |= dict.fromkeys(declared.codes, name)
+        by_label |= {label.upper(): name for label in declared.labels}
     label = pl.when(pl.col("offence_code").is_null()).then(pl.col("offence").str.to_uppercase())
     group = pl.coalesce(
         pl.col("offence_code").replace_strict(by_code, default=None, return_dtype=pl.String),
