@@ -24,9 +24,11 @@ from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.evaluation.training_comparison import compared_curves
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
 from htrisk_dagster.features.inputs import newest_report, target_counts
+from htrisk_dagster.models.series.aggregation import TOTAL_AREA
 from htrisk_dagster.publishing.public_counts import publish_series_counts
 from htrisk_dagster.publishing.snapshot import SnapshotHeader, SnapshotTable, write_snapshot
 from htrisk_dagster.schemas import (
+    agencies,
     context,
     grid,
     hot_places,
@@ -34,6 +36,7 @@ from htrisk_dagster.schemas import (
     predictions,
     published,
     raw,
+    series,
     staging,
     verified,
     zones,
@@ -58,15 +61,28 @@ AS_THEY_ARE: tuple[Table, ...] = (
     hot_places.DENSITY,
     *zones.TABLES,
     context.CONTEXT_RELATION,
+    series.COMPOSITE_RISK,
 )
 """Tables without small counts. A table that has not been made is left out, and its pages say so."""
-READ: tuple[Table, ...] = (
-    *AS_THEY_ARE,
-    predictions.MODEL_FORECASTS,
-    hotspots.EMERGING_HOT_SPOTS,
-    grid.INCIDENT_CELLS,
-)
-"""All that a snapshot is made from."""
+OF_WHOLE_AREA: tuple[Table, ...] = (series.FORECASTS, series.DECOMPOSITION)
+"""Tables whose rows of the whole study area leave; those of a precinct tell of small counts."""
+OF_AGENCIES: tuple[Table, ...] = (agencies.OFFICER_TRENDS, agencies.VOLUME_FORECASTS)
+"""Tables of police agencies, where the study area declares them."""
+
+
+def left_as_they_are(area: StudyArea) -> tuple[Table, ...]:
+    """Stored tables of a study area that leave without a change but the choice of rows."""
+    return (*AS_THEY_ARE, *OF_WHOLE_AREA, *(OF_AGENCIES if area.agencies else ()))
+
+
+def read_tables(area: StudyArea) -> tuple[Table, ...]:
+    """All that a snapshot of a study area is made from."""
+    return (
+        *left_as_they_are(area),
+        predictions.MODEL_FORECASTS,
+        hotspots.EMERGING_HOT_SPOTS,
+        grid.INCIDENT_CELLS,
+    )
 
 
 def snapshots_folder(workspace: Workspace, area: str) -> Path:
@@ -96,13 +112,15 @@ def store_snapshot(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         target=target,
         target_title=declared.title,
         data_origin=workspace.settings.origin,
-        made_from=MadeFrom(workspace, area).snapshot(READ),
+        made_from=MadeFrom(workspace, area).snapshot(read_tables(area)),
         crs=area.grid.crs,
         cell_size_m=area.grid.cell_size_m,
         first_on=days[0],
         last_on=days[-1],
     )
-    tables = [_stored(workspace, area, table) for table in AS_THEY_ARE if store.keys(table)]
+    tables = [
+        _stored(workspace, area, table) for table in left_as_they_are(area) if store.keys(table)
+    ]
     tables += [SnapshotTable(t, f) for t, f in _made_for_readers(workspace, area).items()]
     path = write_snapshot(snapshots_folder(workspace, area.name), header, tables)
     return {
@@ -126,6 +144,8 @@ def _stored(workspace: Workspace, area: StudyArea, table: Table) -> SnapshotTabl
     frame = store.read(table)
     if table in (predictions.CELL_DAY_RISK, predictions.FEATURE_IMPORTANCE):
         frame = frame.filter(pl.col("target") == workspace.target(area)[0])
+    if table in OF_WHOLE_AREA:
+        frame = frame.filter(pl.col("area") == TOTAL_AREA)
     made_from = store.made_from(table)
     return SnapshotTable(table, frame, made_from[max(made_from)])
 

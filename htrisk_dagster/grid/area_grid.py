@@ -21,8 +21,7 @@ import shapely
 from numpy.typing import NDArray
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.grid.cells import Grid, build_grid, projected_shapes
-from htrisk_dagster.grid.projection import to_degrees, to_plane
+from htrisk_dagster.grid.cells import Grid, build_grid, projected_shapes, to_degrees, to_plane
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.study_areas.area import StudyArea
 
@@ -181,4 +180,5 @@ def _nearest_squares(centres: NDArray[np.float64], side_m: float) -> NDArray[np.
     cost = (at[:, :1] - col) ** 2 + (at[:, 1:] - row) ** 2
     _, chosen = linear_sum_assignment(cost)
     place: NDArray[np.intp] = np.stack([row[chosen], col[chosen]], axis=1)
-    return np.asarray(place - place.min(axis=0))
+    place -= place.min(axis=0)
+    return place

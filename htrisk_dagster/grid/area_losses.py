@@ -174,6 +174,7 @@ def as_staged(reports: pl.DataFrame, area: StudyArea) -> pl.DataFrame:
     DataFrame
         `schemas.staging.INCIDENTS`, in the order given.
     """
+    # The first group of the file wins.
     by_code: dict[int, str] = {}
     by_label: dict[str, str] = {}
     for name, declared in reversed(area.offence_groups.items()):

@@ -9,7 +9,7 @@ import dagster as dg
 
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.partitions import risk_days, single_run
-from htrisk_dagster.defs.published import READ
+from htrisk_dagster.defs.published import read_tables
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import governance
 from htrisk_dagster.study_areas.area import StudyArea
@@ -108,7 +108,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=[area.name, "publishing", "snapshot"],
         group_name=f"{area.name}_publishing",
-        deps=[[area.name, table.layer, table.name] for table in READ],
+        deps=[[area.name, table.layer, table.name] for table in read_tables(area)],
         description="One read-only DuckDB file with all that readers are shown, and the link to it.",
         kinds={"duckdb"},
         tags={"study_area": area.name},
