@@ -95,6 +95,8 @@ OF_KIND: dict[str, dict[str, Callable[[str], str]]] = {
     "latitude": _COORDINATES,
     "longitude": _COORDINATES,
     "number": _NUMBERS,
+    # The first number stands for one that is missing.
+    "second_number": {name: make for name, make in _NUMBERS.items() if name not in _NEEDED},
     "year": _CODES | {"year 1010": lambda v: "1010", "year 2090": lambda v: "2090"} | _NEEDED,
     "class": _LABELS | _NEEDED,
     "stop": _NEEDED | {"a stop of digits": lambda v: "45352"},

@@ -18,7 +18,7 @@ from htrisk_dagster.faults.source_samples import N_ROWS, Row, Sample
 _ALIKE = {
     "report_day": "day", "instant": "day", "permit_start": "day", "permit_end": "day",
     "share": "figure", "estimate": "figure", "count": "figure", "precinct": "code",
-    "name": "label", "year": "code", "number": "code",
+    "name": "label", "year": "code", "number": "code", "second_number": "code",
 }  # fmt: skip
 # A label may be a text, and an area may be named by its precinct's number.
 _NEAR = ({"label", "text"}, {"area", "figure"})

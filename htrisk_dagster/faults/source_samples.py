@@ -161,7 +161,7 @@ _KINDS: dict[str, dict[str, str]] = {
            for name in (*LAYOUTS["census_areas"].required, *LAYOUTS["census_areas"].nullable)},
         "NTA_CODE": "area", "POLICEPRCT": "area",
     },
-    "hotels": {"PARID": "number", "TAXYEAR": "year", "BLDG_CLASS": "class", "BBL": "number", **_POINT},
+    "hotels": {"PARID": "number", "TAXYEAR": "year", "BLDG_CLASS": "class", "BBL": "second_number", **_POINT},
     "subway_stations": {"GTFS_STOP_ID": "stop", **_POINT},
     "places_of_interest": {"CATEGORY": "label", **_POINT},
     "news_sentiment": {"DATE": "day", "TEXT": "text", "AREA": "area"},
