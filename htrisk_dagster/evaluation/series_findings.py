@@ -113,16 +113,17 @@ def plan_adds_up(plan: pl.DataFrame) -> Finding:
     """Hours keep to the budget, and what is met and what is not sum to what is expected."""
     hours = float(plan["hours"].sum())
     budget_hours = float(plan["budget_hours"][0]) if plan.height else 0.0
-    gap = (
+    largest = (
         (plan["covered_count"] + plan["uncovered_count"] - plan["expected_count"]).abs().max()
         if plan.height
         else 0.0
     )
+    gap = largest if isinstance(largest, float) else 0.0
     uncovered = float(plan["uncovered_count"].sum())
     problems = []
     if hours > budget_hours + _TOLERANCE:
         problems.append(f"{hours:g} hours are over the budget of {budget_hours:g}.")
-    if float(gap or 0.0) > _TOLERANCE:  # type: ignore[arg-type]
+    if gap > _TOLERANCE:
         problems.append(f"Covered and uncovered differ from expected by {gap:g}.")
     told = f"{hours:g} hours leave {uncovered:.1f} expected reports unmet."
     return Finding(
