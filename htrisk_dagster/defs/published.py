@@ -216,10 +216,10 @@ def disjoint_series(target: str, inputs: FeatureInputs) -> dict[str, Series]:
     together are none of them for the same reason.
     """
     chosen, taken = {target: inputs.target}, set(inputs.target.offence_groups)
-    for series in inputs.series:
-        groups = set(series.offence_groups)
-        if groups and series.sources and taken and not groups & taken:
-            chosen[series.name] = series
+    for part in inputs.series:
+        groups = set(part.offence_groups)
+        if groups and part.sources and taken and not groups & taken:
+            chosen[part.name] = part
             taken |= groups
     return chosen
 

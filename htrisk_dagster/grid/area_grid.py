@@ -21,7 +21,8 @@ import shapely
 from numpy.typing import NDArray
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.grid.cells import Grid, build_grid, projected_shapes, to_degrees, to_plane
+from htrisk_dagster.grid.cells import Grid, build_grid, projected_shapes
+from htrisk_dagster.grid.projection import to_degrees, to_plane
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.study_areas.area import StudyArea
 
