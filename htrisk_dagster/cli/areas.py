@@ -178,7 +178,9 @@ def check(
                 f"  rows {row['examples']}"
             )
         if rows:
-            losses.lost.write_csv(rows)
+            from htrisk_dagster.warehouse.exported_csv import csv_for_people
+
+            rows.write_text(csv_for_people(losses.lost), encoding="utf-8")
             typer.echo(f"\nEvery one of them: {rows}")
         is_well = 100 * losses.lost_share <= tolerate
     raise typer.Exit(NOTHING_LOST if is_well else ROWS_LOST)

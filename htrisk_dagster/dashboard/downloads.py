@@ -23,6 +23,7 @@ from htrisk_dagster.dashboard.month_of_risk import drawing, month_bytes
 from htrisk_dagster.dashboard.snapshots import BY_DAY, Snapshot, SnapshotShelf
 from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.schemas.staging import VERIFIED_CASE_COUNTS
+from htrisk_dagster.warehouse.exported_csv import csv_for_people
 
 _WGS84 = "EPSG:4326"
 _GEOMETRY = "geometry"
@@ -74,7 +75,7 @@ def _add_files(server: Flask, shelf: SnapshotShelf) -> None:
             frame = _without_geometry(snapshot.table(name))
         except MissingPartitionError as error:
             abort(404, str(error))
-        return _file(frame.write_csv().encode(), "text/csv", f"{name}.csv")
+        return _file(csv_for_people(frame).encode(), "text/csv", f"{name}.csv")
 
     @server.get("/download/<name>.geojson")
     def table_on_map(name: str) -> Response:
@@ -156,7 +157,7 @@ def _risk_csv(snapshot: Snapshot, rows: pl.DataFrame) -> bytes:
         pl.lit(snapshot.header.status).alias("status"),
         pl.lit(snapshot.header.data_origin).alias("data_origin"),
     )
-    return marked.write_csv().encode()
+    return csv_for_people(marked).encode()
 
 
 def _risk_geojson(snapshot: Snapshot, rows: pl.DataFrame) -> bytes:

@@ -38,6 +38,7 @@ from htrisk_dagster.schemas import governance, predictions
 from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
+from htrisk_dagster.warehouse.exported_csv import csv_for_people
 from htrisk_dagster.warehouse.partitions import write_text_whole
 
 _OF_MODEL: dict[str, Table] = {
@@ -287,8 +288,8 @@ def _files(workspace: Workspace, area: StudyArea, day: str, status: str) -> dict
         "daily_report.html": _at_stage(report_path(workspace, area, day), status),
         "model_card.md": to_markdown("Model card", rows[governance.MODEL_CARD]),
         "data_sheet.md": to_markdown("Data sheet", rows[governance.DATA_SHEET]),
-        "fairness.csv": rows[governance.FAIRNESS].write_csv(),
-        "feedback_loop.csv": rows[governance.FEEDBACK_LOOP].write_csv(),
+        "fairness.csv": csv_for_people(rows[governance.FAIRNESS]),
+        "feedback_loop.csv": csv_for_people(rows[governance.FEEDBACK_LOOP]),
     }
 
 
@@ -300,7 +301,7 @@ def _at_stage(page: Path, status: str) -> str:
 
 
 def _digest_of(rows: pl.DataFrame) -> str:
-    return _sha256(rows.write_csv())
+    return _sha256(csv_for_people(rows))
 
 
 def _sha256(text: str) -> str:
