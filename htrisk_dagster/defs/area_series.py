@@ -92,8 +92,8 @@ def store_area_periods(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     )
     _write(workspace, area, series.AREA_PERIODS, table)
     return {
-        "areas": table["area"].n_unique() - 1,
-        "incidents": int(table.filter(frequency="day", area=TOTAL_AREA)["incidents_count"].sum()),
+        "areas": table["place"].n_unique() - 1,
+        "incidents": int(table.filter(frequency="day", place=TOTAL_AREA)["incidents_count"].sum()),
         "first_day": str(known.first_day),
         "last_day": str(known.last_day),
     }
@@ -107,7 +107,7 @@ def monthly_panels(workspace: Workspace, area: StudyArea) -> tuple[SeriesPanel, 
     whole = months.filter(~pl.col("is_partial"))
     if whole["period_on"].n_unique() < least_periods(12):
         return None
-    is_total = pl.col("area") == TOTAL_AREA
+    is_total = pl.col("place") == TOTAL_AREA
     return whole_periods(whole), whole_periods(whole.filter(is_total), with_total=True)
 
 
@@ -159,7 +159,7 @@ def _forecast_rows(panel: SeriesPanel, made: YearForecast) -> pl.DataFrame:
     return series.FORECASTS.conform(
         pl.DataFrame(
             {
-                "area": list(panel.areas) * horizon,
+                "place": list(panel.areas) * horizon,
                 "made_from_on": np.full(horizon * n_areas, coming[0]),
                 "period_on": np.repeat(coming, n_areas),
                 "ahead": np.repeat(np.arange(1, horizon + 1), n_areas),
@@ -252,23 +252,23 @@ def store_composite_risk(workspace: Workspace, area: StudyArea) -> dict[str, Any
     if forecasts.is_empty():
         _write(workspace, area, series.COMPOSITE_RISK, series.COMPOSITE_RISK.empty())
         return {"areas": 0}
-    months = read_months(workspace, area).select("area", "period_on", "incidents_count")
+    months = read_months(workspace, area).select("place", "period_on", "incidents_count")
     sums = (
         forecasts.with_columns(before_on=pl.col("period_on").dt.offset_by("-1y"))
-        .join(months, left_on=["area", "before_on"], right_on=["area", "period_on"], how="left")
-        .group_by("area")
+        .join(months, left_on=["place", "before_on"], right_on=["place", "period_on"], how="left")
+        .group_by("place")
         .agg(
             pl.col("expected_count").sum(),
             pl.col("incidents_count").sum(),
             pl.col("period_on").min(),
         )
-        .sort("area")
+        .sort("place")
     )
     found = score_areas(
         sums["expected_count"].to_numpy(), sums["incidents_count"].cast(pl.Float64).to_numpy()
     )
     start = np.datetime64(sums["period_on"][0])
-    table = composite_table(tuple(sums["area"]), start, found)
+    table = composite_table(tuple(sums["place"]), start, found)
     _write(workspace, area, series.COMPOSITE_RISK, table)
     return {"areas": table.height, "near_rank_correlation": table["near_rank_correlation"][0]}
 
@@ -285,11 +285,11 @@ def store_staffing_plan(
     """
     from htrisk_dagster.models.series.staffing import StaffingWish, plan, staffing_table
 
-    forecasts = _area_forecasts(workspace, area).filter(pl.col("ahead") == 1).sort("area")
+    forecasts = _area_forecasts(workspace, area).filter(pl.col("ahead") == 1).sort("place")
     if forecasts.is_empty():
         _write(workspace, area, series.STAFFING_PLAN, series.STAFFING_PLAN.empty())
         return {"hours": 0.0}
-    areas = tuple(forecasts["area"])
+    areas = tuple(forecasts["place"])
     expected = forecasts["expected_count"].to_numpy()[:, None] * shift_shares(
         _with_local_time(known_incidents(workspace, area), area), areas
     )
@@ -324,7 +324,7 @@ def shift_shares(
 
 def _area_forecasts(workspace: Workspace, area: StudyArea) -> pl.DataFrame:
     table = workspace.tables(area.name).read(series.FORECASTS, [WHOLE])
-    return table.filter(pl.col("area") != TOTAL_AREA)
+    return table.filter(pl.col("place") != TOTAL_AREA)
 
 
 def _write(workspace: Workspace, area: StudyArea, table: Table, frame: pl.DataFrame) -> None:

@@ -145,7 +145,7 @@ def _stored(workspace: Workspace, area: StudyArea, table: Table) -> SnapshotTabl
     if table in (predictions.CELL_DAY_RISK, predictions.FEATURE_IMPORTANCE):
         frame = frame.filter(pl.col("target") == workspace.target(area)[0])
     if table in OF_WHOLE_AREA:
-        frame = frame.filter(pl.col("area") == TOTAL_AREA)
+        frame = frame.filter(pl.col("place") == TOTAL_AREA)
     made_from = store.made_from(table)
     return SnapshotTable(table, frame, made_from[max(made_from)])
 

@@ -18,7 +18,7 @@ def calendars_are_whole(periods: pl.DataFrame) -> Finding:
     """Every area has the same periods without a gap, and only the ends are partial."""
     problems = []
     for (frequency,), rows in periods.group_by("frequency", maintain_order=True):
-        per_area = rows.group_by("area").agg(pl.len().alias("n"), pl.col("period_on").n_unique())
+        per_area = rows.group_by("place").agg(pl.len().alias("n"), pl.col("period_on").n_unique())
         n = rows["period_on"].n_unique()
         if (per_area["n"] != n).any():
             problems.append(f"An area lacks a {frequency}: {n} are due.")
@@ -38,7 +38,7 @@ def calendars_are_whole(periods: pl.DataFrame) -> Finding:
 def areas_sum_to_total(periods: pl.DataFrame) -> Finding:
     """The areas' counts are at most the total's; the rest are reports without an area."""
     by = ["frequency", "period_on"]
-    is_total = pl.col("area") == TOTAL_AREA
+    is_total = pl.col("place") == TOTAL_AREA
     sums = periods.group_by(by).agg(
         areas=pl.col("incidents_count").filter(~is_total).sum(),
         total=pl.col("incidents_count").filter(is_total).sum(),
@@ -74,7 +74,7 @@ def forecasts_are_fresh(forecasts: pl.DataFrame, periods: pl.DataFrame) -> Findi
     last = months["period_on"].max()
     due = pl.select(pl.lit(last).dt.offset_by("1mo")).item()
     made = forecasts["made_from_on"].unique().to_list()
-    missing = sorted({*months["area"]} - {*forecasts["area"]})
+    missing = sorted({*months["place"]} - {*forecasts["place"]})
     problems = [f"Forecasts begin on {made}, due is {due}."] if made != [due] else []
     problems += [f"Areas without a forecast: {missing}."] if missing else []
     return Finding(not problems, " ".join(problems) or f"Forecasts begin on {due}.")

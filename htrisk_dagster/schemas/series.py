@@ -13,7 +13,7 @@ from htrisk_dagster.schemas.table import Column, Table
 LAYER = "series"
 FREQUENCIES = ("day", "week", "month")
 
-_AREA = Column("area", pl.String, "Police precinct, or `(all)` for the study area.")
+_AREA = Column("place", pl.String, "Police precinct, or `(all)` for the study area.")
 _REPORTED = "Reported incidents, not crimes."
 
 AREA_PERIODS = Table(
@@ -37,7 +37,7 @@ AREA_PERIODS = Table(
         Column("incidents_count", pl.Int32, "Reported incidents.", unit="incidents", lower=0),
         Column("is_partial", pl.Boolean, "The incidents cover the period in part only."),
     ),
-    key=("frequency", "area", "period_on"),
+    key=("frequency", "place", "period_on"),
     warnings=(
         _REPORTED,
         "The count of a partial period is no count of a period: models leave it out.",
@@ -80,7 +80,7 @@ FORECASTS = Table(
             "seasonal_naive_count", "What the same month a year before would say.", "incidents"
         ),
     ),
-    key=("area", "period_on"),
+    key=("place", "period_on"),
     warnings=(
         _REPORTED,
         "Areas do not sum to `(all)`, which is forecast by itself.",
@@ -141,7 +141,7 @@ DECOMPOSITION = Table(
             "share",
         ),
     ),
-    key=("area", "method", "form", "period_on"),
+    key=("place", "method", "form", "period_on"),
     warnings=(_REPORTED,),
 )
 STATIONARITY = Table(
@@ -158,7 +158,7 @@ STATIONARITY = Table(
         Column("verdict", pl.String, "What both say together.", allowed=VERDICTS),
         Column("sentence", pl.String, "The same in words."),
     ),
-    key=("area",),
+    key=("place",),
 )
 AUTOCORRELATION = Table(
     LAYER,
@@ -173,7 +173,7 @@ AUTOCORRELATION = Table(
         _number("partial_autocorrelation", "Partial autocorrelation.", "", lower=None),
         _number("partial_half_width", "Half-width of its band.", ""),
     ),
-    key=("area", "lag"),
+    key=("place", "lag"),
 )
 PEAKS = Table(
     LAYER,
@@ -196,7 +196,7 @@ PEAKS = Table(
         _number("rate_ratio_high", "Upper end of the interval.", "ratio"),
         Column("is_peak", pl.Boolean, "The interval lies above 1."),
     ),
-    key=("area", "kind", "phase"),
+    key=("place", "kind", "phase"),
     warnings=(
         _REPORTED,
         "Times are as reported: noon, midnight and the first of a month are often defaults.",
@@ -226,7 +226,7 @@ COMPOSITE_RISK = Table(
             lower=-1,
         ),
     ),
-    key=("area",),
+    key=("place",),
     warnings=("A rank of places for planning help; it says nothing of persons.",),
 )
 STAFFING_PLAN = Table(
@@ -244,7 +244,7 @@ STAFFING_PLAN = Table(
         _number("covered_count", "Expected reports that the hours meet.", "incidents"),
         _number("uncovered_count", "Expected reports that they do not.", "incidents"),
     ),
-    key=("area", "shift"),
+    key=("place", "shift"),
     warnings=("For outreach and help to places; not for enforcement.",),
 )
 TABLES: tuple[Table, ...] = (

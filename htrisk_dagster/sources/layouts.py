@@ -296,16 +296,16 @@ def recognise(path: Path, table: str, layout: Layout | None = None) -> Header | 
     if missing:
         raise SourceError(
             f"{path} looks like a file of {table}, but lacks the columns {', '.join(missing)}. "
-            f"It has: {', '.join(header.names)}. {_likely_names(table, header)}"
+            f"It has: {', '.join(header.names)}. {_likely_names(table, header, layout)}"
             "Fetch it again, or take it out of the folder."
         )
     return header
 
 
-def _likely_names(table: str, header: Header) -> str:
+def _likely_names(table: str, header: Header, layout: Layout) -> str:
     from htrisk_dagster.sources.published_columns import column_drift  # which knows this module
 
-    pairs = column_drift(table, header.names, header.form).renamed
+    pairs = column_drift(table, header.names, header.form, layout).renamed
     return "".join(f"'{new}' looks like {old}. " for old, new in pairs)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from htrisk_dagster.sources.layouts import LAYOUTS, Form, normalise
+from htrisk_dagster.sources.layouts import LAYOUTS, Form, Layout, normalise
 
 _ALIKE = 0.55  # ratio of difflib from which two names may be one; `BORO` and `BOROUGH` have 0.73
 # Beside those read. A table that is not here has no fixed further columns: new ones are not told.
@@ -79,7 +79,9 @@ class ColumnDrift:
         return "; ".join(parts)
 
 
-def column_drift(table: str, names: Sequence[str], form: Form = "CSV") -> ColumnDrift:
+def column_drift(
+    table: str, names: Sequence[str], form: Form = "CSV", layout: Layout | None = None
+) -> ColumnDrift:
     """Compare a file's columns with those that the readers of `table` know.
 
     Parameters
@@ -90,8 +92,12 @@ def column_drift(table: str, names: Sequence[str], form: Form = "CSV") -> Column
         The publisher's names, in file order.
     form : str
         In GeoJSON the place is in the geometry.
+    layout : Layout, optional
+        Where a study area's file declares it; a table that has neither is not told of.
     """
-    layout = LAYOUTS[table]
+    layout = layout or LAYOUTS.get(table)
+    if layout is None:
+        return ColumnDrift((), (), ())
     found = {normalise(name) for name in names}
     missing = tuple(n for n in layout.expected(form) if n not in found)
     known = {*layout.columns, *NOT_READ.get(table, ())}

@@ -85,7 +85,9 @@ def test_every_control_was_used(report):
     assert used["/"]["segments"] == 3
     assert used["/"]["switches"] == 1
     assert used["/"]["buttons"] >= 5
-    assert used["/patterns"]["choices"] == used["/funnel"]["choices"] == 2
+    assert used["/patterns"]["choices"] == 2
+    # The small city has maps of a week: its funnel says that it has no month.
+    assert used["/funnel"]["choices"] == 0
     assert used["/patterns"]["segments"] == 2
     assert used["/hot-places"]["segments"] == 3
     assert all(kinds["details"] >= 1 for kinds in used.values())

@@ -224,7 +224,7 @@ def with_series(tmp_path_factory):
     months = [date(2025, 1, 1), date(2025, 2, 1)]
     forecast = pl.DataFrame(
         {
-            "area": ["(all)", "(all)", "1"],
+            "place": ["(all)", "(all)", "1"],
             "period_on": [*months, months[0]],
             "expected_count": [100.0, 110.0, 3.0],
             "lower_95_count": [80.0, 85.0, 0.0],
@@ -233,11 +233,11 @@ def with_series(tmp_path_factory):
     )
     parts = pl.DataFrame(
         {
-            "area": "(all)", "method": "stl", "form": "additive", "period_on": months,
+            "place": "(all)", "method": "stl", "form": "additive", "period_on": months,
             "trend": [3.0, 3.1], "seasonal": [0.1, -0.1], "rest": [0.0, 0.2],
         }
     )  # fmt: skip
-    score = {"area": ["1", "2", "(all)"], "score": [90.0, 10.0, 50.0], "score_rank": [1, 2, 3]}
+    score = {"place": ["1", "2", "(all)"], "score": [90.0, 10.0, 50.0], "score_rank": [1, 2, 3]}
     officers = pl.DataFrame(
         {
             "agency_id": ["state", "state", "CT1"], "agency": ["Connecticut", "Connecticut", "Hartford"],

@@ -74,7 +74,13 @@ def test_mlflow_finds_its_models_where_they_are_now(restored: City) -> None:
 def test_the_restored_state_passes_every_asset_check(restored: City) -> None:
     keys = restored.definitions.resolve_asset_graph().asset_check_keys
     ours = dg.AssetSelection.checks(
-        *(k for k in keys if k.asset_key.path[0] == "nyc" and "dbt" not in k.name)
+        # dbt's tests are run by its own step; series are no part of a day's run.
+        *(
+            k
+            for k in keys
+            if k.asset_key.path[0] == "nyc"
+            and k.asset_key.path[1] not in ("staging", "marts", "series")
+        )
     )
     job = dg.define_asset_job("every_check", ours)
     definitions = dg.Definitions.merge(restored.definitions, dg.Definitions(jobs=[job]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 from htrisk_dagster.defs import doctor
-from htrisk_dagster.defs.servers import commands
+from htrisk_dagster.defs.servers import Ports, commands
 from htrisk_dagster_tests.defs.small_city import SECRET_TOKEN, City
 
 
@@ -48,7 +48,7 @@ def test_no_output_of_a_run_shows_the_token(city: City) -> None:
 
 
 def test_no_command_line_and_no_report_shows_it(city: City) -> None:
-    said = str(commands(city.settings, 3000, 5000))
+    said = str(commands(city.settings, Ports(3000, 5000, 8050)))
     report = doctor.Report([])
     doctor._settings(report, city.settings)
 

@@ -147,8 +147,9 @@ def test_dagster_loads_it_switched_off(tmp_path: Path) -> None:
     repository = build_definitions(Settings(home=tmp_path)).get_repository_def()
 
     assert {sensor.name for sensor in repository.sensor_defs} == {
-        "nyc_spike_alert_sensor",
-        "nyc_drift_sensor",
+        f"{area}_{sensor}"
+        for area in ("nyc", "detroit", "connecticut")
+        for sensor in ("spike_alert_sensor", "drift_sensor")
     }
     for sensor in repository.sensor_defs:
         assert sensor.default_status is dg.DefaultSensorStatus.STOPPED

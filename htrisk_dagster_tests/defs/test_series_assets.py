@@ -106,15 +106,15 @@ def test_forecasts_begin_after_the_last_month_and_stand_near_the_known_rates(mad
     workspace, *_ = made
     forecasts = workspace.tables("nyc").read(series.FORECASTS)
     assert forecasts["made_from_on"].unique().to_list() == [date(2024, 1, 1)]
-    assert set(forecasts["area"]) == {"5", "40", "75", "(all)"}
+    assert set(forecasts["place"]) == {"5", "40", "75", "(all)"}
     # A year's mean of 1 + .3 sin is 1, with Fridays 7.5 days a week.
-    year = forecasts.filter(area="75")["expected_count"].sum()
+    year = forecasts.filter(place="75")["expected_count"].sum()
     assert year == pytest.approx(3.0 * 366 * 7.5 / 7, rel=0.06)
 
 
 def test_fridays_and_evenings_are_peaks(made) -> None:
     workspace, *_ = made
-    peaks = workspace.tables("nyc").read(series.PEAKS).filter(area="(all)")
+    peaks = workspace.tables("nyc").read(series.PEAKS).filter(place="(all)")
     friday = peaks.filter(kind="weekday", phase=4)
     assert friday["rate_ratio"][0] == pytest.approx(1.5 * 7 / 7.5, rel=0.05)
     assert peaks.filter(kind="weekday", is_peak=True)["phase"].to_list() == [4]
@@ -125,7 +125,7 @@ def test_the_plan_gives_most_hours_to_the_evening_of_the_largest_area(made) -> N
     workspace, *_ = made
     plan = workspace.tables("nyc").read(series.STAFFING_PLAN)
     most = plan.sort("hours", descending=True).row(0, named=True)
-    assert (most["area"], most["shift"]) == ("75", "evening")
+    assert (most["place"], most["shift"]) == ("75", "evening")
     assert plan["hours"].sum() <= plan["budget_hours"][0]
 
 

@@ -23,7 +23,7 @@ PERIODS = count_by_area(
 def forecasts(**changed: object) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "area": ["5", "7", "(all)"],
+            "place": ["5", "7", "(all)"],
             "made_from_on": [date(2024, 4, 1)] * 3,
             "expected_count": [5.0, 6.0, 11.0],
             "lower_95_count": [2.0, 3.0, 7.0],
@@ -36,7 +36,7 @@ def test_calendars() -> None:
     assert rules.calendars_are_whole(PERIODS).holds
     gap = rules.calendars_are_whole(PERIODS.filter(pl.col("period_on") != date(2024, 2, 1)))
     assert "missing between" in gap.sentence
-    lacking = (pl.col("area") == "5") & (pl.col("period_on") == date(2024, 2, 1))
+    lacking = (pl.col("place") == "5") & (pl.col("period_on") == date(2024, 2, 1))
     assert not rules.calendars_are_whole(PERIODS.filter(~lacking)).holds
     inside = PERIODS.with_columns(is_partial=pl.col("period_on") == date(2024, 2, 1))
     assert "is partial" in rules.calendars_are_whole(inside).sentence
@@ -45,7 +45,7 @@ def test_calendars() -> None:
 def test_sums() -> None:
     assert rules.areas_sum_to_total(PERIODS).holds
     more = PERIODS.with_columns(
-        incidents_count=pl.when(pl.col("area") == "5").then(9).otherwise(pl.col("incidents_count"))
+        incidents_count=pl.when(pl.col("place") == "5").then(9).otherwise(pl.col("incidents_count"))
     )
     assert "more reports in areas" in rules.areas_sum_to_total(more).sentence
 
@@ -62,7 +62,7 @@ def test_freshness() -> None:
     old = rules.forecasts_are_fresh(forecasts(made_from_on=date(2024, 3, 1)), PERIODS)
     assert "due is 2024-04-01" in old.sentence
     assert "['7']" in rules.forecasts_are_fresh(
-        forecasts().filter(pl.col("area") != "7"), PERIODS
+        forecasts().filter(pl.col("place") != "7"), PERIODS
     ).sentence  # fmt: skip
     assert "too few" in rules.forecasts_are_fresh(forecasts().clear(), PERIODS).sentence
 

@@ -134,7 +134,9 @@ def sheet():
         schema=["source", "source_file", "rows_read_count", "rows_kept_count",
                 "rows_quarantined_count", "first_on", "last_on"],
         orient="row",
-    ).with_columns(layout=pl.lit("CSV"), sha256=pl.lit("0"))  # fmt: skip
+    ).with_columns(
+        layout=pl.lit("CSV"), sha256=pl.lit("0"), columns=pl.lit(None, pl.List(pl.String))
+    )  # fmt: skip
     refused = pl.DataFrame(
         {
             "source": ["complaints"] * 2, "source_file": ["a.csv"] * 2, "source_row": [3, 4],

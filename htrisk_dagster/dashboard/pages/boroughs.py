@@ -113,12 +113,12 @@ def _composite(visit: Visit) -> Component:
 
 def composite_map(snapshot: Snapshot) -> Component:
     """Precincts by the score of expected volume and momentum."""
-    precinct = pl.col("area").cast(pl.Int32, strict=False).alias("precinct")
+    precinct = pl.col("place").cast(pl.Int32, strict=False).alias("precinct")
     rows = (
         snapshot.table(_COMPOSITE).with_columns(precinct).drop_nulls("precinct").sort("score_rank")
     )
     first = ["precinct", "score", "score_rank"]
-    shown = rows.select(*first, pl.exclude(*first, "area"))
+    shown = rows.select(*first, pl.exclude(*first, "place"))
     return _precinct_map(snapshot, shown, "score", "composite score")
 
 

@@ -119,7 +119,7 @@ def _maps_chart(snapshot: Snapshot, rows: pl.DataFrame) -> Component:
 
 def of_whole_area(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of the area as a whole, of a table that also has parts of it."""
-    for column in ("agency_id", "area"):
+    for column in ("agency_id", "place"):
         if column in rows.columns:
             return rows.filter(pl.col(column).is_in(_WHOLE_AREA))
     return rows

@@ -41,6 +41,9 @@ def layout(visit: Visit) -> list[Component]:
         gap = not_in_snapshot(_TABLE, snapshot.header.area)
         return [panel(visit, "From reported to verified", [gap], what=_WHAT)]
     rows = snapshot.table(_TABLE)
+    if rows.is_empty():
+        gap = html.P("No month has a map on any of its days yet, so that nothing can be followed.")
+        return [panel(visit, "From reported to verified", [gap], what=_WHAT, tables=[_TABLE])]
     boroughs = sorted(rows["borough"].unique(), key=lambda b: (b != ALL, b))
     months = [WHOLE, *(str(m) for m in rows["month_on"].drop_nulls().unique().sort())]
     wished = visit.wishes.get("borough"), visit.wishes.get("month")

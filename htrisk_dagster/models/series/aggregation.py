@@ -73,9 +73,9 @@ def count_by_area(
     if last_day < first_day:
         raise ValueError(f"The last day {last_day} lies before the first, {first_day}.")
     within = rows.filter(pl.col(day).is_between(first_day, last_day)).select(
-        area=pl.col(area).cast(pl.String), day=pl.col(day).cast(pl.Date)
+        place=pl.col(area).cast(pl.String), day=pl.col(day).cast(pl.Date)
     )
-    known = within["area"].drop_nulls().unique().sort() if areas is None else pl.Series(areas)
+    known = within["place"].drop_nulls().unique().sort() if areas is None else pl.Series(areas)
     starts = _starts(first_day, last_day, frequency)
     calendar = pl.DataFrame(
         {
@@ -86,18 +86,20 @@ def count_by_area(
     ).with_columns(pl.col("period_on").cast(pl.Date))
     period = pl.Series("period_on", period_start(within["day"].to_numpy(), frequency))
     counted = within.with_columns(period.cast(pl.Date))
-    by_area = counted.group_by("area", "period_on").agg(incidents_count=pl.len())
+    by_area = counted.group_by("place", "period_on").agg(incidents_count=pl.len())
     total = counted.group_by("period_on").agg(incidents_count=pl.len())
-    whole = pl.DataFrame({"area": [*known.cast(pl.String), TOTAL_AREA]}).join(calendar, how="cross")
+    whole = pl.DataFrame({"place": [*known.cast(pl.String), TOTAL_AREA]}).join(
+        calendar, how="cross"
+    )
     table = (
         whole.join(
             pl.concat(
                 [
                     by_area,
-                    total.select(pl.lit(TOTAL_AREA).alias("area"), "period_on", "incidents_count"),
+                    total.select(pl.lit(TOTAL_AREA).alias("place"), "period_on", "incidents_count"),
                 ]
             ),
-            on=["area", "period_on"],
+            on=["place", "period_on"],
             how="left",
         )
         .with_columns(
@@ -105,7 +107,7 @@ def count_by_area(
             frequency=pl.lit(frequency),
             is_partial=pl.col("covered_days_count") < pl.col("days_count"),
         )
-        .sort("area", "period_on")
+        .sort("place", "period_on")
     )
     return AREA_PERIODS.conform(table)
 
@@ -123,10 +125,10 @@ def whole_periods(table: pl.DataFrame, *, with_total: bool = False) -> SeriesPan
         raise ValueError(f"A panel has one frequency; this table has {sorted(frequencies)}.")
     chosen = table.filter(~pl.col("is_partial"))
     if not with_total:
-        chosen = chosen.filter(pl.col("area") != TOTAL_AREA)
+        chosen = chosen.filter(pl.col("place") != TOTAL_AREA)
     if chosen.is_empty():
         raise ValueError("No period is covered whole; give more days.")
-    wide = chosen.pivot(on="area", index="period_on", values="incidents_count").sort("period_on")
+    wide = chosen.pivot(on="place", index="period_on", values="incidents_count").sort("period_on")
     areas = wide.columns[1:]
     return SeriesPanel(
         tuple(areas),

@@ -113,7 +113,7 @@ def composite_table(
     return COMPOSITE_RISK.conform(
         pl.DataFrame(
             {
-                "area": areas,
+                "place": areas,
                 "period_on": np.full(n, period_on),
                 "expected_count": found.volume,
                 "momentum_log": found.momentum,

@@ -101,7 +101,7 @@ def decomposition_table(panel: SeriesPanel) -> pl.DataFrame:
                 tables.append(
                     pl.DataFrame(
                         {
-                            "area": area,
+                            "place": area,
                             "method": method,
                             "form": form,
                             "period_on": panel.starts,

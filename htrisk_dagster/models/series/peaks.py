@@ -132,7 +132,7 @@ def peaks_table(
         found = rate_ratios(counts, exposure, seed=seed)
         frame = pl.DataFrame(
             {
-                "area": area,
+                "place": area,
                 "kind": kind,
                 "phase": np.arange(PHASES[kind]) + (1 if kind == "month" else 0),
                 "incidents_count": counts.sum(axis=0),

@@ -152,7 +152,7 @@ def staffing_table(
     return STAFFING_PLAN.conform(
         pl.DataFrame(
             {
-                "area": np.repeat(np.array(areas, dtype=object), n_shifts).tolist(),
+                "place": np.repeat(np.array(areas, dtype=object), n_shifts).tolist(),
                 "period_on": np.full(found.duties.size, period_on),
                 "shift": list(SHIFTS) * len(areas),
                 "expected_count": found.expected.ravel(),

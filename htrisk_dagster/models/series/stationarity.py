@@ -93,7 +93,7 @@ def stationarity_table(panel: SeriesPanel) -> pl.DataFrame:
         found = examine(values[:, column])
         rows.append(
             {
-                "area": area,
+                "place": area,
                 "first_on": panel.starts[0].astype(object),
                 "periods_count": panel.n_periods,
                 "adf_p_value_prob": found.adf_p_value,
@@ -127,7 +127,7 @@ def autocorrelation_table(panel: SeriesPanel) -> pl.DataFrame:
         tables.append(
             pl.DataFrame(
                 {
-                    "area": area,
+                    "place": area,
                     "lag": np.arange(1, n_lags + 1),
                     "autocorrelation": own,
                     "autocorrelation_half_width": own_half,

@@ -34,11 +34,11 @@ def test_months_are_whole_calendars_with_zeros_and_marked_ends() -> None:
         area="precinct", day="day", first_day=date(2024, 1, 15), last_day=date(2024, 3, 31),
         frequency="month",
     )  # fmt: skip
-    five = table.filter(area="5")
+    five = table.filter(place="5")
     assert five["incidents_count"].to_list() == [1, 0, 1]
     assert five["covered_days_count"].to_list() == [17, 29, 31]
     assert five["is_partial"].to_list() == [True, False, False]
-    assert table.filter(area=TOTAL_AREA)["incidents_count"].to_list() == [1, 0, 3]
+    assert table.filter(place=TOTAL_AREA)["incidents_count"].to_list() == [1, 0, 3]
 
 
 def test_the_panel_leaves_partial_weeks_out() -> None:
@@ -59,8 +59,8 @@ def test_rows_outside_the_days_count_nowhere_and_asked_areas_are_there() -> None
         area="precinct", day="day", first_day=date(2024, 1, 1), last_day=date(2024, 1, 3),
         frequency="day", areas=["5", "9"],
     )  # fmt: skip
-    assert table.filter(area="5")["incidents_count"].to_list() == [0, 1, 0]
-    assert table.filter(area="9")["incidents_count"].sum() == 0
+    assert table.filter(place="5")["incidents_count"].to_list() == [0, 1, 0]
+    assert table.filter(place="9")["incidents_count"].sum() == 0
 
 
 def test_no_whole_period_is_an_error() -> None:

@@ -46,7 +46,7 @@ def test_the_table_holds_every_area_method_and_form() -> None:
     panel = months(4, rates=np.array([3.0, 0.0]), seed=1)
     table = decomposition_table(panel)
     assert table.height == 2 * len(METHODS) * len(FORMS) * 48
-    additive = table.filter(area="0", method="stl", form="additive")
+    additive = table.filter(place="0", method="stl", form="additive")
     whole = additive["trend"] + additive["seasonal"] + additive["rest"]
     assert whole.to_numpy() == pytest.approx(panel.counts[:, 0] / panel.days)
 

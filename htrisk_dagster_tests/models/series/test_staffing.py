@@ -68,7 +68,7 @@ def test_the_table_adds_up() -> None:
     table = staffing_table(("5", "7"), np.datetime64("2024-01-01"), found, wish)
     assert table["hours"].sum() <= 40.0
     assert table["uncovered_count"].sum() == pytest.approx(found.uncovered)
-    assert table.filter(area="7", shift="evening")["expected_count"][0] == 3.0
+    assert table.filter(place="7", shift="evening")["expected_count"][0] == 3.0
 
 
 def test_a_city_of_78_areas_is_planned() -> None:

@@ -51,8 +51,8 @@ def test_an_autoregression_remembers_as_its_closed_form_says() -> None:
 
 def test_tables_hold_every_area() -> None:
     panel = months(5, rates=np.array([3.0, 9.0]), seed=1)
-    assert stationarity_table(panel)["area"].to_list() == ["0", "1"]
+    assert stationarity_table(panel)["place"].to_list() == ["0", "1"]
     lags = autocorrelation_table(panel)
-    assert lags.filter(area="0")["lag"].to_list() == list(range(1, 25))
+    assert lags.filter(place="0")["lag"].to_list() == list(range(1, 25))
     # A season of a year: months half a year apart are against each other.
-    assert lags.filter(area="1", lag=6)["autocorrelation"][0] < 0
+    assert lags.filter(place="1", lag=6)["autocorrelation"][0] < 0
