@@ -9,24 +9,6 @@ with raw_numbers as (
     select 'shootings' as source, report_id from {{ raw_rows('shootings') }}
     union
     select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
-    union
-    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
-    union
-    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
-    union
-    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
-    union
-    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
-    union
-    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
-    union
-    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
-    union
-    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
-    union
-    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
-    union
-    select 'incident_reports' as source, report_id from {{ raw_rows('incident_reports') }}
 ),
 
 counted as (
