@@ -28,7 +28,7 @@ from htrisk_dagster.sources.arcgis_answers import (
     window,
 )
 from htrisk_dagster.sources.arcgis_site import ArcgisSite
-from htrisk_dagster.sources.json_site import FIRST_WAIT_S
+from htrisk_dagster.sources.json_site import retrying_caller
 from htrisk_dagster.sources.layouts import normalise
 from htrisk_dagster.sources.page_files import (
     MonthOfPages,
@@ -72,8 +72,6 @@ class FeatureLayer:
         attempts: int = 8,
         max_wait_s: float = 60.0,
     ) -> None:
-        import stamina
-
         parts = _ADDRESS.fullmatch(url)
         if parts is None:
             raise SourceError(
@@ -87,13 +85,7 @@ class FeatureLayer:
         self._about = f"Layer {parts['name']}/{parts['id']} on {self._site.host}"
         self._page_size = page_size
         self._facts: LayerFacts | None = None
-        self._passing = stamina.RetryingCaller(
-            attempts=_PASSES,
-            timeout=None,
-            wait_initial=FIRST_WAIT_S,
-            wait_jitter=FIRST_WAIT_S,
-            wait_max=max_wait_s,
-        )
+        self._passing = retrying_caller(_PASSES, max_wait_s)
 
     def __enter__(self) -> Self:
         return self

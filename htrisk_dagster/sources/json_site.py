@@ -18,6 +18,7 @@ from htrisk_dagster.errors import SourceError
 
 if TYPE_CHECKING:
     import httpx
+    from stamina import RetryingCaller
 
 USER_AGENT = "htrisk-dagster (place-based forecasts of reported incidents)"
 FIRST_WAIT_S = 0.5
@@ -32,6 +33,19 @@ class PassingError(Exception):
     def __init__(self, what: str, retry_after_s: float | None = None) -> None:
         super().__init__(what)
         self.retry_after_s = retry_after_s
+
+
+def retrying_caller(attempts: int, max_wait_s: float) -> RetryingCaller:
+    """Calls again with growing waits, of `max_wait_s` at most."""
+    import stamina
+
+    return stamina.RetryingCaller(
+        attempts=attempts,
+        timeout=None,  # attempts and the longest wait bound the total time
+        wait_initial=FIRST_WAIT_S,
+        wait_jitter=FIRST_WAIT_S,
+        wait_max=max_wait_s,
+    )
 
 
 class JsonSite:
@@ -80,7 +94,6 @@ class JsonSite:
         max_wait_s: float,
     ) -> None:
         import httpx
-        import stamina
 
         url = _address(base_url)
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
@@ -100,13 +113,7 @@ class JsonSite:
         self._http = httpx.Client(
             base_url=url, headers=headers, timeout=timeout_s, follow_redirects=False
         )
-        self._asking = stamina.RetryingCaller(
-            attempts=attempts,
-            timeout=None,  # attempts and the longest wait bound the total time
-            wait_initial=FIRST_WAIT_S,
-            wait_jitter=FIRST_WAIT_S,
-            wait_max=max_wait_s,
-        )
+        self._asking = retrying_caller(attempts, max_wait_s)
 
     def close(self) -> None:
         """Close the connections."""

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.sources.json_site import FIRST_WAIT_S
+from htrisk_dagster.sources.json_site import retrying_caller
 from htrisk_dagster.sources.page_files import (
     MonthOfPages,
     Row,
@@ -66,19 +66,11 @@ class SocrataClient:
         attempts: int = 8,
         max_wait_s: float = 60.0,
     ) -> None:
-        import stamina
-
         self._site = SocrataSite(
             base_url, app_token, timeout_s=timeout_s, attempts=attempts, max_wait_s=max_wait_s
         )
         self._page_size = page_size
-        self._passing = stamina.RetryingCaller(
-            attempts=_PASSES,
-            timeout=None,
-            wait_initial=FIRST_WAIT_S,
-            wait_jitter=FIRST_WAIT_S,
-            wait_max=max_wait_s,
-        )
+        self._passing = retrying_caller(_PASSES, max_wait_s)
 
     def __enter__(self) -> Self:
         return self
