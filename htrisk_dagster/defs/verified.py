@@ -21,7 +21,8 @@ from htrisk_dagster.defs.hot_places import read_target
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.daily_ranks import DailyRanks, ranks_of
 from htrisk_dagster.evaluation.detection_funnel import funnel, stages_reached
-from htrisk_dagster.evaluation.verified_counts import count_by_borough_month, place_cases
+from htrisk_dagster.evaluation.release_periods import length_of
+from htrisk_dagster.evaluation.verified_counts import count_by_borough_period, place_cases
 from htrisk_dagster.evaluation.verified_overlay import overlay
 from htrisk_dagster.evaluation.verified_validation import validate
 from htrisk_dagster.features.inputs import read_grid
@@ -34,13 +35,19 @@ from htrisk_dagster.warehouse.partitions import WHOLE, write_text_whole
 
 
 def store_case_counts(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
-    """Count the cases by borough and month, hide what is small; return figures for the UI."""
+    """Count the cases by borough and period, hide what is small; return figures for the UI."""
     placed = _placed(workspace, area)
-    counts = count_by_borough_month(placed)
+    counts = count_by_borough_period(placed)
     made_from = MadeFrom(workspace, area).verified_counts()
     workspace.tables(area.name).write(staging.VERIFIED_CASE_COUNTS, counts, made_from=made_from)
     shown = counts["cases_count"].drop_nulls()
-    return {"borough_months": counts.height, "shown": len(shown), "made_from": made_from}
+    months = length_of(counts)
+    return {
+        "months_a_period": "nothing can be shown" if months is None else months,
+        "borough_periods": counts.height,
+        "shown": len(shown),
+        "made_from": made_from,
+    }
 
 
 def store_validation(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
@@ -88,7 +95,7 @@ def store_funnel(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     )
     store.write(verified.FUNNEL, stages, made_from=made_from)
     workspace.build_catalog()
-    of_city = stages.filter((pl.col("borough") == ALL) & pl.col("month_on").is_null())
+    of_city = stages.filter((pl.col("borough") == ALL) & pl.col("period_on").is_null())
     told = {f"{r['stage']}_count": r["incidents_count"] for r in of_city.iter_rows(named=True)}
     figures = {
         **{name: "not shown" if count is None else count for name, count in told.items()},

@@ -3,8 +3,7 @@
 Belongs here: flags of the 28 days before, their statistics, the permutation. Does not: hit rates on
 the day of the report and the release of all counts (`verified_validation`).
 
-A case is measurable where its point is exact and the day of its report and the 28 days before all
-have a map. Exchanging the places among the cases keeps days and places and breaks their link: a
+Exchanging the places among the cases keeps days and places and breaks their link: a
 map that never changes has no lead beyond that null.
 """
 
@@ -17,91 +16,54 @@ import polars as pl
 from numpy.typing import NDArray
 
 from htrisk_dagster.evaluation.daily_ranks import DailyRanks
+from htrisk_dagster.evaluation.measured_cases import REASONS, WINDOW_DAYS, MeasuredCases
 from htrisk_dagster.evaluation.pairs import cells_in_budget
 from htrisk_dagster.evaluation.shown_sums import shown_sums
-from htrisk_dagster.evaluation.verified_counts import COARSE, NO_MAP, NO_PLACE, with_reasons
 from htrisk_dagster.schemas.verified import LEAD_TIME
 from htrisk_dagster.victim_population.published_tables import K
 
 LEAD_BUDGET_PCT = 5.0
-WINDOW_DAYS = 28
 N_PERMUTATIONS = 999
-_LEADS = {"1 to 7 days": 7, "8 to 14 days": 14, "15 to 28 days": WINDOW_DAYS}
-_NOT_FLAGGED, _FEW_MAPS = "not flagged", "few maps"
+_FLAGGED, _NOT_FLAGGED = "flagged", "not flagged"
 
 
-def flags_before(
-    placed: pl.DataFrame, maps: DailyRanks, ranks: NDArray[np.integer]
-) -> NDArray[np.bool_] | None:
-    """Whether the place of each measurable case was flagged 1 to 28 days before.
+def flags_before(cases: MeasuredCases, ranks: NDArray[np.integer]) -> NDArray[np.bool_] | None:
+    """Whether the place of each case of the window was flagged 1 to 28 days before.
 
     Parameters
     ----------
-    placed : DataFrame
-        `verified_counts.place_cases`.
-    maps : DailyRanks
+    cases : MeasuredCases
     ranks : int, shape (D, C)
         Of one model.
 
     Returns
     -------
-    bool, shape (n, 28), or None
-        The day before first; None where no case is measurable.
+    bool, shape (m, 28), or None
+        Of the m cases of `is_measured`, the day before first; None where there is none.
     """
-    rows, cell = _windows(placed, maps)
-    if not len(rows):
+    if not cases.is_measured.any():
         return None
+    rows, cell = cases.window_rows[cases.is_measured], cases.cell[cases.is_measured]
     return np.asarray(ranks[rows, cell[:, None]] <= _flagged_cells(ranks))
+
+
+def lead_words(cases: MeasuredCases, flagged: NDArray[np.bool_] | None) -> pl.Series:
+    """Whether each case was flagged at all in the window, or why it is not measured.
+
+    Parameters
+    ----------
+    cases : MeasuredCases
+    flagged : bool, shape (m, 28), or None
+        Of `flags_before`.
+    """
+    words = cases.reason.copy()
+    if flagged is not None:
+        words[cases.is_measured] = np.where(flagged.any(axis=1), _FLAGGED, _NOT_FLAGGED)
+    return pl.Series(words, dtype=pl.String)
 
 
 def _flagged_cells(ranks: NDArray[np.integer]) -> int:
     return cells_in_budget(ranks.shape[1], LEAD_BUDGET_PCT / 100)
-
-
-def _windows(placed: pl.DataFrame, maps: DailyRanks) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """Rows of the 28 maps before each measurable case, shape (n, 28), and its cell, shape (n,)."""
-    measurable = _measurable(placed, maps)
-    of_case = placed.filter(pl.Series(measurable))
-    return _window_rows(of_case, maps), of_case["cell_id"].to_numpy()
-
-
-def _window_rows(placed: pl.DataFrame, maps: DailyRanks) -> NDArray[np.intp]:
-    day = placed["reported_on"].to_numpy().astype("datetime64[D]")
-    before = np.arange(1, WINDOW_DAYS + 1).astype("timedelta64[D]")
-    return maps.row_of(np.asarray(day[:, None] - before, dtype="datetime64[D]"))
-
-
-def _measurable(placed: pl.DataFrame, maps: DailyRanks) -> NDArray[np.bool_]:
-    day = placed["reported_on"].to_numpy().astype("datetime64[D]")
-    whole = (maps.row_of(day) >= 0) & (_window_rows(placed, maps) >= 0).all(axis=1)
-    return np.asarray(whole & (placed["place"] == "exact").to_numpy())
-
-
-def lead_words(
-    placed: pl.DataFrame,
-    maps: DailyRanks,
-    flagged: NDArray[np.bool_] | None,
-) -> pl.Series:
-    """How long before the report the place of each case was first flagged, in words.
-
-    Parameters
-    ----------
-    placed : DataFrame
-        `verified_counts.place_cases`.
-    maps : DailyRanks
-    flagged : bool, shape (n, 28), or None
-        Of `flags_before`.
-    """
-    day = placed["reported_on"].to_numpy().astype("datetime64[D]")
-    # Cases with a map on the day and too few before have a word, and so a protected count, of their
-    # own: it is the difference between the located cases of the two tables.
-    words = np.where(maps.row_of(day) >= 0, _FEW_MAPS, NO_MAP).astype(object)
-    if flagged is not None:
-        first = _first_flagged(flagged)
-        names = np.array([_NOT_FLAGGED, *_LEADS], dtype=object)
-        which = np.searchsorted([0, *_LEADS.values()], first)
-        words[_measurable(placed, maps)] = names[which]
-    return with_reasons(placed, words)
 
 
 def _first_flagged(flagged: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -113,7 +75,7 @@ def _first_flagged(flagged: NDArray[np.bool_]) -> NDArray[np.intp]:
 def lead_rows(
     model: str,
     cells: Mapping[str, int | None],
-    placed: pl.DataFrame,
+    cases: MeasuredCases,
     flagged: NDArray[np.bool_] | None,
     maps: DailyRanks,
     *,
@@ -127,9 +89,8 @@ def lead_rows(
         A key of `maps.ranks`.
     cells : mapping of str to int or None
         Published counts of `lead_words`.
-    placed : DataFrame
-        `verified_counts.place_cases`.
-    flagged : bool, shape (n, 28), or None
+    cases : MeasuredCases
+    flagged : bool, shape (m, 28), or None
         Of `flags_before`.
     maps : DailyRanks
     seed : int
@@ -143,14 +104,12 @@ def lead_rows(
     """
     ranks = maps.ranks[model]
     names = ("flagged_pct", "first_flagged_days", "last_flagged_days")
-    found, located = shown_sums(
-        cells, (*_LEADS, _NOT_FLAGGED), (NO_MAP, _FEW_MAPS, COARSE, NO_PLACE)
-    )[-2:]
+    found, located = shown_sums(cells, (_FLAGGED, _NOT_FLAGGED), REASONS)
     blank: dict[str, object] = dict.fromkeys(LEAD_TIME.column_names)
     rows = [blank | {"model": model, "statistic": n, "located_count": located} for n in names]
     if flagged is None or found is None or located is None or found < K:
         return rows
-    windows, cell = _windows(placed, maps)
+    windows, cell = cases.window_rows[cases.is_measured], cases.cell[cases.is_measured]
     values = _lead_statistics(flagged)
     rng = np.random.default_rng(seed)
     limit = _flagged_cells(ranks)

@@ -22,21 +22,21 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.evaluation.daily_ranks import DailyRanks
 from htrisk_dagster.evaluation.lead_time import flags_before, lead_rows, lead_words
+from htrisk_dagster.evaluation.measured_cases import (
+    NO_CELL,
+    REASONS,
+    MeasuredCases,
+    measured_cases,
+)
 from htrisk_dagster.evaluation.pairs import cells_in_budget
 from htrisk_dagster.evaluation.shown_sums import shown_sums
-from htrisk_dagster.evaluation.verified_counts import (
-    COARSE,
-    NO_MAP,
-    NO_PLACE,
-    release,
-    with_reasons,
-)
+from htrisk_dagster.evaluation.verified_counts import release
 from htrisk_dagster.schemas.verified import HIT_RATE, LEAD_TIME
 from htrisk_dagster.victim_population.published_tables import ALL, PublishedTable, TableSpec
 
-BUDGETS_PCT = (0.5, 1.0, 5.0, 10.0, 20.0)
+BUDGETS_PCT = ((0.5, 1.0, 5.0, 10.0, 20.0), (1.0, 5.0, 20.0), (5.0, 20.0), (5.0,))
+"""From fine to coarse; taken are the first of which every hit can be shown, else the last."""
 _REST = "beyond"
-_BANDS = tuple(f"to {budget:g}%" for budget in BUDGETS_PCT)
 
 
 @dataclass(frozen=True)
@@ -67,51 +67,70 @@ def validate(placed: pl.DataFrame, maps: DailyRanks, *, seed: int) -> Validation
     seed : int
         Of the permutations.
     """
-    columns = {
-        f"reach {model}": _reached(placed, maps, ranks) for model, ranks in maps.ranks.items()
-    }
-    flags = {model: flags_before(placed, maps, ranks) for model, ranks in maps.ranks.items()}
-    columns |= {
-        f"lead {model}": lead_words(placed, maps, flagged) for model, flagged in flags.items()
-    }
-    names = list(columns)
-    # All columns tell the same cases without a place: linked to the first, a reader's knowledge
-    # of that is part of the proof.
-    published = release(
-        pl.DataFrame(columns),
-        [TableSpec(name, (name,)) for name in names],
-        known_empty=[(names[0], other) for other in names[1:]],
-    )
-    cells = {t.spec.name: dict(t.cells.select(t.spec.name, "count").rows()) for t in published}
-    hits, leads = [], []
-    for model, ranks in maps.ranks.items():
-        hits += _hit_rows(model, cells[f"reach {model}"], ranks.shape[1])
-        leads += lead_rows(model, cells[f"lead {model}"], placed, flags[model], maps, seed=seed)
+    cases = measured_cases(placed, maps)
+    flags = {model: flags_before(cases, ranks) for model, ranks in maps.ranks.items()}
+    leads = {f"lead {m}": lead_words(cases, flagged) for m, flagged in flags.items()}
+    for budgets in BUDGETS_PCT:
+        reach = {f"reach {m}": _reached(cases, r, budgets) for m, r in maps.ranks.items()}
+        published = _released(reach | leads)
+        cells = {t.spec.name: dict(t.cells.select(t.spec.name, "count").rows()) for t in published}
+        hits = [
+            row
+            for model, ranks in maps.ranks.items()
+            for row in _hit_rows(model, cells[f"reach {model}"], ranks.shape[1], budgets)
+        ]
+        if all(row["hits_count"] is not None for row in hits):
+            break
+    lead_time = [
+        row
+        for model, flagged in flags.items()
+        for row in lead_rows(model, cells[f"lead {model}"], cases, flagged, maps, seed=seed)
+    ]
     return Validation(
         HIT_RATE.conform(pl.DataFrame(hits, schema=HIT_RATE.polars_schema())),
-        LEAD_TIME.conform(pl.DataFrame(leads, schema=LEAD_TIME.polars_schema())),
+        LEAD_TIME.conform(pl.DataFrame(lead_time, schema=LEAD_TIME.polars_schema())),
         published,
     )
 
 
-def _reached(placed: pl.DataFrame, maps: DailyRanks, ranks: NDArray[np.integer]) -> pl.Series:
+def _released(columns: dict[str, pl.Series]) -> list[PublishedTable]:
+    """Count each column of words by itself, all in one release."""
+    names = list(columns)
+    # All columns tell the same cases without a place: linked to the first, a reader's knowledge
+    # of that is part of the proof.
+    return release(
+        pl.DataFrame(columns),
+        [TableSpec(name, (name,)) for name in names],
+        known_empty=[(names[0], other) for other in names[1:]],
+    )
+
+
+def _band(budget: float) -> str:
+    return f"to {budget:g}%"
+
+
+def _reached(
+    cases: MeasuredCases, ranks: NDArray[np.integer], budgets: tuple[float, ...]
+) -> pl.Series:
     """Smallest budget whose cells hold each case, or why there is none."""
-    row = maps.row_of(placed["reported_on"].to_numpy().astype("datetime64[D]"))
-    cell = placed["cell_id"].fill_null(0).to_numpy()
-    taken = [cells_in_budget(ranks.shape[1], budget / 100) for budget in BUDGETS_PCT]
-    rank = ranks[row, cell] if len(ranks) else np.zeros(len(row), dtype=np.int32)
-    band = np.array([*_BANDS, _REST], dtype=object)[np.searchsorted(taken, rank)]
-    return with_reasons(placed, np.where(row >= 0, band, NO_MAP))
+    words = cases.reason.copy()
+    if cases.is_measured.any():
+        rank = ranks[cases.map_row[cases.is_measured], cases.cell[cases.is_measured]]
+        taken = [cells_in_budget(ranks.shape[1], budget / 100) for budget in budgets]
+        names = np.array([*map(_band, budgets), _REST], dtype=object)
+        words[cases.is_measured] = names[np.searchsorted(taken, rank)]
+    return pl.Series(words, dtype=pl.String)
 
 
-def _hit_rows(model: str, cells: Mapping[str, int | None], n_cells: int) -> list[dict[str, object]]:
+def _hit_rows(
+    model: str, cells: Mapping[str, int | None], n_cells: int, budgets: tuple[float, ...]
+) -> list[dict[str, object]]:
     from scipy.stats import binomtest
 
-    reasons = (NO_MAP, COARSE, NO_PLACE)
-    sums = shown_sums(cells, (*_BANDS, _REST), reasons)
-    located, total, coarse = sums[-1], cells.get(ALL), cells.get(COARSE, 0)
+    sums = shown_sums(cells, (*map(_band, budgets), _REST), REASONS)
+    located, total, coarse = sums[-1], cells.get(ALL), cells.get(NO_CELL, 0)
     rows = []
-    for budget, hits in zip(BUDGETS_PCT, sums[:-1], strict=True):
+    for budget, hits in zip(budgets, sums[:-1], strict=True):
         row: dict[str, object] = dict.fromkeys(HIT_RATE.column_names)
         row |= {"model": model, "budget_pct": budget, "located_count": located, "hits_count": hits}
         row["random_pct"] = 100 * cells_in_budget(n_cells, budget / 100) / n_cells

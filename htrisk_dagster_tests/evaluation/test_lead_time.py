@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 from htrisk_dagster.evaluation.daily_ranks import DailyRanks
-from htrisk_dagster.evaluation.lead_time import WINDOW_DAYS, flags_before, lead_words
+from htrisk_dagster.evaluation.lead_time import flags_before, lead_words
+from htrisk_dagster.evaluation.measured_cases import WINDOW_DAYS, measured_cases
 
 N_CELLS = 40
 DAYS = np.arange("2024-01-01", "2024-02-10", dtype="datetime64[D]")
@@ -24,12 +25,14 @@ def test_flags_and_words_of_four_cases():
         }
     )
 
-    flagged = flags_before(placed, maps, ranks)
+    cases = measured_cases(placed, maps)
+    flagged = flags_before(cases, ranks)
 
     assert flagged is not None
     assert flagged.shape == (2, WINDOW_DAYS), "the third has ten maps before it, the fourth no cell"
     before = 30 - 20 - 1
     assert np.flatnonzero(~flagged[0]).tolist() == [before]
     assert np.flatnonzero(flagged[1]).tolist() == [before]
-    words = lead_words(placed, maps, flagged)
-    assert words.to_list() == ["15 to 28 days", "8 to 14 days", "few maps", "coarse place"]
+    assert lead_words(cases, flagged).to_list() == [
+        "flagged", "flagged", "no exact place", "no exact place",
+    ], "one case with too few maps is too few for a word of its own"  # fmt: skip
