@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from htrisk_dagster.errors import HtriskError
+from htrisk_dagster.errors import HtriskError, storage_fault
 
 if TYPE_CHECKING:
     from htrisk_dagster.defs.workspace import Workspace
@@ -69,11 +69,18 @@ def chosen_workspace(
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Turn an error written for the user into its sentence and exit code 1."""
+    """Turn an error written for the user, or one of the disk, into a sentence and exit code 1."""
     try:
         yield
     except HtriskError as error:
         typer.echo(f"htrisk: {error}", err=True)
+        raise typer.Exit(1) from error
+    except Exception as error:
+        # Dagster's and MLflow's own databases lie on the same disk as ours.
+        fault = storage_fault(str(error))
+        if fault is None:
+            raise
+        typer.echo(f"htrisk: The workspace cannot be written: {fault}.", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         typer.echo("htrisk: interrupted; run the same command again to go on.", err=True)

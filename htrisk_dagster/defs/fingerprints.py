@@ -17,6 +17,7 @@ from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.selection import EVERYTHING, Selection
+from htrisk_dagster.defs.staleness import silence_before
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.schemas import (
@@ -261,9 +262,17 @@ class MadeFrom:
         )
 
     def risk_map(self, day: str) -> str:
-        """Of one day's map: its risk."""
+        """Of one day's map: its risk, and the sources that it says are silent."""
         return fingerprint_of(
-            code_of("publishing"), self._contents(predictions.CELL_DAY_RISK).get(day)
+            code_of("publishing"),
+            self._contents(predictions.CELL_DAY_RISK).get(day),
+            self.silence(day),
+        )
+
+    def silence(self, day: str) -> str:
+        """Which sources have stopped before the cutoff of a day, as a sentence; empty where none has."""
+        return silence_before(
+            self.workspace.tables(self.area.name), self.area, date.fromisoformat(day)
         )
 
     def documents(self, month: str) -> str:
@@ -284,7 +293,9 @@ class MadeFrom:
         """
         month = self.workspace.models(self.area).newest_month(CHAMPION, date.fromisoformat(day))
         risk = self._contents(predictions.CELL_DAY_RISK).get(day)
-        return fingerprint_of(code_of("publishing"), self.documents(month), day, risk)
+        return fingerprint_of(
+            code_of("publishing"), self.documents(month), day, risk, self.silence(day)
+        )
 
     def canary_search(self, day: str) -> str:
         """Of one day's search: the planted case, and the day's report with all that it is made from."""

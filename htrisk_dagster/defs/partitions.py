@@ -11,6 +11,7 @@ made must not vanish because time went by.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import dagster as dg
@@ -57,3 +58,15 @@ def months_of(start: date, end: date) -> list[str]:
 def days_of(start: date, end: date) -> list[str]:
     """Keys of the days `start` to `end`, both included."""
     return [(start + timedelta(days=i)).isoformat() for i in range((end - start).days + 1)]
+
+
+def unbroken_runs(days: Iterable[str]) -> list[tuple[str, ...]]:
+    """Cut days in order into runs without gaps; each month is a run of its own."""
+    found: list[list[str]] = []
+    for day in days:
+        previous = date.fromisoformat(found[-1][-1]) if found else None
+        if previous and (date.fromisoformat(day) - previous).days == 1:
+            found[-1].append(day)
+        else:
+            found.append([day])
+    return [tuple(run) for run in found]

@@ -14,6 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.raw_tables import raw_table_names
+from htrisk_dagster.defs.retries import passing_faults_retried
 from htrisk_dagster.defs.staged import publish_staged
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import marts, raw, staging
@@ -70,7 +71,8 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> Iterator[Any]:
         """Build and test every model beside the warehouse, then move all of them into it."""
-        workspace.build_catalog()
+        with passing_faults_retried(context):
+            workspace.build_catalog()
         profile = dbt_project.write_profile(
             workspace.settings.workspace, workspace.settings.warehouse, area.name
         )
