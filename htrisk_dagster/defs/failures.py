@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from htrisk_dagster import errors
 from htrisk_dagster.defs.partitions import unbroken_runs
@@ -94,21 +95,21 @@ def _ranges(
     by_partition: dict[str, list[dg.AssetKey]],
 ) -> Iterator[tuple[tuple[dg.AssetKey, ...], tuple[str, ...]]]:
     """Partitions of which the same assets are to be made, in stretches without a gap."""
-    whole = by_partition.pop("", [])
+    whole = tuple(by_partition.pop("", ()))
     grouped: dict[tuple[dg.AssetKey, ...], list[str]] = {}
-    for partition, assets in sorted(by_partition.items()):
-        grouped.setdefault(tuple(assets), []).append(partition)
+    for partition, of_partition in sorted(by_partition.items()):
+        grouped.setdefault(tuple(of_partition), []).append(partition)
     for assets, keys in grouped.items():
         for stretch in unbroken_runs(keys):
             # What has no time is made with the partitions of its run, after what it is made from.
             yield (*assets, *whole), stretch
-            whole = []
+            whole = ()
     if whole:
-        yield tuple(whole), ()
+        yield whole, ()
 
 
 def _failed(
-    graph: BaseAssetGraph, instance: dg.DagsterInstance, key: dg.AssetKey
+    graph: BaseAssetGraph[Any], instance: dg.DagsterInstance, key: dg.AssetKey
 ) -> dict[str, str]:
     """Run by partition, or by the empty text, that was to make an asset and ended without it."""
     if graph.get(key).is_partitioned:
@@ -134,7 +135,7 @@ def _ended_badly(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 def _gone(
-    graph: BaseAssetGraph, instance: dg.DagsterInstance, key: dg.AssetKey, warehouse: Path
+    graph: BaseAssetGraph[Any], instance: dg.DagsterInstance, key: dg.AssetKey, warehouse: Path
 ) -> list[str]:
     """Partitions that Dagster knows as made and whose file is not there."""
     if len(key.path) != 3 or not graph.get(key).is_partitioned:

@@ -31,7 +31,7 @@ from htrisk_dagster.faults.ending import CAUGHT_UP, Ending, is_sentence, judged
 from htrisk_dagster.faults.odd_days import hours_of, read_hours
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.schemas.table import Column, Table
-from htrisk_dagster.settings import Settings
+from htrisk_dagster.settings import load_settings
 from htrisk_dagster.warehouse.partitions import Partitions
 
 _DISK_BYTES = 24 << 20
@@ -139,7 +139,7 @@ def _said(act: Callable[[], None]) -> str:
 
 @contextmanager
 def _runner(published: Path, home: Path) -> Iterator[tuple[Runner, Partitions]]:
-    settings = Settings(origin="files", data_dir=published, home=home)
+    settings = load_settings(origin="files", data_dir=published, home=home)
     prepare_dagster_home(settings.dagster_home)
     workspace = Workspace(settings)
     with local_runner(build_definitions(settings, ["nyc"]), workspace.area("nyc")) as runner:

@@ -33,7 +33,7 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.faults.ending import CAUGHT_UP, Ending, is_sentence, judged
 from htrisk_dagster.faults.small_site import SmallSite, complaints_as_served, serving
 from htrisk_dagster.schemas import predictions, raw
-from htrisk_dagster.settings import Settings
+from htrisk_dagster.settings import Settings, load_settings
 from htrisk_dagster.sources.synthetic_city.city import write_city
 from htrisk_dagster.sources.synthetic_city.complaint_files import HISTORIC, YEAR_TO_DATE
 from htrisk_dagster.sources.synthetic_city.presets import Preset
@@ -59,7 +59,7 @@ def endings(folder: Path) -> Iterable[Ending]:
     write_city(published, Preset("silent", _FIRST_DAY, date(2024, 4, 12), 150), seed=7)
     (published / "city.json").unlink()
     shutil.rmtree(published / "truth")
-    settings = Settings(
+    settings = load_settings(
         origin="files",
         data_dir=published,
         home=folder / "home",
@@ -75,9 +75,7 @@ def endings(folder: Path) -> Iterable[Ending]:
     return [silent_week(settings, folder)]
 
 
-def silent_week(
-    settings: Settings, folder: Path, mornings: Sequence[date] = SILENT
-) -> Ending:
+def silent_week(settings: Settings, folder: Path, mornings: Sequence[date] = SILENT) -> Ending:
     """Let the site of a city fall silent for a week, and compare with a city whose site never did.
 
     Parameters
@@ -95,7 +93,7 @@ def silent_week(
     back = mornings[-1] + timedelta(days=1)
     with (
         serving(SmallSite(rows, LAST_HEARD)) as site,
-        stamina.set_testing(True, attempts=8)  # as often as ever, without waiting,
+        stamina.set_testing(True, attempts=8),  # as often as ever, without waiting
         patch.object(retries, "FIRST_WAIT_S", 0.0),
     ):
         with _copied(settings, folder / "disturbed", site.url).opened() as city:
