@@ -56,7 +56,7 @@ _STORAGE_FAULTS = {
     "Read-only file system": _READ_ONLY,
     "attempt to write a readonly database": _READ_ONLY,
     "unable to open database file": "its database cannot be opened. See that the folder can be written",
-    "Permission denied": "this user may not write there. Give the right to, or choose another folder",
+    "Permission denied": "this user has no right to. Give it, or choose another folder",
     "Input/output error": "its disk reports an error. Look at the system's log before going on",
 }
 

@@ -25,7 +25,7 @@ NUMBERS = Table("faults", "numbers", "A number", "Numbers", (Column("n", pl.Int6
         (errno.EDQUOT, "quota"),
         (errno.EFBIG, "larger than this user may write"),
         (errno.EROFS, "read-only"),
-        (errno.EACCES, "may not write there"),
+        (errno.EACCES, "has no right to"),
         (errno.EIO, "reports an error"),
     ],
 )
@@ -98,7 +98,11 @@ def test_the_command_says_a_fault_of_the_disk_in_one_line(capsys: pytest.Capture
         raise sqlite3.OperationalError("attempt to write a readonly database\n[SQL: insert]")
     assert ended.value.exit_code == 1
     said = capsys.readouterr().err
-    assert said.startswith("htrisk: The workspace cannot be written: its file system is read-only.")
+    assert said.startswith("htrisk: The workspace cannot be used: its file system is read-only.")
     assert said.count("\n") == 1
+    with pytest.raises(typer.Exit), sentences():
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/data/a.csv")
+    said = capsys.readouterr().err
+    assert said.startswith("htrisk: /data/a.csv cannot be used: this user has no right to.")
     with pytest.raises(ZeroDivisionError), sentences():
         raise ZeroDivisionError

@@ -80,7 +80,8 @@ def sentences() -> Iterator[None]:
         fault = storage_fault(str(error))
         if fault is None:
             raise
-        typer.echo(f"htrisk: The workspace cannot be written: {fault}.", err=True)
+        place = getattr(error, "filename", None) or "The workspace"
+        typer.echo(f"htrisk: {place} cannot be used: {fault}.", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         typer.echo("htrisk: interrupted; run the same command again to go on.", err=True)

@@ -178,7 +178,7 @@ def sentence_of(error: SerializableErrorInfo) -> str:
     ours = next((e for e in chain if e.cls_name in _SENTENCES), None)
     words = _words(ours or chain[-1])
     fault = None if ours else errors.storage_fault(" ".join(e.message for e in chain))
-    return f"The workspace cannot be written: {fault}." if fault else words
+    return f"The workspace cannot be used: {fault}." if fault else words
 
 
 def _chain(error: SerializableErrorInfo) -> Iterator[SerializableErrorInfo]:

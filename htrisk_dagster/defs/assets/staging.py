@@ -71,8 +71,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> Iterator[Any]:
         """Build and test every model beside the warehouse, then move all of them into it."""
-        with passing_faults_retried(context):
-            workspace.build_catalog()
+        workspace.build_catalog()
         profile = dbt_project.write_profile(
             workspace.settings.workspace, workspace.settings.warehouse, area.name
         )
@@ -91,7 +90,9 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         # Test results are told in any case; a model counts only when the warehouse has it.
         yield from (e for e in events if isinstance(e, dg.AssetCheckResult))
         if error := invocation.get_error():
-            raise error
+            # dbt opens the catalog too, which an analyst's shell may have locked.
+            with passing_faults_retried(context):
+                raise error
         publish_staged(workspace, area, profile / "external")
         yield from (e for e in events if not isinstance(e, dg.AssetCheckResult))
 
