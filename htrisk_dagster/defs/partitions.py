@@ -48,6 +48,14 @@ def single_run() -> dg.BackfillPolicy:
     return dg.BackfillPolicy.single_run()
 
 
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Tags of one run for the partitions `first` to `last`, both included."""
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+
+
 def months_of(start: date, end: date) -> list[str]:
     """Keys of the months that hold the days `start` to `end`, both included."""
     first = start.year * 12 + start.month - 1

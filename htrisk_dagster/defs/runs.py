@@ -23,7 +23,7 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from htrisk_dagster.defs.failures import Unmade, reason_of
-from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of
+from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of, range_tags
 from htrisk_dagster.defs.plan import Plan, Step
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import HtriskError
@@ -192,7 +192,4 @@ def _partition_tags(keys: tuple[str, ...]) -> dict[str, str]:
         return {}
     if len(keys) == 1:
         return {"dagster/partition": keys[0]}
-    return {
-        "dagster/asset_partition_range_start": keys[0],
-        "dagster/asset_partition_range_end": keys[-1],
-    }
+    return range_tags(keys[0], keys[-1])

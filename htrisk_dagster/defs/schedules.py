@@ -12,14 +12,13 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from htrisk_dagster.defs.jobs import AreaJobs
-from htrisk_dagster.defs.partitions import months_of
+from htrisk_dagster.defs.partitions import range_tags
 from htrisk_dagster.study_areas.area import StudyArea
 
 
 def build(area: StudyArea, jobs: AreaJobs) -> list[dg.ScheduleDefinition]:
     """Schedules of one study area."""
     zone = ZoneInfo(area.time_zone)
-    first_month = f"{area.first_day:%Y-%m}-01"
 
     def local(context: dg.ScheduleEvaluationContext) -> datetime:
         return context.scheduled_execution_time.astimezone(zone)
@@ -30,14 +29,16 @@ def build(area: StudyArea, jobs: AreaJobs) -> list[dg.ScheduleDefinition]:
         execution_timezone=area.time_zone,
         name=f"{area.name}_reports_daily",
     )
-    def reports_daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    def reports_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         """Yesterday's month of reports and the one before, at 04:00.
 
         The month before gains late reports; a site that was silent around its end is caught up with.
         """
         day = local(context).date() - timedelta(days=1)
-        months = [m for m in months_of(day - timedelta(days=31), day) if m >= first_month]
-        return [dg.RunRequest(run_key=f"{day}/{m}", partition_key=m) for m in months[-2:]]
+        before = max(day.replace(day=1) - timedelta(days=1), area.first_day)
+        # One run for both, as a back-fill has: two would read the same files at the same time.
+        tags = range_tags(f"{before:%Y-%m}-01", f"{day:%Y-%m}-01")
+        return dg.RunRequest(run_key=str(day), tags=tags)
 
     @dg.schedule(
         job=jobs.place,

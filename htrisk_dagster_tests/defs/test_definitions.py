@@ -188,8 +188,8 @@ def test_schedules_ask_for_partitions_by_the_day_in_new_york(
     at = datetime.fromisoformat(local).replace(tzinfo=NEW_YORK).astimezone(UTC)
 
     assert _request(definitions, "nyc_score_tomorrow", at).partition_key == tomorrow
-    *_, month = _requests(definitions, "nyc_reports_daily", at)
-    assert month.partition_key == yesterdays_month
+    reports = _request(definitions, "nyc_reports_daily", at)
+    assert reports.tags["dagster/asset_partition_range_end"] == yesterdays_month
     assert _request(definitions, "nyc_place_daily", at).partition_key is None
 
 
@@ -248,10 +248,10 @@ def test_the_month_before_is_read_again_too(
 ) -> None:
     at = datetime.fromisoformat(local).replace(tzinfo=NEW_YORK).astimezone(UTC)
 
-    requests = _requests(definitions, "nyc_reports_daily", at)
+    request = _request(definitions, "nyc_reports_daily", at)
 
-    assert [r.partition_key for r in requests] == months
-    assert len({r.run_key for r in requests}) == len(months)
+    ends = [request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")]
+    assert ends == [months[0], months[-1]]
 
 
 @pytest.mark.parametrize("year", [2024, 2026])
@@ -275,15 +275,11 @@ def test_a_daily_schedule_ticks_once_a_local_day_whatever_its_length(
 
 
 def _request(definitions: dg.Definitions, name: str, at: datetime) -> dg.RunRequest:
-    (request,) = _requests(definitions, name, at)
-    return request
-
-
-def _requests(definitions: dg.Definitions, name: str, at: datetime) -> list[dg.RunRequest]:
     repository = definitions.get_repository_def()
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(
             instance=instance, repository_def=repository, scheduled_execution_time=at
         )
         data = repository.get_schedule_def(name).evaluate_tick(context)
-    return list(data.run_requests or [])
+    (request,) = data.run_requests
+    return request
