@@ -66,6 +66,18 @@ def storage_fault(text: str) -> str | None:
     return next((said for words, said in _STORAGE_FAULTS.items() if words in text), None)
 
 
+def sentence_for_user(error: Exception) -> str | None:
+    """What a person is told of an error: that written for them, or that on the disk; None of others.
+
+    Dagster's and MLflow's own databases lie on the same disk as ours, and speak for themselves.
+    """
+    if isinstance(error, HtriskError):
+        return str(error)
+    fault = storage_fault(str(error))
+    place = getattr(error, "filename", None) or "The workspace"
+    return f"{place} cannot be used: {fault}." if fault else None
+
+
 @contextmanager
 def storage_faults_told(path: Path) -> Iterator[None]:
     """Raise a `StorageError` that names `path` where writing it fails for reasons of the disk."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from htrisk_dagster.errors import HtriskError, storage_fault
+from htrisk_dagster.errors import sentence_for_user
 
 if TYPE_CHECKING:
     from htrisk_dagster.defs.workspace import Workspace
@@ -69,19 +69,14 @@ def chosen_workspace(
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Turn an error written for the user, or one of the disk, into a sentence and exit code 1."""
+    """Turn an error that has a sentence for the user into it and exit code 1."""
     try:
         yield
-    except HtriskError as error:
-        typer.echo(f"htrisk: {error}", err=True)
-        raise typer.Exit(1) from error
     except Exception as error:
-        # Dagster's and MLflow's own databases lie on the same disk as ours.
-        fault = storage_fault(str(error))
-        if fault is None:
+        said = sentence_for_user(error)
+        if said is None:
             raise
-        place = getattr(error, "filename", None) or "The workspace"
-        typer.echo(f"htrisk: {place} cannot be used: {fault}.", err=True)
+        typer.echo(f"htrisk: {said}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         typer.echo("htrisk: interrupted; run the same command again to go on.", err=True)

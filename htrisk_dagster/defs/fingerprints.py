@@ -17,7 +17,6 @@ from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.selection import EVERYTHING, Selection
-from htrisk_dagster.defs.staleness import silence_before
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.schemas import (
@@ -271,6 +270,8 @@ class MadeFrom:
 
     def silence(self, day: str) -> str:
         """Which sources have stopped before the cutoff of a day, as a sentence; empty where none has."""
+        from htrisk_dagster.defs.staleness import silence_before
+
         return silence_before(
             self.workspace.tables(self.area.name), self.area, date.fromisoformat(day)
         )

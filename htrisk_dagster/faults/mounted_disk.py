@@ -6,27 +6,24 @@ namespace. Run as a module with the folder as its argument; it prints the ending
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, redirect_stderr, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import typer
 
-from htrisk_dagster.cli.application import sentences
 from htrisk_dagster.definitions import build_definitions
 from htrisk_dagster.defs.dagster_home import prepare_dagster_home
 from htrisk_dagster.defs.plan import Step
 from htrisk_dagster.defs.runs import Runner, local_runner
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.errors import StorageError
+from htrisk_dagster.errors import StorageError, sentence_for_user
 from htrisk_dagster.faults.ending import CAUGHT_UP, Ending, is_sentence, judged
 from htrisk_dagster.faults.odd_days import hours_of, read_hours
 from htrisk_dagster.schemas import raw
@@ -130,11 +127,14 @@ def _step(
 
 def _said(act: Callable[[], None]) -> str:
     """What a person at a terminal is told of an act that fails; empty where it does not."""
-    heard = io.StringIO()
-    with suppress(typer.Exit), redirect_stderr(heard), sentences():
+    try:
         act()
-    lines = heard.getvalue().splitlines()
-    return "\n".join(x.removeprefix("htrisk: ") for x in lines if x.startswith("htrisk: "))
+    except Exception as error:
+        said = sentence_for_user(error)
+        if said is None:
+            raise
+        return said
+    return ""
 
 
 @contextmanager
