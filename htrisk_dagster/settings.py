@@ -63,7 +63,9 @@ class Settings(BaseSettings):
         None, ge=1, le=400, description="Days from report to publication; the area's own if unset."
     )
     mlflow_tracking_uri: str | None = Field(
-        None, description="MLflow server; a SQLite file in the workspace if unset."
+        None,
+        repr=False,  # may hold a password
+        description="MLflow server; a SQLite file in the workspace if unset.",
     )
     open_data_url: str | None = Field(
         None, description="Mirror of the open-data sites; the publishers' own addresses if unset."

@@ -16,6 +16,7 @@ from htrisk_dagster.errors import HtriskError
 PARTS = {
     "bad-input": "htrisk_dagster.faults.bad_input",
     "fuzz": "htrisk_dagster.faults.fuzzing",
+    "environment": "htrisk_dagster.faults.environment",
 }
 
 

@@ -84,6 +84,9 @@ def _run_range(start: date, end: date, **given: object) -> None:
             start,
             end,
             lambda step: console.print(f"{time.monotonic() - began:7.1f} s   {step.title} …"),
+            lambda said: console.print(
+                f"{time.monotonic() - began:7.1f} s   {said}", style="yellow"
+            ),
         )
     seconds = time.monotonic() - began
     console.print(

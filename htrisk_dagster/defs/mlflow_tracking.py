@@ -18,10 +18,11 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import dagster as dg
 
@@ -58,7 +59,7 @@ class MlflowTracking:
         Folder of the artifacts of new experiments when `uri` is a file.
     """
 
-    uri: str
+    uri: str = field(repr=False)  # may hold a password
     store: Path
 
     def log_training(
@@ -271,7 +272,7 @@ class MlflowTracking:
         self.store.mkdir(parents=True, exist_ok=True)
         import mlflow
 
-        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_tracking_uri(_with_credentials_apart(self.uri))
         logging.getLogger("mlflow").setLevel(logging.WARNING)
 
     def _address(self, experiment_id: str, run_id: str) -> str:
@@ -348,3 +349,17 @@ class MlflowTracking:
                 pip_requirements=[f"htrisk-dagster=={version('htrisk-dagster')}"],
             )
         return mlflow_records.register(registered, info)
+
+
+def _with_credentials_apart(uri: str) -> str:
+    """Address of a server without user and password, which MLflow takes from its own variables.
+
+    In an address they would stand in every error that MLflow's client raises, and so in Dagster's
+    history. https://mlflow.org/docs/latest/self-hosting/security/basic-http-auth/
+    """
+    parts = urlsplit(uri)
+    if not uri.startswith("http") or parts.username is None:
+        return uri
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

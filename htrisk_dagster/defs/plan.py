@@ -10,7 +10,8 @@ stopped, and nothing gets past a check by being asked twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,12 +23,13 @@ from htrisk_dagster.defs.evaluated import has_truth
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.hot_places import ZoneWish
-from htrisk_dagster.defs.partitions import days_of, months_of
+from htrisk_dagster.defs.partitions import days_of, months_of, unbroken_runs
 from htrisk_dagster.defs.published import read_tables, snapshots_folder
 from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.errors import UnreachableError
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.publishing.snapshot import LINK
@@ -49,6 +51,8 @@ from htrisk_dagster.sources.synthetic_city.presets import preset_named
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE as ALL
 from htrisk_dagster.warehouse.partitions import Partitions
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class Plan:
         First and last day to make a map for.
     refused : callable
         Partitions of the asset `<layer>/<name>` that a blocking check refused when it last saw them.
+    warn : callable
+        Takes a sentence on what the plan goes on without.
     """
 
     workspace: Workspace
@@ -89,6 +95,7 @@ class Plan:
     start: date
     end: date
     refused: Callable[[str], frozenset[str]]
+    warn: Callable[[str], None] = _LOG.warning
 
     def steps(self) -> Iterator[Step]:
         """Steps that are out of date, each decided only when those before have been done."""
@@ -127,17 +134,11 @@ class Plan:
     def _raw(self) -> Iterator[Step]:
         made = self._made
         months = months_of(self._first_raw_month(), self.end)
-        stale = [
-            t
-            for t in monthly_tables(self.area)
-            if self._is_stale(t, dict.fromkeys(months, made.raw(t, months)))
-        ]
+        stale = [t for t in monthly_tables(self.area) if self._has_news(made, t, months, months)]
         if stale:
             yield Step("Read reports, events, riders and news", _names(stale), tuple(months))
         tables: list[Table] = [t for t in DECLARED if self._is_stale(t, {ALL: made.declared()})]
-        tables += [
-            t for t in whole_tables(self.area) if self._is_stale(t, {ALL: made.raw(t, months)})
-        ]
+        tables += [t for t in whole_tables(self.area) if self._has_news(made, t, [ALL], months)]
         restricted = self.workspace.restricted(self.area.name)
         tables += [
             t
@@ -146,6 +147,22 @@ class Plan:
         ]
         if tables:
             yield Step("Read boundaries, passengers, holidays, places and cases", _names(tables))
+
+    def _has_news(
+        self, made: MadeFrom, table: Table, keys: Sequence[str], months: Sequence[str]
+    ) -> bool:
+        """Whether the files of a raw table are others than its partitions `keys` were made from.
+
+        Where a site cannot be reached, what was read of it before is gone on with, and this is said.
+        """
+        try:
+            digest = made.raw(table, months)
+        except UnreachableError as fault:
+            if not self._store.keys(table):
+                raise
+            self.warn(f"{fault} Until then the maps are made from the {table.name} read before.")
+            return False
+        return self._is_stale(table, dict.fromkeys(keys, digest))
 
     def _first_raw_month(self) -> date:
         settings = self.workspace.settings
@@ -309,15 +326,3 @@ def _names(tables: Iterable[Table]) -> tuple[str, ...]:
 
 def _days(run: tuple[str, ...]) -> str:
     return run[0] if len(run) == 1 else f"{len(run)} days"
-
-
-def unbroken_runs(days: Iterable[str]) -> list[tuple[str, ...]]:
-    """Cut days in order into runs without gaps."""
-    found: list[list[str]] = []
-    for day in days:
-        previous = date.fromisoformat(found[-1][-1]) if found else None
-        if previous and (date.fromisoformat(day) - previous).days == 1:
-            found[-1].append(day)
-        else:
-            found.append([day])
-    return [tuple(run) for run in found]

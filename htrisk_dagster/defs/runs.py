@@ -22,13 +22,15 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus as Status,
 )
 
-from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of
+from htrisk_dagster.defs.failures import Unmade, reason_of
+from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of, range_tags
 from htrisk_dagster.defs.plan import Plan, Step
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE
 
+_LOG = logging.getLogger(__name__)
 TERMINAL = "terminal"
 # Runs of one check that are looked back on: years of daily ones.
 _HISTORY = 2000
@@ -73,9 +75,16 @@ class Runner:
     area: StudyArea
 
     def run_range(
-        self, workspace: Workspace, start: date, end: date, on_step: Callable[[Step], None]
+        self,
+        workspace: Workspace,
+        start: date,
+        end: date,
+        on_step: Callable[[Step], None],
+        warn: Callable[[str], None] = _LOG.warning,
     ) -> int:
         """Run every step from raw to comparison that is out of date; return how many there were.
+
+        A site that cannot be reached is told to `warn`, and what was read of it before gone on with.
 
         Raises
         ------
@@ -83,7 +92,7 @@ class Runner:
             Where a step fails. What was done before it stays; nothing after it is touched.
         """
         done = 0
-        for step in Plan(workspace, self.area, start, end, self.refused).steps():
+        for step in Plan(workspace, self.area, start, end, self.refused, warn).steps():
             on_step(step)
             self.materialise(step)
             done += 1
@@ -99,6 +108,16 @@ class Runner:
         """
         keys = [self._key(asset) for asset in step.assets]
         self._execute(step.title, keys, _partition_tags(step.keys))
+
+    def resume(self, unmade: Unmade) -> None:
+        """Run what a run that failed has not made, and nothing else.
+
+        Raises
+        ------
+        StepFailedError
+            Where it fails again.
+        """
+        self._execute(unmade.title, list(unmade.assets), _partition_tags(unmade.keys))
 
     def materialise_group(self, group: str) -> None:
         """Run every asset of a group that has no study area and no partitions.
@@ -141,7 +160,10 @@ class Runner:
             raise_on_error=False,
         )
         if not result.success:
-            raise StepFailedError(f"{title} failed. {_reason(result)}")
+            said = (
+                reason_of(result.all_events) or f"Run {result.run_id} in the Dagster UI says why."
+            )
+            raise StepFailedError(f"{title} failed. {said}")
 
     def _key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.area.name, *asset.split("/")])
@@ -170,26 +192,4 @@ def _partition_tags(keys: tuple[str, ...]) -> dict[str, str]:
         return {}
     if len(keys) == 1:
         return {"dagster/partition": keys[0]}
-    return {
-        "dagster/asset_partition_range_start": keys[0],
-        "dagster/asset_partition_range_end": keys[-1],
-    }
-
-
-def _reason(result: dg.ExecuteInProcessResult) -> str:
-    """The blocking checks that failed, or else the innermost error of each failed step."""
-    checks = [e for e in result.get_asset_check_evaluations() if not e.passed and e.blocking]
-    if checks:
-        return " ".join(
-            f"Check {c.check_name} of {c.asset_key.to_user_string()}: {c.description}"
-            for c in checks
-        )
-    errors = []
-    for event in result.all_events:
-        error = event.step_failure_data.error if event.is_step_failure else None
-        while error is not None and error.cause is not None:
-            error = error.cause
-        if error is not None:
-            # "package.module.TableError: sentence" → the sentence
-            errors.append(error.message.strip().partition("Error: ")[2] or error.message.strip())
-    return " ".join(errors) or f"Run {result.run_id} in the Dagster UI says why."
+    return range_tags(keys[0], keys[-1])

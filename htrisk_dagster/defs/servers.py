@@ -48,6 +48,8 @@ def environment(settings: Settings) -> dict[str, str]:
         **os.environ,
         **ENVIRONMENT,
         **given,
+        # Everybody on the machine can read command lines, and a database's address holds its password.
+        "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,
         "DAGSTER_HOME": str(settings.dagster_home),
         "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}",
     }
@@ -69,8 +71,7 @@ def commands(settings: Settings, ports: Ports) -> dict[str, list[str]]:
     if not settings.tracking_uri.startswith("http"):
         found["mlflow"] = [
             str(_BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(ports.mlflow),
-            "--workers", "1", "--backend-store-uri", settings.tracking_uri,
-            "--default-artifact-root", (settings.mlflow_store / "artifacts").as_uri(),
+            "--workers", "1", "--default-artifact-root", (settings.mlflow_store / "artifacts").as_uri(),
         ]  # fmt: skip
     return found
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import calendar
 import logging
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -28,6 +29,11 @@ from htrisk_dagster.warehouse.partitions import Partitions, files_fingerprint
 _LOG = logging.getLogger(__name__)
 
 
+def utc_today() -> date:
+    """Day of now, UTC."""
+    return datetime.now(UTC).date()
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Stores and sources of one workspace.
@@ -36,9 +42,12 @@ class Workspace:
     ----------
     settings : Settings
         Where things are kept and where data come from.
+    today : callable
+        Day of now, UTC, up to which sites are asked.
     """
 
     settings: Settings
+    today: Callable[[], date] = utc_today
 
     def area(self, name: str) -> StudyArea:
         """Study area `name`, with the publication lag of the settings if one is set."""
@@ -115,7 +124,14 @@ class Workspace:
         if area.incident_file:
             token = secret(self.settings.arcgis_token)
             return feature_services.fetch(
-                area, table.name, first, end, into=into, token=token, say=_LOG.info
+                area,
+                table.name,
+                first,
+                end,
+                into=into,
+                token=token,
+                say=_LOG.info,
+                today=self.today(),
             )
         return live.fetch(
             table.name,
@@ -124,6 +140,7 @@ class Workspace:
             into=into,
             app_token=secret(self.settings.socrata_app_token),
             say=_LOG.info,
+            today=self.today(),
             base_url=self.settings.open_data_url,
         )
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.errors import MissingPartitionError, storage_faults_told
 from htrisk_dagster.schemas.table import Table
 
 WHOLE = "all"
@@ -32,16 +32,22 @@ def replaced_whole(path: Path) -> Iterator[Path]:
 
     An exception, or a kill, leaves what was there. The name beside starts with a dot and does not
     end in `.parquet`, so no glob ever reads it.
+
+    Raises
+    ------
+    StorageError
+        Where the disk is full, read-only or not ours.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield beside
-        with beside.open("rb") as handle:
-            os.fsync(handle.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with storage_faults_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield beside
+            with beside.open("rb") as handle:
+                os.fsync(handle.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def write_text_whole(path: Path, text: str) -> Path:

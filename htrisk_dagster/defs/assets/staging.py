@@ -14,6 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.raw_tables import raw_table_names
+from htrisk_dagster.defs.retries import passing_faults_retried
 from htrisk_dagster.defs.staged import publish_staged
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import marts, raw, staging
@@ -89,7 +90,9 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         # Test results are told in any case; a model counts only when the warehouse has it.
         yield from (e for e in events if isinstance(e, dg.AssetCheckResult))
         if error := invocation.get_error():
-            raise error
+            # dbt opens the catalog too, which an analyst's shell may have locked.
+            with passing_faults_retried(context):
+                raise error
         publish_staged(workspace, area, profile / "external")
         yield from (e for e in events if not isinstance(e, dg.AssetCheckResult))
 
