@@ -29,7 +29,9 @@ def faults(
         list[str] | None, typer.Option(help=f"{', '.join(PARTS)}; all if not given.")
     ] = None,
     n: Annotated[int, typer.Option(min=1, help="How much: rounds of each part.")] = 1,
-    count: Annotated[int | None, typer.Option(min=1, help="How many kills; 20 a round else.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many kills; 20 a round else.")
+    ] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="Longest time of kills.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the kills' moments.")] = None,
 ) -> None:

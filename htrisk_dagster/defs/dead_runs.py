@@ -75,7 +75,9 @@ def close_dead_runs(
     for record in instance.get_run_records(dg.RunsFilter(statuses=_WITH_PROCESS)):
         run = record.dagster_run
         if _is_dead(record, is_living(names, run.run_id), patience_s):
-            instance.report_run_failed(run, "Its process is gone. What it was to make is made again.")
+            instance.report_run_failed(
+                run, "Its process is gone. What it was to make is made again."
+            )
             closed.append(run.run_id)
     _free_slots(instance)
     forget(names, dead)

@@ -12,10 +12,8 @@ never disturbed, to the byte.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -29,106 +27,28 @@ from htrisk_dagster.defs.recovery import recover
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.faults.kill_audit import KillAudit
+from htrisk_dagster.faults.kill_record import (
+    BY_CHANGE,
+    BY_CLOCK,
+    DAEMON,
+    MLFLOW,
+    STAGES,
+    Kill,
+    Record,
+    Usual,
+    result_of,
+)
 from htrisk_dagster.faults.killed_city import END, START, KillCity
-from htrisk_dagster.faults.killed_process import BY_CHANGE, BY_CLOCK, Aim, Lived, StepDone, Template
-from htrisk_dagster.warehouse.partitions import write_text_whole
+from htrisk_dagster.faults.killed_process import Aim, Lived, StepDone, Template
+from htrisk_dagster.faults.killed_servers import kill_daemon, kill_mlflow
 
-STAGES = {
-    "raw": "raw", "restricted": "raw", "staging": "staging", "marts": "staging", "grid": "places",
-    "context": "places", "hotspots": "places", "features": "features", "models": "training",
-    "predictions": "prediction", "publishing": "publishing", "governance": "publishing",
-    "evaluation": "evaluation",
-}  # fmt: skip
-"""Layer of a step's assets to the stage under which its kills are counted."""
 # dbt starts anew with each run, and one start costs as much as ten other steps.
 _KILLS_A_STEP = {"staging": 1.0}
 _KILLS = 4.0
+# Of all kills; a daemon takes a minute to be at work.
+_SHARES = {DAEMON: 0.01, MLFLOW: 0.02}
 _STATE = "kills.json"
 _VERSIONS = ("first", "amended")
-
-
-@dataclass(frozen=True)
-class Usual:
-    """What a step takes where nothing disturbs it.
-
-    Parameters
-    ----------
-    title, stage : str
-    seconds : float
-    changes : int
-    """
-
-    title: str
-    stage: str
-    seconds: float
-    changes: int
-
-
-@dataclass(frozen=True)
-class Kill:
-    """One kill and what came of it.
-
-    Parameters
-    ----------
-    stage, title : str
-        Step that was killed.
-    by : str
-        `BY_CLOCK` or `BY_CHANGE`.
-    at : float
-    half_written : int
-        Files and folders that lay beside their places then.
-    replaced : int
-        Artefacts that the step had put in place by then.
-    wrong : list of str
-        What was not as it must be.
-    """
-
-    stage: str
-    title: str
-    by: str
-    at: float
-    half_written: int
-    replaced: int
-    wrong: list[str]
-
-
-@dataclass
-class Record:
-    """All that is known of a series of kills; `kills.json`.
-
-    Parameters
-    ----------
-    code, seed :
-        What the kills were of.
-    usual : dict of str to list of Usual
-        Steps by version of the city.
-    contents : dict of str to dict of str to str
-        Digests of undisturbed artefacts, by version.
-    kills : list of Kill
-    rounds : int
-        Rounds that came to their end.
-    wrong : list of str
-        What was wrong at the end of a round.
-    """
-
-    code: str
-    seed: int
-    usual: dict[str, list[Usual]] = field(default_factory=dict)
-    contents: dict[str, dict[str, str]] = field(default_factory=dict)
-    kills: list[Kill] = field(default_factory=list)
-    rounds: int = 0
-    wrong: list[str] = field(default_factory=list)
-
-    def write(self, path: Path) -> None:
-        """Write the record whole."""
-        write_text_whole(path, json.dumps(asdict(self), indent=1))
-
-    @classmethod
-    def read(cls, path: Path) -> Record:
-        """Record written by `write`."""
-        given = json.loads(path.read_text())
-        given["usual"] = {v: [Usual(**u) for u in us] for v, us in given["usual"].items()}
-        return cls(**{**given, "kills": [Kill(**k) for k in given["kills"]]})
 
 
 class Killer:
@@ -252,14 +172,18 @@ def kill_rounds(
             _learn(city, killer, record)
             record.write(path)
             say(f"An undisturbed run: {sum(u.seconds for u in record.usual['first']):.0f} s.")
-        while len(record.kills) < count and monotonic() < until:
+        of_servers = {kind: int(share * count) for kind, share in _SHARES.items()}
+        of_runs = count - sum(of_servers.values())
+
+        def goes_on() -> bool:
+            return len(record.kills) < of_runs and monotonic() < until
+
+        while goes_on():
             rng = np.random.default_rng([seed, record.rounds])
             for version in _VERSIONS:
                 _begin(city, version)
                 aims = aims_at(record.usual[version], rng)
-                for kill in killer.kill(
-                    aims, lambda: len(record.kills) < count and monotonic() < until
-                ):
+                for kill in killer.kill(aims, goes_on):
                     record.kills.append(kill)
                     record.write(path)
                     what = "; ".join(kill.wrong) or "whole"
@@ -268,7 +192,29 @@ def kill_rounds(
             record.rounds += 1
             record.write(path)
             say(f"Round {record.rounds}: {len(record.wrong)} wrong at the end of rounds.")
+    if monotonic() < until:
+        _kill_servers(out, city, record, of_servers, say)
     return record
+
+
+def _kill_servers(
+    out: Path,
+    city: KillCity,
+    record: Record,
+    wanted: dict[str, int],
+    say: Callable[[str], None],
+) -> None:
+    """Kill as many servers as are wanted and not yet recorded."""
+    done = Counter(kill.stage for kill in record.kills)
+    rng = np.random.default_rng([record.seed, 2**31])
+    left = {kind: n - done[kind] for kind, n in wanted.items()}
+    if left[DAEMON] > 0:
+        workspace, log = Workspace(city.settings), out / "daemon.log"
+        record.kills += kill_daemon(workspace, left[DAEMON], rng, log, say)
+        record.write(out / _STATE)
+    if left[MLFLOW] > 0:
+        record.kills += kill_mlflow(out / "mlflow", left[MLFLOW], rng, say)
+        record.write(out / _STATE)
 
 
 def _begin(city: KillCity, version: str) -> None:
@@ -313,28 +259,3 @@ def run_part(
         folder, count=count or 20 * n, seconds=seconds or float("inf"), seed=seed or 0, say=say
     )
     return result_of(record)
-
-
-def result_of(record: Record) -> dict[str, Any]:
-    """Figures of a record by stage."""
-    by_stage = {stage: [k for k in record.kills if k.stage == stage] for stage in STAGES.values()}
-    failures = [f"{k.title}: {what}" for k in record.kills for what in k.wrong] + record.wrong
-    wrong = sum(bool(k.wrong) for k in record.kills)
-    return {
-        "cases": len(record.kills),
-        "failed": wrong + len(record.wrong),
-        "ends": dict(Counter("something wrong" if k.wrong else "whole" for k in record.kills)),
-        "failures": failures,
-        "table": [
-            {
-                "stage": stage,
-                "kills": len(kills),
-                "by the clock": sum(k.by == BY_CLOCK for k in kills),
-                "while a file was half written": sum(k.half_written > 0 for k in kills),
-                "between two files of a step": sum(k.replaced > 0 for k in kills),
-                "wrong": sum(bool(k.wrong) for k in kills),
-            }
-            for stage, kills in by_stage.items()
-            if kills
-        ],
-    }

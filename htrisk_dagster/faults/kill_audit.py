@@ -235,7 +235,9 @@ def _database_content(path: Path) -> str:
     """Digest of every table's rows in order, and of every view's text."""
     digest = hashlib.sha256()
     with duckdb.connect(str(path), read_only=True) as connection:
-        views = "select schema_name, view_name, sql from duckdb_views() where not internal order by all"
+        views = (
+            "select schema_name, view_name, sql from duckdb_views() where not internal order by all"
+        )
         digest.update(repr(connection.execute(views).fetchall()).encode())
         tables = "select schema_name, table_name from duckdb_tables() order by all"
         for schema, table in connection.execute(tables).fetchall():

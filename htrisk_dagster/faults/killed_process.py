@@ -31,10 +31,11 @@ import dagster as dg
 from htrisk_dagster.defs.plan import Plan, Step
 from htrisk_dagster.defs.runs import local_runner
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.faults.kill_record import BY_CHANGE, BY_CLOCK
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.warehouse.leftovers import BESIDE
 
-BY_CLOCK, BY_CHANGE, LEFT_ALONE = "clock", "change", "left alone"
+LEFT_ALONE = "left alone"
 _HEAVY = (
     "torch", "lightgbm", "xgboost", "sklearn.linear_model", "scipy.optimize", "scipy.stats", "mlflow",
     "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "hdbscan", "geopandas", "dagster_dbt",
@@ -169,9 +170,7 @@ class Template:
                 return lived
 
 
-def _serve(
-    connection: Connection, settings: Settings, days: tuple[date, date], log: Path
-) -> None:
+def _serve(connection: Connection, settings: Settings, days: tuple[date, date], log: Path) -> None:
     """Import, build the definitions, then fork a child for each request."""
     from importlib import import_module
 

@@ -45,7 +45,8 @@ def trained(workspace: dg.ResourceParam[Workspace]):
 
 workspace = Workspace(Settings(_env_file=None, home=Path(sys.argv[1])))
 defs = dg.Definitions([trained], resources={"workspace": workspace_of_runs(workspace)})
-range_ = {"dagster/asset_partition_range_start": "2024-04-01", "dagster/asset_partition_range_end": "2024-04-02"}
+starts, ends = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+range_ = {starts: "2024-04-01", ends: "2024-04-02"}
 with dg.DagsterInstance.from_config(str(workspace.settings.dagster_home)) as instance:
     job = defs.resolve_implicit_global_asset_job_def()
     job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("trained")], tags=range_)

@@ -86,7 +86,9 @@ def test_names_that_are_like_it_and_skipped_folders_stay(tmp_path: Path) -> None
     assert all(path.exists() for path in kept)
 
 
-def test_a_write_that_is_killed_leaves_the_old_file_and_a_name_that_is_swept(tmp_path: Path) -> None:
+def test_a_write_that_is_killed_leaves_the_old_file_and_a_name_that_is_swept(
+    tmp_path: Path,
+) -> None:
     final = tmp_path / "a.txt"
     final.write_text("old")
     program = (
