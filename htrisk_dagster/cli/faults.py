@@ -19,6 +19,7 @@ PARTS = {
     "bad-input": "htrisk_dagster.faults.bad_input",
     "fuzz": "htrisk_dagster.faults.fuzzing",
     "kill": "htrisk_dagster.faults.kill",
+    "concurrency": "htrisk_dagster.faults.concurrency",
 }
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from htrisk_dagster.settings import Settings
 
-FIRST, LAST = date(2023, 10, 1), date(2024, 4, 6)
+FIRST, LAST = date(2023, 10, 1), date(2024, 4, 21)
 START, END = date(2024, 4, 2), date(2024, 4, 3)
 """Days that are mapped: so that a step has a first and a last one."""
 _BEATS = tuple(f"{letter}{n}" for letter in "AB" for n in range(1, 5))

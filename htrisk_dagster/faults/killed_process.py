@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -45,6 +45,10 @@ _HEAVY = (
 _CHANGES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink",
                       "os.chmod", "shutil.rmtree"})  # fmt: skip
 _LONGEST_S = 900.0
+
+
+Work = Callable[[Settings, dg.Definitions], None]
+"""What a child does by itself: a function of a module, or a `partial` of one."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ class Template:
         steps : sequence of Step, optional
             What to run; all that is out of date if not given.
         """
-        self._connection.send((dict(aims), steps))
+        self._connection.send(("one", dict(aims), steps))
         lived, group, kill_at = Lived(), 0, float("inf")
         until = time.monotonic() + _LONGEST_S
         while True:
@@ -169,6 +173,15 @@ class Template:
                 lived.status = values[0]
                 return lived
 
+    def run_together(self, works: Sequence[Work]) -> list[int]:
+        """Do all of `works` at the same time, each in a child of its own; return how each ended.
+
+        What the child number i prints lies beside the log, its number before the suffix.
+        """
+        self._connection.send(("together", works, None))
+        ended: list[int] = self._connection.recv()
+        return ended
+
 
 def _serve(connection: Connection, settings: Settings, days: tuple[date, date], log: Path) -> None:
     """Import, build the definitions, then fork a child for each request."""
@@ -185,18 +198,33 @@ def _serve(connection: Connection, settings: Settings, days: tuple[date, date], 
     definitions.resolve_implicit_global_asset_job_def()
     while True:
         try:
-            aims, steps = connection.recv()
+            kind, given, steps = connection.recv()
         except EOFError:
             return
+        if kind == "together":
+            connection.send(_together(given, settings, definitions, log))
+            continue
         child = os.fork()
         if child == 0:
             with _ended_by_exit(log):
-                _run(connection, settings, definitions, days, aims, steps)
-        connection.send(("child", child))
+                _run(connection, settings, definitions, days, given, steps)
         _, status = os.waitpid(child, 0)
         # What a child has started dies with it.
         _kill_group(child)
         connection.send(("ended", status))
+
+
+def _together(
+    works: Sequence[Work], settings: Settings, definitions: dg.Definitions, log: Path
+) -> list[int]:
+    children = []
+    for number, work in enumerate(works):
+        child = os.fork()
+        if child == 0:
+            with _ended_by_exit(log.with_suffix(f".{number}{log.suffix}")):
+                work(settings, definitions)
+        children.append(child)
+    return [os.waitpid(child, 0)[1] for child in children]
 
 
 def _kill_group(group: int) -> None:
@@ -233,6 +261,7 @@ def _run(
     aims: Mapping[str, Aim],
     steps: Sequence[Step] | None,
 ) -> None:
+    connection.send(("child", os.getpid()))
     workspace = Workspace(settings)
     area = workspace.area(settings.area)
     changes = _Changes(settings)

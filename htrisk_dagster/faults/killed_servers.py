@@ -109,7 +109,7 @@ def kill_daemon(
             alone = bool(rng.random() < 0.5)
             server = _daemon(settings, log)
             try:
-                _wait(lambda: _is_at_work(instance), _LONGEST_START, "the daemon starts a run", log)
+                wait_until(lambda: _is_at_work(instance), "the daemon starts a run", log)
                 after = float(rng.uniform(0, 20))
                 time.sleep(after)
                 before = audit.stamps()
@@ -138,11 +138,11 @@ def _caught_up(
     """What is wrong once a daemon that nobody kills has done all that was asked for."""
     server = _daemon(workspace.settings, log)
     try:
-        _wait(
+        wait_until(
             lambda: not _open_backfills(instance) and not _open_runs(instance),
-            _LONGEST_CATCH_UP,
             "the daemon catches up",
             log,
+            _LONGEST_CATCH_UP,
         )
     except HtriskError as error:
         return [str(error)]
@@ -226,7 +226,7 @@ def kill_mlflow(
     client.start()
     try:
         for index in range(n):
-            _wait(lambda: _answers(address), _LONGEST_START, "MLflow answers", log)
+            wait_until(lambda: answers(f"{address}/health"), "MLflow answers", log)
             after = float(rng.uniform(0, 4))
             time.sleep(after)
             server.kill()
@@ -234,7 +234,7 @@ def kill_mlflow(
             server = Server(command, environment(settings), log)
             kills.append(Kill(MLFLOW, "logging", BY_CLOCK, after, 0, 0, wrong))
             say(f"{MLFLOW} {index + 1}, {after:.1f} s: {'; '.join(wrong) or 'whole'}")
-        _wait(lambda: _answers(address), _LONGEST_START, "MLflow answers", log)
+        wait_until(lambda: answers(f"{address}/health"), "MLflow answers", log)
         stop.set()
         client.join(timeout=120)
     finally:
@@ -260,9 +260,10 @@ def _log_until(address: str, store: Path, said: Path, stop: Event) -> None:
             file.write(f"run {number}\n")
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Whether a server says yes to a request."""
     try:
-        with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:
+        with urllib.request.urlopen(address, timeout=2) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -292,7 +293,16 @@ def _lost(database: Path, said: Path) -> list[str]:
     return found if acknowledged else [*found, "Nothing was ever acknowledged."]
 
 
-def _wait(is_so: Callable[[], bool], longest_s: float, what: str, log: Path) -> None:
+def wait_until(
+    is_so: Callable[[], bool], what: str, log: Path, longest_s: float = _LONGEST_START
+) -> None:
+    """Wait until something is so.
+
+    Raises
+    ------
+    HtriskError
+        Where it never is; the message holds the end of the log.
+    """
     until = time.monotonic() + longest_s
     while not is_so():
         if time.monotonic() > until:
