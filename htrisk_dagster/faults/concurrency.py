@@ -12,6 +12,7 @@ one process made of it alone.
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -79,7 +80,9 @@ def tick(at: datetime, settings: Settings, definitions: dg.Definitions) -> None:
     with dg.DagsterInstance.from_config(home) as instance:
         for name in TICKS:
             schedule = repository.get_schedule_def(f"{settings.area}_{name}")
-            context = dg.build_schedule_context(instance, scheduled_execution_time=at)
+            context = dg.build_schedule_context(
+                instance, scheduled_execution_time=at, repository_def=repository
+            )
             for request in schedule.evaluate_tick(context).run_requests or ():
                 job = definitions.resolve_job_def(schedule.job_name)
                 done = job.execute_in_process(
@@ -116,7 +119,8 @@ def everything_at_once(
         text = _log_of(log, number).read_text(errors="replace")
         wrong += [f"Process {number} said '{said}'." for said in _OF_LOCKS if said in text]
     for who, heard in (("The analyst", analyst), ("A reader", people)):
-        wrong += [f"{who} was told: {said}" for said in heard.refused]
+        told = Counter(heard.refused)
+        wrong += [f"{who} was told {times} times: {said}" for said, times in told.items()]
         wrong += [] if heard.answers else [f"{who} never got an answer."]
     return wrong
 

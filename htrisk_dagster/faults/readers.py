@@ -98,10 +98,11 @@ def _ask_until_told(catalog: str) -> None:
 
     threading.Thread(target=wait, daemon=True).start()
     turn = 0
-    while not stopped.is_set():
+    while True:
         turn += 1
         sys.stdout.write(f"{_asked(catalog, for_writing=turn % 2 == 0)}\n")
-        time.sleep(0.1)
+        if stopped.wait(0.1):
+            return
 
 
 def _asked(catalog: str, *, for_writing: bool) -> str:
@@ -112,8 +113,8 @@ def _asked(catalog: str, *, for_writing: bool) -> str:
             if for_writing:
                 connection.execute("create or replace table main.mine as select 1 as one")
                 time.sleep(_HELD_S)
-            connection.execute("select count(*) from features.cell_day").fetchall()
-            connection.execute("select count(*) from predictions.cell_day_risk").fetchall()
+            for table in ("predictions.cell_day_risk", "predictions.model_forecasts"):
+                connection.execute(f"select count(*) from {table}").fetchall()
     except duckdb.Error as error:
         return str(error).replace("\n", " ")
     return "ok"

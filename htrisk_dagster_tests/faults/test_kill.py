@@ -27,7 +27,8 @@ from htrisk_dagster.faults.kill_record import (
 from htrisk_dagster.faults.killed_process import Aim, Template
 from htrisk_dagster.schemas import predictions
 from htrisk_dagster.warehouse.leftovers import beside
-from htrisk_dagster_tests.defs.small_city import APRIL, City
+from htrisk_dagster_tests.defs.small_city import City
+from htrisk_dagster_tests.faults.conftest import Forked
 
 DAY, OTHER = "2024-04-03", "2024-04-04"
 MONTH = "2024-04-01"
@@ -44,20 +45,19 @@ STEPS = (
 
 @pytest.mark.slow  # 25 s of CPU
 def test_twenty_kills_leave_nothing_torn_and_the_repeat_gives_the_same_bytes(
-    city_copy: City, tmp_path: Path
+    forked: Forked,
 ) -> None:
-    wanted = KillAudit(city_copy.workspace).contents()
+    workspace = forked.city.workspace
+    wanted = KillAudit(workspace).contents()
     moments = np.linspace(0.05, 0.95, 20)
     aims: dict[str, list[Aim]] = {step.title: [] for step in STEPS}
     for i, moment in enumerate(moments):
         by_clock = i % 2 == 0
         aim = Aim(BY_CLOCK, moment) if by_clock else Aim(BY_CHANGE, 1 + i // 2)
         aims[STEPS[i % len(STEPS)].title].append(aim)
-    log = tmp_path / "runs.log"
 
-    with Template(city_copy.settings, APRIL, log) as template:
-        killer = Killer(city_copy.workspace, template, log)
-        kills = list(killer.kill(aims, lambda: True, STEPS))
+    killer = Killer(workspace, forked.template, forked.log)
+    kills = list(killer.kill(aims, lambda: True, STEPS))
 
     assert [k.wrong for k in kills] == [[]] * len(kills)
     # A moment of the clock may come after the end of a step on a fast machine.
@@ -65,10 +65,10 @@ def test_twenty_kills_leave_nothing_torn_and_the_repeat_gives_the_same_bytes(
     assert {k.stage for k in kills} >= {"raw", "features", "training", "prediction"}
     assert any(k.half_written for k in kills)
     assert any(k.replaced and not k.half_written for k in kills)
-    found = KillAudit(city_copy.workspace).contents()
+    found = KillAudit(workspace).contents()
     assert {n for n in wanted if found.get(n) != wanted[n]} == set()
     assert set(found) == set(wanted)
-    with city_copy.instance() as instance:
+    with forked.city.instance() as instance:
         assert left_undone(instance) == {}
 
 
