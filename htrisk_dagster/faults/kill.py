@@ -97,7 +97,6 @@ class Killer:
         """
         while True:
             now = {title: left[0] for title, left in aims.items() if left} if goes_on() else {}
-            before = self.audit.stamps()
             lived = self._template.run(now, steps)
             for done in lived.steps:
                 # It came to its end before its moment did.
@@ -106,11 +105,11 @@ class Killer:
                 self._require_end(lived)
                 return
             aim = aims[lived.begun.title].pop(0)
-            yield self._looked_at(lived.begun, aim, before)
+            yield self._looked_at(lived.begun, lived.begun_ns, aim)
 
-    def _looked_at(self, step: Step, aim: Aim, before: dict[str, int]) -> Kill:
+    def _looked_at(self, step: Step, begun_ns: int, aim: Aim) -> Kill:
         half_written = self.audit.beside()
-        replaced = len(set(self.audit.stamps().items()) - set(before.items()))
+        replaced = self.audit.written_since(begun_ns)
         wrong = self.audit.after_kill()
         with dg.DagsterInstance.from_config(str(self.workspace.settings.dagster_home)) as instance:
             # The process is dead for certain: nobody has to be waited for.
@@ -139,7 +138,7 @@ def aims_at(usual: Sequence[Usual], rng: np.random.Generator) -> dict[str, list[
         step.title: [
             Aim(BY_CLOCK, float(rng.uniform(0, 1.1 * step.seconds)))
             if rng.random() < 0.5
-            else Aim(BY_CHANGE, float(rng.integers(1, step.changes + 1)))
+            else Aim(BY_CHANGE, float(rng.integers(1, max(step.changes, 1) + 1)))
             for _ in range(rng.poisson(_KILLS_A_STEP.get(step.stage, _KILLS)))
         ]
         for step in usual

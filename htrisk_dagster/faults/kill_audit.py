@@ -71,9 +71,9 @@ class KillAudit:
         root = self.workspace.settings.workspace
         return {str(path.relative_to(root)): _content(path) for path in self._artefacts()}
 
-    def stamps(self) -> dict[str, int]:
-        """When each artefact was replaced, in ns, by path."""
-        return {str(path): path.lstat().st_mtime_ns for path in self._artefacts()}
+    def written_since(self, ns: int) -> int:
+        """How many artefacts were written at that moment or later, in ns since 1970."""
+        return sum(path.lstat().st_mtime_ns >= ns for path in self._artefacts())
 
     def _artefacts(self) -> Iterator[Path]:
         settings = self.workspace.settings

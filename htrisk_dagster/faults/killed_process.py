@@ -76,7 +76,7 @@ class StepDone:
     seconds : float
         From its start to its end.
     changes : int
-        Changes of files of the workspace, Dagster's own left out.
+        Changes of what is stored, Dagster's own history left out.
     """
 
     step: Step
@@ -96,11 +96,14 @@ class Lived:
         Steps that were done.
     begun : Step, optional
         The step that it was at when it ended.
+    begun_ns : int
+        When that step began, as files are dated.
     """
 
     status: int = 0
     steps: list[StepDone] = field(default_factory=list)
     begun: Step | None = None
+    begun_ns: int = 0
 
     @property
     def was_killed(self) -> bool:
@@ -164,7 +167,8 @@ class Template:
             if message == "child":
                 group = values[0]
             elif message == "step":
-                lived.begun, aim = values[0], aims.get(values[0].title, Aim())
+                lived.begun, lived.begun_ns = values
+                aim = aims.get(lived.begun.title, Aim())
                 kill_at = time.monotonic() + aim.at if aim.by == BY_CLOCK else float("inf")
             elif message == "done":
                 lived.steps.append(values[0])
@@ -268,7 +272,7 @@ def _run(
     with local_runner(definitions, workspace, area, print) as runner:
         for step in steps or Plan(workspace, area, *days, runner.refused).steps():
             aim = aims.get(step.title, Aim())
-            connection.send(("step", step))
+            connection.send(("step", step, time.time_ns()))
             changes.begin(int(aim.at) if aim.by == BY_CHANGE else 0)
             began = time.monotonic()
             runner.materialise(step)
@@ -276,12 +280,13 @@ def _run(
 
 
 class _Changes:
-    """Counts changes of the workspace by this process, and kills it right before the one asked for."""
+    """Counts changes of what is stored, and kills this process right before the one asked for."""
 
     def __init__(self, settings: Settings) -> None:
         self.seen = 0
         self._fatal = 0
-        self._root, self._left_out = str(settings.workspace), str(settings.dagster_home)
+        # Everything that is stored is written beside; MLflow and dbt write into their own folders.
+        self._others = (str(settings.mlflow_store), str(settings.workspace / "dbt"))
         sys.addaudithook(self._hear)
 
     def begin(self, fatal: int) -> None:
@@ -291,7 +296,7 @@ class _Changes:
         if event not in _CHANGES and not (event == "open" and _writes(arguments)):
             return
         path = str(arguments[0])
-        if path.startswith(self._root) and not path.startswith(self._left_out):
+        if BESIDE in path or path.startswith(self._others):
             self.seen += 1
             if self.seen == self._fatal:
                 os.killpg(0, signal.SIGKILL)

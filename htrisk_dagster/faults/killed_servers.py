@@ -18,7 +18,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, redirect_stdout
+from io import StringIO
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -111,8 +112,8 @@ def kill_daemon(
             try:
                 wait_until(lambda: _is_at_work(instance), "the daemon starts a run", log)
                 after = float(rng.uniform(0, 20))
+                began = time.time_ns()
                 time.sleep(after)
-                before = audit.stamps()
                 server.kill(alone=alone)
                 if alone:
                     # Runs that go on must be let alone by the next start.
@@ -124,7 +125,7 @@ def kill_daemon(
             wrong = audit.after_kill()
             recover(workspace, instance, patience_s=0.0)
             wrong += [w for w in audit.after_start() if not _is_queued(instance, w)]
-            replaced = len(set(audit.stamps().items()) - set(before.items()))
+            replaced = audit.written_since(began)
             how = ALONE if alone else WITH_ITS_RUNS
             kills.append(Kill(DAEMON, how, BY_CLOCK, after, half_written, replaced, wrong))
             say(f"{DAEMON} {index + 1}, {how}, {after:.1f} s: {'; '.join(wrong) or 'whole'}")
@@ -252,7 +253,8 @@ def _log_until(address: str, store: Path, said: Path, stop: Event) -> None:
     while not stop.is_set():
         number += 1
         try:
-            tracking.log_values("kill", f"run {number}", {"number": number}, {}, "none")
+            with redirect_stdout(StringIO()):
+                tracking.log_values("kill", f"run {number}", {"number": number}, {}, "none")
         except Exception:  # the server is away: that is what is tried
             time.sleep(0.2)
             continue

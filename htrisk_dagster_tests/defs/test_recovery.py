@@ -21,11 +21,12 @@ from htrisk_dagster.defs.dead_runs import (
 )
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.recovery import recover
+from htrisk_dagster.defs.runs import Runner
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.warehouse.leftovers import beside
 
-KEY = dg.AssetKey("trained")
+KEY = dg.AssetKey(["nyc", "models", "lstm"])
 DAYS = ("2024-04-01", "2024-04-02", "2024-04-03")
 
 # Dies in the middle of an asset of a pool, its file written, as `htrisk run` would.
@@ -39,7 +40,10 @@ from htrisk_dagster.settings import Settings
 
 days = dg.DailyPartitionsDefinition(start_date="2024-04-01")
 
-@dg.asset(pool="htrisk_training", partitions_def=days, backfill_policy=dg.BackfillPolicy.single_run())
+KEY = ["nyc", "models", "lstm"]
+policy = dg.BackfillPolicy.single_run()
+
+@dg.asset(key=KEY, pool="htrisk_training", partitions_def=days, backfill_policy=policy)
 def trained(workspace: dg.ResourceParam[Workspace]):
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -49,7 +53,7 @@ starts, ends = "dagster/asset_partition_range_start", "dagster/asset_partition_r
 range_ = {starts: "2024-04-01", ends: "2024-04-02"}
 with dg.DagsterInstance.from_config(str(workspace.settings.dagster_home)) as instance:
     job = defs.resolve_implicit_global_asset_job_def()
-    job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("trained")], tags=range_)
+    job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(KEY)], tags=range_)
 """
 
 
@@ -71,7 +75,7 @@ def trained(workspace: Workspace, *, fails: bool = False) -> dg.Definitions:
     days = dg.DailyPartitionsDefinition(start_date=DAYS[0])
     policy = dg.BackfillPolicy.single_run()
 
-    @dg.asset(name="trained", pool="htrisk_training", partitions_def=days, backfill_policy=policy)
+    @dg.asset(key=KEY, pool="htrisk_training", partitions_def=days, backfill_policy=policy)
     def asset(workspace: dg.ResourceParam[Workspace]) -> None:
         if fails:
             raise ValueError("bad data")
@@ -108,6 +112,9 @@ def test_a_killed_trainings_slot_is_free_at_the_next_start_and_its_days_are_made
     assert (recovered.runs, claimed(instance)) == (1, 0)
     assert "1 runs of Dagster" in recovered.sentence
     assert left_undone(instance) == {KEY: frozenset({"2024-04-01", "2024-04-02"})}
+    # The plan asks the runner what does not count, whatever lies there.
+    runner = Runner(trained(workspace), instance, workspace.area("nyc"))
+    assert runner.refused("models/lstm") == {"2024-04-01", "2024-04-02"}
     assert recover(workspace, instance).sentence == ""
 
     assert run(trained(workspace), instance, "2024-04-01")
