@@ -231,7 +231,7 @@ def kill_mlflow(
             after = float(rng.uniform(0, 4))
             time.sleep(after)
             server.kill()
-            wrong = _broken(store / "mlflow.db")
+            wrong = broken(store / "mlflow.db")
             server = Server(command, environment(settings), log)
             kills.append(Kill(MLFLOW, "logging", BY_CLOCK, after, 0, 0, wrong))
             say(f"{MLFLOW} {index + 1}, {after:.1f} s: {'; '.join(wrong) or 'whole'}")
@@ -242,7 +242,7 @@ def kill_mlflow(
         client.kill()
         server.kill()
     MlflowTracking(settings.tracking_uri, store).close_dead_runs()
-    kills[-1].wrong.extend(_lost(store / "mlflow.db", said))
+    kills[-1].wrong.extend(lost(store / "mlflow.db", said))
     return kills
 
 
@@ -271,13 +271,17 @@ def answers(address: str) -> bool:
         return False
 
 
-def _broken(database: Path) -> list[str]:
-    with closing(sqlite3.connect(database, timeout=30)) as connection:
-        (found,) = connection.execute("pragma integrity_check").fetchone()
+def broken(database: Path) -> list[str]:
+    """What SQLite says of its own file, where it is not whole."""
+    try:
+        with closing(sqlite3.connect(database, timeout=30)) as connection:
+            (found,) = connection.execute("pragma integrity_check").fetchone()
+    except sqlite3.DatabaseError as error:
+        found = str(error)
     return [] if found == "ok" else [f"{database} is broken: {found}."]
 
 
-def _lost(database: Path, said: Path) -> list[str]:
+def lost(database: Path, said: Path) -> list[str]:
     """Runs that were acknowledged and are not there whole, and runs that stay open."""
     whole = (
         "select name from runs join metrics using (run_uuid) "
