@@ -14,10 +14,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, DagsterRun, RunRecord
 
 from htrisk_dagster.defs.partitions import days_of, months_of
@@ -71,6 +72,9 @@ def close_dead_runs(
     """
     names = _names(dagster_home)
     dead = dead_names(names)
+    # A run that another launcher has placed may live on a machine whose names nobody here sees.
+    if not isinstance(instance.run_launcher, DefaultRunLauncher):
+        patience_s = float("inf")
     closed = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=_WITH_PROCESS)):
         run = record.dagster_run
@@ -90,9 +94,9 @@ def left_undone(instance: dg.DagsterInstance) -> dict[dg.AssetKey, frozenset[str
     A file may lie at its place already: its run died before the checks, or before the rest of the
     step. Without partitions, it is the one key `all`.
     """
+    ended = _ended_from_first_dead(instance)
     open_keys: dict[dg.AssetKey, set[str]] = {}
-    for record in reversed(_ended_from_first_dead(instance)):
-        run = record.dagster_run
+    for run in reversed(ended):
         made = run.status is dg.DagsterRunStatus.SUCCESS
         if not made and not _has_died(instance, run):
             continue
@@ -101,7 +105,7 @@ def left_undone(instance: dg.DagsterInstance) -> dict[dg.AssetKey, frozenset[str
             before = open_keys.setdefault(asset, set())
             open_keys[asset] = before - keys if made else before | keys
     found = {asset: frozenset(keys) for asset, keys in open_keys.items() if keys}
-    if not found:
+    if ended and not found:
         _settle(instance)
     return found
 
@@ -127,7 +131,7 @@ def _free_slots(instance: dg.DagsterInstance) -> None:
                 storage.free_concurrency_slots_for_run(run_id)
 
 
-def _ended_from_first_dead(instance: dg.DagsterInstance) -> list[RunRecord]:
+def _ended_from_first_dead(instance: dg.DagsterInstance) -> list[DagsterRun]:
     """Ended runs since the oldest that died and is not settled, newest first; empty if there is none."""
     failed = instance.get_run_records(
         dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]),
@@ -136,14 +140,12 @@ def _ended_from_first_dead(instance: dg.DagsterInstance) -> list[RunRecord]:
     dead = [r for r in failed if _has_died(instance, r.dagster_run)]
     if not dead:
         return []
-    since = dead[-1].storage_id
-    found: list[RunRecord] = []
-    ended = dg.RunsFilter(statuses=list(FINISHED_STATUSES))
-    for record in instance.get_run_records(ended):
-        if record.storage_id < since:
-            break
-        found.append(record)
-    return found
+    first = dead[-1]
+    # The filter leaves out the moment itself.
+    since = first.create_timestamp - timedelta(seconds=1)
+    ended = dg.RunsFilter(statuses=list(FINISHED_STATUSES), created_after=since)
+    records = instance.get_run_records(ended)
+    return [r.dagster_run for r in records if r.storage_id >= first.storage_id]
 
 
 def _has_died(instance: dg.DagsterInstance, run: DagsterRun) -> bool:

@@ -138,6 +138,18 @@ def test_a_run_that_goes_on_keeps_its_slot(
     assert claimed(instance) == 0
 
 
+def test_a_run_that_a_cluster_has_placed_is_left_to_the_cluster(
+    workspace: Workspace, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = instance.add_run(DagsterRun("job", status=dg.DagsterRunStatus.STARTED))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(instance), "run_launcher", property(lambda self: object()))
+        assert recover(workspace, instance, patience_s=0.0).runs == 0
+    # With Dagster's own launcher it could only live here, and nobody here is it.
+    assert recover(workspace, instance, patience_s=0.0).runs == 1
+    assert instance.get_run_by_id(elsewhere.run_id).is_finished
+
+
 def test_a_run_that_failed_by_itself_leaves_nothing_undone(
     workspace: Workspace, instance: dg.DagsterInstance
 ) -> None:
