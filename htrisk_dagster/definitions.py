@@ -33,6 +33,7 @@ from htrisk_dagster.defs import (  # noqa: E402
     verified_checks,
 )
 from htrisk_dagster.defs.assets import ASSET_GROUPS, victim_population  # noqa: E402
+from htrisk_dagster.defs.dead_runs import workspace_of_runs  # noqa: E402
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking  # noqa: E402
 from htrisk_dagster.defs.runs import TERMINAL, terminal_logger  # noqa: E402
 from htrisk_dagster.defs.workspace import Workspace, utc_today  # noqa: E402
@@ -99,7 +100,7 @@ def build_definitions(
         executor=dg.in_process_executor,
         loggers={"console": dg.colored_console_logger, TERMINAL: terminal_logger},
         resources={
-            "workspace": workspace,
+            "workspace": workspace_of_runs(workspace),
             "tracking": MlflowTracking(
                 workspace.settings.tracking_uri, workspace.settings.mlflow_store
             ),

@@ -20,12 +20,14 @@ def ui(
 ) -> None:
     """Start Dagster (webserver and daemon), MLflow and the dashboard on loopback; print addresses."""
     with sentences():
-        from htrisk_dagster.defs.dagster_home import prepare_dagster_home
+        from htrisk_dagster.defs.recovery import recovered
         from htrisk_dagster.defs.servers import Ports, serve
+        from htrisk_dagster.defs.workspace import Workspace
         from htrisk_dagster.settings import load_settings
 
         settings = load_settings(
             data_dir=data, origin=origin or ("files" if data else None), target=target
         )
-        prepare_dagster_home(settings.dagster_home)
+        if told := recovered(Workspace(settings)).sentence:
+            typer.echo(told)
         serve(settings, Ports(port, mlflow_port, dashboard_port), say=typer.echo)

@@ -26,7 +26,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import dagster as dg
 
-from htrisk_dagster.defs import mlflow_records
+from htrisk_dagster.defs import mlflow_records, mlflow_runs
+from htrisk_dagster.defs.mlflow_runs import opened_run
 from htrisk_dagster.evaluation.backtest import FoldResult
 from htrisk_dagster.evaluation.training import Training
 from htrisk_dagster.features.block import CellDayBlock
@@ -260,6 +261,13 @@ class MlflowTracking:
         run = self._address(figures["mlflow_experiment_id"], figures["mlflow_run_id"])
         return {**shown, "mlflow_run": dg.MetadataValue.url(run)}
 
+    def close_dead_runs(self) -> list[str]:
+        """Mark runs as KILLED whose process was killed; return their ids."""
+        if not mlflow_runs.dead_holders(self.store):
+            return []
+        self._connect()
+        return mlflow_runs.close_dead_runs(self.store)
+
     def prepare(self) -> None:
         """Make the database and its tables: two cold processes that do it at once can fail."""
         self._connect()
@@ -269,9 +277,9 @@ class MlflowTracking:
 
     def _connect(self) -> None:
         os.environ.update(ENVIRONMENT)
-        self.store.mkdir(parents=True, exist_ok=True)
         import mlflow
 
+        mlflow_runs.make_database(self.uri, self.store)
         mlflow.set_tracking_uri(_with_credentials_apart(self.uri))
         logging.getLogger("mlflow").setLevel(logging.WARNING)
 
@@ -310,21 +318,20 @@ class MlflowTracking:
         found = client.search_runs([experiment_id], same, max_results=1)
         if found:
             return str(found[0].info.run_id)
-        with mlflow.start_run(experiment_id=experiment_id, run_name=f"training {about['month']}"):
+        name = f"training {about['month']}"
+        with opened_run(self.store, experiment_id=experiment_id, run_name=name) as run:
             mlflow.set_tags({**about, **wanted})
             if block is not None:
                 mlflow.log_input(mlflow_records.dataset(about, block), context="training")
-            run = mlflow.active_run()
-        assert run is not None
         return str(run.info.run_id)
 
     @contextmanager
     def _run(self, experiment: str, name: str, parent: str | None = None) -> Iterator[Any]:
-        experiment_id = self._experiment(experiment)
-        import mlflow
-
-        with mlflow.start_run(
-            experiment_id=experiment_id, run_name=name, parent_run_id=parent
+        with opened_run(
+            self.store,
+            experiment_id=self._experiment(experiment),
+            run_name=name,
+            parent_run_id=parent,
         ) as run:
             yield run
 

@@ -85,7 +85,7 @@ class Plan:
     start, end : date
         First and last day to make a map for.
     refused : callable
-        Partitions of the asset `<layer>/<name>` that a blocking check refused when it last saw them.
+        Partitions of the asset `<layer>/<name>` that do not count, though their files may be there.
     warn : callable
         Takes a sentence on what the plan goes on without.
     """
@@ -143,7 +143,7 @@ class Plan:
         tables += [
             t
             for t in raw.RESTRICTED_TABLES
-            if restricted.made_from(t).get(ALL) != made.raw(t, months)
+            if restricted.made_from(t).get(ALL) != made.raw(t, months) or self._is_refused(t, ())
         ]
         if tables:
             yield Step("Read boundaries, passengers, holidays, places and cases", _names(tables))
@@ -228,13 +228,12 @@ class Plan:
         yield from self._ranges("Features", features_table(self.area), wanted)
 
     def _models(self) -> Iterator[Step]:
-        models = self.workspace.models(self.area)
         wanted = self._made.models(self._month)
-        stale = [m for m in MODELS if models.card(self._month, m).get("made_from") != wanted]
+        stale = [m for m in MODELS if self._is_stale_model(m, wanted)]
         for model in stale:
             yield Step(f"Train {model}", (f"models/{model}",), (self._month,))
         for title, name in (("Weigh the models", STACK), ("Choose the champion", CHAMPION)):
-            if stale or models.card(self._month, name).get("made_from") != wanted:
+            if stale or self._is_stale_model(name, wanted):
                 yield Step(title, (f"models/{name}",), (self._month,))
         table = predictions.FEATURE_IMPORTANCE
         if self._is_stale(table, {self._month: wanted}):
@@ -253,11 +252,12 @@ class Plan:
         yield from self._ranges("Risk", predictions.CELL_DAY_RISK, risk)
         precincts = {day: made.precinct_risk(day) for day in days}
         yield from self._ranges("Risk by precinct", predictions.PRECINCT_DAY_RISK, precincts)
-        made = self._made
+        made, refused = self._made, self.refused("publishing/risk_map")
         maps = [
             day
             for day in days
-            if not _shows(map_path(self.workspace, self.area, day), made.risk_map(day))
+            if day in refused
+            or not _shows(map_path(self.workspace, self.area, day), made.risk_map(day))
         ]
         for run in unbroken_runs(maps):
             yield Step(f"Maps of {_days(run)}", ("publishing/risk_map",), run)
@@ -280,11 +280,12 @@ class Plan:
             if any(self._is_stale(t, wanted) for t in governance.MODEL_TABLES):
                 names = _names(governance.MODEL_TABLES)
                 yield Step(f"Documents of the models of {month}", names, (month,))
-        made = self._made
+        made, refused = self._made, self.refused("publishing/daily_report")
         stale = [
             day
             for day in days
-            if not _shows(report_path(self.workspace, self.area, day), made.daily_report(day))
+            if day in refused
+            or not _shows(report_path(self.workspace, self.area, day), made.daily_report(day))
         ]
         for run in unbroken_runs(stale):
             yield Step(f"Reports of {_days(run)}", ("publishing/daily_report",), run)
@@ -297,7 +298,7 @@ class Plan:
     def _published(self) -> Iterator[Step]:
         wanted = self._made.snapshot(read_tables(self.area))
         link = snapshots_folder(self.workspace, self.area.name) / LINK
-        if wanted not in link.resolve().name:
+        if wanted not in link.resolve().name or self.refused("publishing/snapshot"):
             yield Step("Publish the snapshot", ("publishing/snapshot",))
 
     def _ranges(self, title: str, table: Table, wanted: Mapping[str, str]) -> Iterator[Step]:
@@ -310,10 +311,18 @@ class Plan:
         for run in unbroken_runs(stale):
             yield Step(f"{title} of {_days(run)}", (asset,), run)
 
+    def _is_stale_model(self, name: str, wanted: str) -> bool:
+        card = self.workspace.models(self.area).card(self._month, name)
+        return card.get("made_from") != wanted or self._month in self.refused(f"models/{name}")
+
     def _is_stale(self, table: Table, wanted: Mapping[str, str]) -> bool:
         stored = self._store.made_from(table)
         differs = any(stored.get(key) != digest for key, digest in wanted.items())
-        return differs or bool(self.refused(f"{table.layer}/{table.name}"))
+        return differs or self._is_refused(table, wanted)
+
+    def _is_refused(self, table: Table, keys: Iterable[str]) -> bool:
+        # What has no partitions for Dagster may have several files.
+        return not self.refused(f"{table.layer}/{table.name}").isdisjoint((*keys, ALL))
 
 
 def _shows(page: Path, digest: str) -> bool:

@@ -9,10 +9,12 @@ In process, because a subprocess imports everything anew: 58 times slower for sh
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import (
@@ -22,9 +24,12 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus as Status,
 )
 
+from htrisk_dagster.defs.dagster_home import prepare_dagster_home
+from htrisk_dagster.defs.dead_runs import left_undone, under_way
 from htrisk_dagster.defs.failures import Unmade, reason_of
 from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of, range_tags
 from htrisk_dagster.defs.plan import Plan, Step
+from htrisk_dagster.defs.recovery import recover
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.study_areas.area import StudyArea
@@ -132,13 +137,14 @@ class Runner:
         self._execute(f"The group {group}", keys, {})
 
     def refused(self, asset: str) -> frozenset[str]:
-        """Partitions of `<layer>/<name>` that a blocking check refused when it last saw them.
+        """Partitions of `<layer>/<name>` that do not count, though their files may be there.
 
-        Without partitions, it is the one key `all`.
+        A blocking check refused them when it last saw them, or the run that made them was killed
+        before it was through. Without partitions, it is the one key `all`.
         """
         graph = self.definitions.resolve_asset_graph()
         history = self.instance.event_log_storage.get_asset_check_execution_history
-        found: set[str] = set()
+        found: set[str] = set(left_undone(self.instance).get(self._key(asset), ()))
         for key in graph.get_check_keys_for_assets({self._key(asset)}):
             if not graph.get_check_spec(key).blocking:
                 continue
@@ -152,13 +158,18 @@ class Runner:
         return frozenset(found)
 
     def _execute(self, title: str, keys: list[dg.AssetKey], tags: dict[str, str]) -> None:
-        result = self.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=self.instance,
-            asset_selection=keys,
-            tags=tags,
-            run_config={"loggers": {TERMINAL: {}}},
-            raise_on_error=False,
-        )
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        run_id = str(uuid.uuid4())
+        with under_way(Path(self.instance.root_directory), run_id):
+            result = job.execute_in_process(
+                instance=self.instance,
+                asset_selection=keys,
+                # The daemon cannot start it again; whoever called does.
+                tags={**tags, "dagster/max_retries": "0"},
+                run_config={"loggers": {TERMINAL: {}}},
+                raise_on_error=False,
+                run_id=run_id,
+            )
         if not result.success:
             said = (
                 reason_of(result.all_events) or f"Run {result.run_id} in the Dagster UI says why."
@@ -170,9 +181,17 @@ class Runner:
 
 
 @contextmanager
-def local_runner(definitions: dg.Definitions, area: StudyArea) -> Iterator[Runner]:
-    """Give a runner on the Dagster instance of DAGSTER_HOME."""
+def local_runner(
+    definitions: dg.Definitions,
+    workspace: Workspace,
+    area: StudyArea,
+    say: Callable[[str], object] = _LOG.warning,
+) -> Iterator[Runner]:
+    """Give a runner on the workspace's Dagster instance, and put in order what was killed before."""
+    prepare_dagster_home(workspace.settings.dagster_home)
     with dg.DagsterInstance.get() as instance:
+        if told := recover(workspace, instance).sentence:
+            say(told)
         yield Runner(definitions, instance, area)
 
 

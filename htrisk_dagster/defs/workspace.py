@@ -84,6 +84,10 @@ class Workspace:
         """Folder of the risk maps."""
         return self.settings.warehouse / "maps" / area
 
+    def dbt_folder(self, area: str) -> Path:
+        """Folder of dbt's profile, catalog and output; scratch."""
+        return self.settings.workspace / "dbt" / area
+
     @property
     def city_folder(self) -> Path:
         """Folder of the synthetic city, its truth below it."""
@@ -93,10 +97,10 @@ class Workspace:
         """The case that is planted among the verified ones and looked for in what is published."""
         return canary_of(area.name, self.settings.seed, area.bounding_box)
 
-    def build_catalog(self) -> Path:
-        """Replace `warehouse.duckdb` by one that sees all partitions of now."""
+    def build_catalog(self, path: Path | None = None) -> Path:
+        """Replace `warehouse.duckdb`, or the file `path`, by one that sees all partitions of now."""
         public = [t for t in ALL_TABLES if t not in raw.RESTRICTED_TABLES]
-        return duckdb_catalog.build_catalog(self.settings.warehouse, public)
+        return duckdb_catalog.build_catalog(self.settings.warehouse, public, path)
 
     def source_folder(self, area: StudyArea, table: Table, months: list[str]) -> Path:
         """Folder of the publishers' files of `table`: given, written from the seed, or fetched.

@@ -10,7 +10,6 @@ while the link already names the next. https://duckdb.org/docs/stable/connect/co
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import date
@@ -22,6 +21,7 @@ import polars as pl
 from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.schemas.predictions import CELL_DAY_RISK
 from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.warehouse.leftovers import beside
 from htrisk_dagster.warehouse.partitions import replaced_whole
 
 LINK = "latest.duckdb"
@@ -121,15 +121,15 @@ def write_snapshot(folder: Path, header: SnapshotHeader, tables: Iterable[Snapsh
         Where a frame breaks its schema; the link stays as it was.
     """
     path = folder / f"risk-{header.made_from}.duckdb"
-    with replaced_whole(path) as beside:
-        with duckdb.connect(str(beside)) as connection:
+    with replaced_whole(path) as new:
+        with duckdb.connect(str(new)) as connection:
             contents = [_store(connection, each) for each in tables]
             connection.register("contents", pl.DataFrame(contents, schema=_CONTENTS).to_arrow())
             connection.register("header", pl.DataFrame([asdict(header)]).to_arrow())
             connection.execute("create schema snapshot")
             connection.execute("create table snapshot.contents as from contents")
             connection.execute("create table snapshot.header as from header")
-        beside.chmod(0o444)
+        new.chmod(0o444)
     _flip(folder / LINK, path)
     _forget_old(folder)
     return path
@@ -172,10 +172,10 @@ def _store(connection: duckdb.DuckDBPyConnection, each: SnapshotTable) -> dict[s
 
 def _flip(link: Path, to: Path) -> None:
     # A relative link survives a move of the folder; made beside and renamed, it is never absent.
-    beside = link.with_name(f".{link.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(to.name)
-    beside.replace(link)
+    new = beside(link)
+    new.unlink(missing_ok=True)
+    new.symlink_to(to.name)
+    new.replace(link)
 
 
 def _forget_old(folder: Path) -> None:

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from htrisk_dagster.errors import MissingPartitionError, storage_faults_told
 from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.warehouse.leftovers import beside
 
 WHOLE = "all"
 _MADE_FROM = "htrisk_made_from"
@@ -31,36 +32,38 @@ def replaced_whole(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; on success it is synced and takes its place.
 
     An exception, or a kill, leaves what was there. The name beside starts with a dot and does not
-    end in `.parquet`, so no glob ever reads it.
+    end in `.parquet`, so no glob ever reads it; `leftovers` tells how it is swept away.
 
     Raises
     ------
     StorageError
         Where the disk is full, read-only or not ours.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    new = beside(path)
     with storage_faults_told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        # What a killed process of the same number left would be written on by some.
+        new.unlink(missing_ok=True)
         try:
-            yield beside
-            with beside.open("rb") as handle:
+            yield new
+            with new.open("rb") as handle:
                 os.fsync(handle.fileno())
-            beside.replace(path)
+            new.replace(path)
         finally:
-            beside.unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
 
 
 def write_text_whole(path: Path, text: str) -> Path:
     """Write `text` to `path` through `replaced_whole`."""
-    with replaced_whole(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with replaced_whole(path) as new:
+        new.write_text(text, encoding="utf-8")
     return path
 
 
 def write_bytes_whole(path: Path, content: bytes) -> Path:
     """Write `content` to `path` through `replaced_whole`."""
-    with replaced_whole(path) as beside:
-        beside.write_bytes(content)
+    with replaced_whole(path) as new:
+        new.write_bytes(content)
     return path
 
 
@@ -135,9 +138,9 @@ class Partitions:
     ) -> Path:
         """Replace partition `key` with rows already checked, or without a fixed schema."""
         path = self.path(table, key)
-        with replaced_whole(path) as beside:
+        with replaced_whole(path) as new:
             frame.write_parquet(
-                beside,
+                new,
                 compression="zstd",
                 row_group_size=1 << 20,
                 metadata={_MADE_FROM: made_from},
