@@ -6,8 +6,7 @@ Belongs here: the step behind each fitted model. Does not: fitting and folds (`e
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -25,13 +24,12 @@ from htrisk_dagster.evaluation import training
 from htrisk_dagster.evaluation.backtest import Fold, rolling_origin_folds
 from htrisk_dagster.evaluation.effort import EFFORTS
 from htrisk_dagster.evaluation.ensemble import FORECASTS
+from htrisk_dagster.evaluation.training_files import fold_files, fold_forecasts
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.feature_matrix import FeatureInputs
 from htrisk_dagster.features.inputs import target_counts
 from htrisk_dagster.models.count_model import Progress, make_model
 from htrisk_dagster.study_areas.area import StudyArea
-
-_FOLDS_FILE = "folds.npz"
 
 
 @dataclass(frozen=True)
@@ -206,17 +204,7 @@ def read_fold_forecasts(
     workspace: Workspace, area: StudyArea, month: str, model: str
 ) -> list[NDArray[np.float64]]:
     """Forecasts of one model on its blind folds, in order of time."""
-    content = workspace.models(area).read(month, model)[_FOLDS_FILE]
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        return [stored[name] for name in sorted(stored.files, key=int)]
-
-
-def fold_files(forecasts: Sequence[NDArray[np.float64]]) -> dict[str, bytes]:
-    """Forecasts of blind folds as the file that `read_fold_forecasts` reads."""
-    buffer = io.BytesIO()
-    named = {str(i): forecast for i, forecast in enumerate(forecasts)}
-    np.savez_compressed(buffer, **named)  # type: ignore[arg-type]
-    return {_FOLDS_FILE: buffer.getvalue()}
+    return fold_forecasts(workspace.models(area).read(month, model))
 
 
 def reporter(say: Callable[[str], None]) -> Progress:
