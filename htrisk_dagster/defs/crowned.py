@@ -29,7 +29,7 @@ from htrisk_dagster.evaluation.scored_fold import ScoredFold
 from htrisk_dagster.evaluation.stacked_model import member_files
 from htrisk_dagster.evaluation.stacking import STACK, Stack
 from htrisk_dagster.evaluation.training import fold_truth, train_stack
-from htrisk_dagster.evaluation.training_files import fold_files
+from htrisk_dagster.evaluation.fold_files import fold_files
 from htrisk_dagster.models.count_model import MODEL_NAMES
 from htrisk_dagster.study_areas.area import StudyArea
 

@@ -20,9 +20,9 @@ import polars as pl
 
 from htrisk_dagster.features import store
 from htrisk_dagster.features.block import CellDayBlock
-from htrisk_dagster.features.catalogue import feature_catalogue
 from htrisk_dagster.features.feature_matrix import build_block
 from htrisk_dagster.features.inputs import read_grid
+from htrisk_dagster.features.store import features_table
 from htrisk_dagster.grid.parts import tiles_of
 from htrisk_dagster.scale.execution import Execution
 from htrisk_dagster.scale.shared_storage import SharedStorage
@@ -32,11 +32,6 @@ from htrisk_dagster.scale.unit_inputs import input_prefixes, read_part, tables_a
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import Partitions
-
-
-def features_table(area: StudyArea) -> Table:
-    """Schema of the area's `features.cell_day`."""
-    return store.cell_day_table(feature_catalogue(("incidents", *area.series), area.context))
 
 
 def make_features(unit: Unit) -> UnitReport:

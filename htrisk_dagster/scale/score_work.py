@@ -23,10 +23,11 @@ from htrisk_dagster.evaluation.ensemble import CHAMPION, ChampionForecast
 from htrisk_dagster.evaluation.pairs import cells_in_budget, top_cells
 from htrisk_dagster.evaluation.stacking import STACK, Stack
 from htrisk_dagster.features.block import CellDayBlock
+from htrisk_dagster.features.store import features_table
 from htrisk_dagster.models.count_model import MODEL_NAMES, load_model
 from htrisk_dagster.publishing.risk_map import DRAFT, MapHeader, render_risk_map
 from htrisk_dagster.publishing.risk_table import BAND_SHARES, risk_table
-from htrisk_dagster.scale.feature_work import features_table, read_days
+from htrisk_dagster.scale.feature_work import read_days
 from htrisk_dagster.scale.fixed_point import fixed_sum
 from htrisk_dagster.scale.unit import Unit, UnitReport
 from htrisk_dagster.scale.unit_inputs import input_prefixes, read_counts, tables_at

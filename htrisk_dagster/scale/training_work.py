@@ -25,11 +25,12 @@ from htrisk_dagster.evaluation.effort import Effort
 from htrisk_dagster.evaluation.ensemble import CHAMPION, assemble
 from htrisk_dagster.evaluation.scored_fold import ScoredFold
 from htrisk_dagster.evaluation.stacking import STACK
-from htrisk_dagster.evaluation.training_files import fold_files, fold_forecasts
+from htrisk_dagster.evaluation.fold_files import fold_files, fold_forecasts
 from htrisk_dagster.features.feature_matrix import FeatureInputs
+from htrisk_dagster.features.store import features_table
 from htrisk_dagster.models.checkpoints import Checkpoints, Resumable
 from htrisk_dagster.models.count_model import CountModel, make_model
-from htrisk_dagster.scale.feature_work import features_table, read_days
+from htrisk_dagster.scale.feature_work import read_days
 from htrisk_dagster.scale.score_work import models_at
 from htrisk_dagster.scale.unit import Period, Unit, UnitReport
 from htrisk_dagster.scale.unit_inputs import input_prefixes, read_counts, tables_at

@@ -43,6 +43,7 @@ class UnitSettings:
         What is forecast, a target of the study area's file.
     target : Series
         The source that was chosen for it, which looks at the whole history and is not for a unit to do.
+        Without sources for work that reads no rows of incidents.
     series : tuple of Series
         Covariates with their sources.
     history_start : date
@@ -56,9 +57,9 @@ class UnitSettings:
     """
 
     target_name: str
-    target: Series
-    series: tuple[Series, ...]
-    history_start: date
+    target: Series = Series("target", ())
+    series: tuple[Series, ...] = ()
+    history_start: date = date.min
     n_tiles: int = 1
     models: Mapping[str, str] = field(default_factory=dict)
     origin: str = "synthetic"
