@@ -65,8 +65,8 @@ class Settings(BaseSettings):
     cluster_address: str | None = Field(
         None,
         description=(
-            "Ray cluster that features, forecasts and learners are made on, as host:port, or auto on a machine of "
-            "it; this process if unset. All machines need the extra `cluster` and the same `home`."
+            "Ray cluster that features, forecasts and learners are made on, as host:port, or auto on a "
+            "machine of it; this process if unset. All machines need the extra `cluster` and see `home`."
         ),
     )
     cluster_tiles: int = Field(

@@ -23,13 +23,13 @@ from htrisk_dagster.defs.trained import (
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.champion import ChampionChoice
 from htrisk_dagster.evaluation.ensemble import CHAMPION, ChampionForecast, crown
+from htrisk_dagster.evaluation.fold_files import fold_files
 from htrisk_dagster.evaluation.input_drift import profile_inputs
 from htrisk_dagster.evaluation.poisson_posterior import weekly_overdispersion
 from htrisk_dagster.evaluation.scored_fold import ScoredFold
 from htrisk_dagster.evaluation.stacked_model import member_files
 from htrisk_dagster.evaluation.stacking import STACK, Stack
 from htrisk_dagster.evaluation.training import fold_truth, train_stack
-from htrisk_dagster.evaluation.fold_files import fold_files
 from htrisk_dagster.models.count_model import MODEL_NAMES
 from htrisk_dagster.study_areas.area import StudyArea
 

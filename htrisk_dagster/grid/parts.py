@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -110,4 +111,4 @@ def tiles_of(n_cells: int, n_tiles: int) -> tuple[slice, ...]:
     if n_tiles < 1:
         raise ValueError(f"A grid is cut into one tile at least, not {n_tiles}.")
     edges = np.linspace(0, n_cells, min(n_tiles, n_cells) + 1).astype(np.int64)
-    return tuple(slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True))
+    return tuple(slice(int(a), int(b)) for a, b in pairwise(edges))

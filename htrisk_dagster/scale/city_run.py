@@ -104,7 +104,9 @@ def run_cities(
     ]
     timed("features of cities", partial(store_features, execution, features))
     training = [(c, _training_unit(storage, c)) for c in cities]
-    models = [Job(train_and_store, u, (c.training, n)) for c, u in training for n in c.training.names]
+    models = [
+        Job(train_and_store, u, (c.training, n)) for c, u in training for n in c.training.names
+    ]
     timed("models", partial(execution.run, models))
     crowns = [Job(crown_models, unit, (c.training,)) for c, unit in training]
     timed("crowns", partial(execution.run, crowns))
@@ -113,7 +115,9 @@ def run_cities(
         for c in cities
         for unit in _score_units(storage, c, execution.period_days)
     ]
-    reports = timed("periods of scores and maps", partial(execution.run, [job for _, job in scores]))
+    reports = timed(
+        "periods of scores and maps", partial(execution.run, [job for _, job in scores])
+    )
     names = [name for name, _ in scores]
     return {
         city.area.name: figures(

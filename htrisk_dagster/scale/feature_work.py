@@ -25,8 +25,8 @@ from htrisk_dagster.features.inputs import read_grid
 from htrisk_dagster.features.store import features_table
 from htrisk_dagster.grid.parts import tiles_of
 from htrisk_dagster.scale.execution import Execution
-from htrisk_dagster.scale.shared_storage import SharedStorage
 from htrisk_dagster.scale.fixed_point import added
+from htrisk_dagster.scale.shared_storage import SharedStorage
 from htrisk_dagster.scale.unit import Job, Unit, UnitReport, UnitSettings, periods_of
 from htrisk_dagster.scale.unit_inputs import input_prefixes, read_part, tables_at
 from htrisk_dagster.schemas.table import Table

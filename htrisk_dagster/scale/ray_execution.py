@@ -18,10 +18,9 @@ from htrisk_dagster.scale.unit import Job, UnitReport
 
 _LOG = logging.getLogger(__name__)
 # Sums of floating-point numbers depend on the number of threads; each task has one core anyway.
-ONE_THREAD = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
-}
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), "1"
+)
 
 
 class UnitLostError(HtriskError):
@@ -114,14 +113,15 @@ def connected(address: str) -> Any:
         import ray
     except ImportError as error:
         raise SettingError(
-            "A cluster is named and Ray is not installed. Install htrisk-dagster[cluster], or name no cluster."
+            "A cluster is named and Ray is not installed. Install htrisk-dagster[cluster], or name no "
+            "cluster."
         ) from error
     if not ray.is_initialized():
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
         except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
             raise SettingError(
-                f"No Ray cluster answers at {address} ({str(error).splitlines()[0]}). Start one with `ray start "
-                "--head`, or name no cluster."
+                f"No Ray cluster answers at {address} ({str(error).splitlines()[0]}). Start one "
+                "with `ray start --head`, or name no cluster."
             ) from error
     return ray

@@ -51,7 +51,7 @@ def train_on_cluster(
     TrainingLostError
         Where the worker was lost four times.
     """
-    ray = connected(address)
+    connected(address)
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
     from ray.train.v2.api.exceptions import ControllerError, WorkerGroupError
@@ -74,10 +74,9 @@ def train_on_cluster(
         trained: Training = trainer.fit().return_value
     except (WorkerGroupError, ControllerError) as error:
         raise TrainingLostError(
-            f"Training of {name} for {unit.area.name}, {plan.month}, was given up: {error}. Its checkpoints are "
-            f"in {unit.storage.url}/training/{run}; the same command goes on from them."
+            f"Training of {name} for {unit.area.name}, {plan.month}, was given up: {error}. Its "
+            f"checkpoints are in {unit.storage.url}/training/{run}; the same command goes on from them."
         ) from error
-    assert ray.is_initialized()
     return trained
 
 

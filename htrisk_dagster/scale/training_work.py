@@ -23,9 +23,9 @@ from htrisk_dagster.evaluation import training
 from htrisk_dagster.evaluation.backtest import Fold, rolling_origin_folds
 from htrisk_dagster.evaluation.effort import Effort
 from htrisk_dagster.evaluation.ensemble import CHAMPION, assemble
+from htrisk_dagster.evaluation.fold_files import fold_files, fold_forecasts
 from htrisk_dagster.evaluation.scored_fold import ScoredFold
 from htrisk_dagster.evaluation.stacking import STACK
-from htrisk_dagster.evaluation.fold_files import fold_files, fold_forecasts
 from htrisk_dagster.features.feature_matrix import FeatureInputs
 from htrisk_dagster.features.store import features_table
 from htrisk_dagster.models.checkpoints import Checkpoints, Resumable
@@ -92,9 +92,7 @@ def plan_training(
         test_days=effort.test_days,
         gap_days=inputs.lag_days + wait,
     )
-    return TrainingPlan(
-        month, known_before, train_stop, folds, tuple(names), effort.options, seed
-    )
+    return TrainingPlan(month, known_before, train_stop, folds, tuple(names), effort.options, seed)
 
 
 def training_period(unit_start: date, plan: TrainingPlan) -> Period:

@@ -19,6 +19,9 @@ from htrisk_dagster.scale.shared_storage import SharedStorage
 from htrisk_dagster.study_areas.area import StudyArea
 
 
+_NO_ROWS = Series("target", ())
+
+
 @dataclass(frozen=True)
 class Period:
     """Days from `start` up to, not including, `stop`."""
@@ -57,7 +60,7 @@ class UnitSettings:
     """
 
     target_name: str
-    target: Series = Series("target", ())
+    target: Series = _NO_ROWS
     series: tuple[Series, ...] = ()
     history_start: date = date.min
     n_tiles: int = 1

@@ -174,7 +174,9 @@ def postgres(folder: Path) -> Iterator[str]:
         subprocess.run(["chown", "postgres", str(data)], check=True)
 
     def run(command: str) -> None:
-        line = ["su", "postgres", "-s", "/bin/sh", "-c", command] if as_root else ["sh", "-c", command]
+        line = (
+            ["su", "postgres", "-s", "/bin/sh", "-c", command] if as_root else ["sh", "-c", command]
+        )
         subprocess.run(line, check=True, capture_output=True, timeout=START_SECONDS, cwd="/")
 
     run(f"{programs}/initdb -D {data} -A trust -U dagster --no-sync")

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 from htrisk_dagster.evaluation.training import Training
-from htrisk_dagster.models.count_model import make_model
-from htrisk_dagster.scale.feature_work import FeatureRequest, store_features
 from htrisk_dagster.scale.execution import InProcess
+from htrisk_dagster.scale.feature_work import FeatureRequest, store_features
 from htrisk_dagster.scale.ray_training import train_on_cluster
-from htrisk_dagster.scale.shared_storage import SharedStorage
 from htrisk_dagster.scale.training_work import TrainingPlan, train_model
 from htrisk_dagster.scale.unit import Period, Unit
 from htrisk_dagster_tests.cluster.conftest import SmallCity
