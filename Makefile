@@ -46,10 +46,10 @@ bench: $(VENV)/.dev ## Speed beside the usual ways, as ratios; htrisk bench NAME
 test: $(VENV)/.dev lint types contracts definitions dbt audit pytest ## Everything that CI runs
 
 $(VENV)/.cluster: $(VENV)/.dev
-	$(INSTALL) -q -e '.[dev,cluster]'
+	$(INSTALL) -q -e '.[dev,cluster,deploy]'
 	touch $@
 
-# Not part of CI: 300 MB more, PostgreSQL, and about 10 minutes on 2 cores. It needs no network once installed.
+# Not part of CI: 300 MB more, Debian's postgresql, and about 15 minutes on 2 cores. It needs no network once installed.
 test-cluster: $(VENV)/.cluster ## Ray, PostgreSQL and Dagster as processes here; nodes are killed
 	$(BIN)/pytest -m cluster htrisk_dagster_tests/cluster
 

@@ -18,7 +18,6 @@ from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
 from htrisk_dagster.scale.shared_storage import SharedStorage
 from htrisk_dagster.study_areas.area import StudyArea
 
-
 _NO_ROWS = Series("target", ())
 
 
