@@ -77,6 +77,8 @@ def train_on_cluster(
             f"Training of {name} for {unit.area.name}, {plan.month}, was given up: {error}. Its "
             f"checkpoints are in {unit.storage.url}/training/{run}; the same command goes on from them."
         ) from error
+    # What would only be read by a training of the same fingerprint, which has just ended.
+    unit.storage.delete_below(f"training/{run}")
     return trained
 
 

@@ -11,6 +11,7 @@ not at all, as a renamed file does.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -79,6 +80,15 @@ class SharedStorage:
         for key in keys:
             if filesystem.exists(f"{root}/{key}"):
                 filesystem.rm_file(f"{root}/{key}")
+
+    def delete_below(self, prefix: str) -> None:
+        """Remove a folder, or all objects of a prefix; one that is absent stays so."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder / prefix, ignore_errors=True)
+            return
+        filesystem, root = self._filesystem()
+        if filesystem.exists(f"{root}/{prefix}"):
+            filesystem.rm(f"{root}/{prefix}", recursive=True)
 
     def _filesystem(self) -> tuple[Any, str]:
         from fsspec.core import url_to_fs

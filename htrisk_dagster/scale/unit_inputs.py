@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.features import catalogue as cat
 from htrisk_dagster.features.feature_matrix import FeatureInputs
-from htrisk_dagster.features.inputs import read_context, read_grid
+from htrisk_dagster.features.inputs import read_grid, with_covariates
 from htrisk_dagster.grid.panel import count_panel, day_number, day_numbers
 from htrisk_dagster.grid.parts import GridPart, tiles_of
 from htrisk_dagster.scale.unit import Unit
@@ -59,27 +59,23 @@ def read_part(tables: Partitions, unit: Unit) -> FeatureInputs:
         `incidents` holds the columns that features ask for, of the rows that they can see.
     """
     grid = read_grid(tables, unit.area)
-    settings, lags = unit.settings, unit.area.publication_lag
+    settings, lag = unit.settings, unit.area.publication_lag.incidents_days
     part = GridPart.of(grid, tiles_of(grid.n_cells, settings.n_tiles)[unit.tile])
-    oldest = unit.period.start - timedelta(days=lags.incidents_days + LONGEST_WINDOW_DAYS)
-    newest = unit.period.stop - timedelta(days=lags.incidents_days + 1)
+    oldest = unit.period.start - timedelta(days=lag + LONGEST_WINDOW_DAYS)
+    last_cutoff = unit.period.stop - timedelta(days=1 + lag)
     needed = pl.col("occurred_on") >= oldest
     if part.is_whole:
         needed |= pl.col("cell_id").is_not_null()
     else:
         needed |= pl.col("cell_id").is_in(part.cell_ids.tolist())
-    return FeatureInputs(
+    return with_covariates(
+        tables,
+        unit.area,
         grid=grid,
-        incidents=_incidents(tables, needed, reported_before=newest),
+        incidents=_incidents(tables, needed, reported_before=last_cutoff),
         target=settings.target,
         series=settings.series,
-        events=tables.read(staging.EVENTS),
-        mobility=tables.read(staging.MOBILITY),
-        holidays=tables.read(raw.HOLIDAYS),
-        lag_days=lags.incidents_days,
-        mobility_lag_days={"airport": lags.airport_days, "transit": lags.transit_days},
         history_start=settings.history_start,
-        context=read_context(tables, unit.area),
         part=part,
     )
 

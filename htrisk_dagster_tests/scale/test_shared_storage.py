@@ -72,6 +72,16 @@ def test_deleting_what_is_not_there_is_no_error(bucket: SharedStorage, tmp_path:
     assert "a/deep/two.txt" in objects(bucket)
 
 
+def test_all_below_a_prefix_goes(bucket: SharedStorage, tmp_path: Path) -> None:
+    (tmp_path / "x" / "deep").mkdir(parents=True)
+    for storage in (bucket, SharedStorage(str(tmp_path))):
+        for prefix in ("a", "x", "none"):
+            storage.delete_below(prefix)
+
+    assert set(objects(bucket)) == {"b/three.txt"}
+    assert not (tmp_path / "x").exists()
+
+
 def test_an_address_that_cannot_be_opened_is_refused_with_a_sentence() -> None:
     with (
         pytest.raises(SettingError, match="Give a folder that all machines mount"),
