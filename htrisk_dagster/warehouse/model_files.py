@@ -10,7 +10,6 @@ model may be used.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.warehouse.partitions import this_writer
 
 _CARD = "card.json"
 
@@ -53,8 +53,8 @@ class ModelFiles:
         """
         folder = self.folder(month, model)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = folder.with_name(f".{model}.{os.getpid()}.tmp")
-        gone = folder.with_name(f".{model}.{os.getpid()}.old")
+        beside = folder.with_name(f".{model}.{this_writer()}.tmp")
+        gone = folder.with_name(f".{model}.{this_writer()}.old")
         try:
             beside.mkdir()
             for name, content in files.items():

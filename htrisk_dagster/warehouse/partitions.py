@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ WHOLE = "all"
 _MADE_FROM = "htrisk_made_from"
 
 
+def this_writer() -> str:
+    """Name of this process that no other has on a folder that many machines write to."""
+    return f"{platform.node()}.{os.getpid()}"
+
+
 @contextmanager
 def replaced_whole(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; on success it is synced and takes its place.
@@ -34,7 +40,7 @@ def replaced_whole(path: Path) -> Iterator[Path]:
     end in `.parquet`, so no glob ever reads it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(f".{path.name}.{this_writer()}.tmp")
     try:
         yield beside
         with beside.open("rb") as handle:
