@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from htrisk_dagster.evaluation.effort import EFFORTS
 from htrisk_dagster.features.inputs import read_inputs
@@ -28,6 +29,7 @@ from htrisk_dagster.warehouse.partitions import Partitions, write_text_whole
 FIRST_DAY, MONTH, LAST_DAY = date(2023, 7, 1), date(2024, 2, 1), date(2024, 2, 29)
 MODELS = ("historical_mean", "empirical_bayes")
 _INCIDENTS_PER_DAY = 50.0
+_CPU = "cpu_ms"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class ScalingRun:
         Jobs at a time.
     seconds : float
         From the first unit to the last, cities on disk before.
+    cpu_seconds : float
+        Of all units, whatever machine they ran on; it holds where other programs share the cores.
     cell_days : int
         Cell-days of features, over all cities.
     bytes_stored : int
@@ -50,9 +54,32 @@ class ScalingRun:
 
     workers: int
     seconds: float
+    cpu_seconds: float
     cell_days: int
     bytes_stored: int
     digest: str
+
+
+class Metered:
+    """An execution that adds up the CPU seconds of its jobs, wherever they are done."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.n_tiles, self.period_days = execution.n_tiles, execution.period_days
+        self.cpu_seconds = 0.0
+
+    def run(self, jobs: Sequence[Job]) -> list[UnitReport]:
+        """Do the jobs; their reports are as without a meter."""
+        reports = self.execution.run([Job(metered, j.unit, (j.work, *j.arguments)) for j in jobs])
+        self.cpu_seconds += sum(report.sums[_CPU] for report in reports) / 1000
+        return [replace(r, sums={n: v for n, v in r.sums.items() if n != _CPU}) for r in reports]
+
+
+def metered(unit: Unit, work: Callable[..., UnitReport], *arguments: Any) -> UnitReport:
+    """Work that tells the milliseconds of CPU that it took."""
+    began = time.process_time()
+    report = work(unit, *arguments)
+    return replace(report, sums={**report.sums, _CPU: round(1000 * (time.process_time() - began))})
 
 
 def measure_scaling(
@@ -86,12 +113,12 @@ def measure_scaling(
         folder = out / f"workers_{n}"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(rows, folder)
+        execution = Metered(execution_of(n))
         began = time.monotonic()
-        run_cities(
-            execution_of(n), SharedStorage(str(folder)), plans, lambda line: say(f"  {line}")
-        )
-        run = _measured(n, time.monotonic() - began, rows, folder, plans)
-        say(f"{n} workers: {run.seconds:.1f} s")
+        run_cities(execution, SharedStorage(str(folder)), plans, lambda line: say(f"  {line}"))
+        seconds = time.monotonic() - began
+        run = _measured(n, seconds, execution.cpu_seconds, rows, folder, plans)
+        say(f"{n} workers: {run.seconds:.1f} s, {run.cpu_seconds:.1f} s of CPU")
         runs.append(run)
     return runs
 
@@ -124,7 +151,7 @@ def needs_of(runs: Sequence[ScalingRun], cell_days: float) -> Mapping[str, float
     largest = max(runs, key=lambda run: run.workers)
     share = cell_days / largest.cell_days
     return {
-        "core_hours": share * largest.seconds * largest.workers / 3600,
+        "core_hours": share * largest.cpu_seconds / 3600,
         "terabytes": share * largest.bytes_stored / 1e12,
     }
 
@@ -141,7 +168,12 @@ def write_scaling(out: Path, runs: Sequence[ScalingRun], n_cities: int) -> Path:
 
 
 def _measured(
-    workers: int, seconds: float, rows: Path, folder: Path, plans: Sequence[CityPlan]
+    workers: int,
+    seconds: float,
+    cpu_seconds: float,
+    rows: Path,
+    folder: Path,
+    plans: Sequence[CityPlan],
 ) -> ScalingRun:
     digest, n_bytes = hashlib.sha256(), 0
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -152,7 +184,7 @@ def _measured(
             digest.update(name.as_posix().encode() + hashlib.sha256(content).digest())
     days = len(Period(FIRST_DAY, LAST_DAY).days) + 1
     cells = sum(_n_cells(folder, plan.area) for plan in plans)
-    return ScalingRun(workers, seconds, days * cells, n_bytes, digest.hexdigest())
+    return ScalingRun(workers, seconds, cpu_seconds, days * cells, n_bytes, digest.hexdigest())
 
 
 def _n_cells(folder: Path, area: StudyArea) -> int:

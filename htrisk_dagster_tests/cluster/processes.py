@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +68,12 @@ def kill_all(pids: list[int]) -> None:
             continue
 
 
+def kill_group(leader: int) -> None:
+    """Whatever is left of a group of processes that was started here."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 @dataclass
 class LocalCluster:
     """A head without CPUs and workers of one CPU, each a tree of processes."""
@@ -93,6 +99,8 @@ class LocalCluster:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.nodes[number].poll() is not None:
+                # What it had begun lives on without it, and holds the port.
+                kill_group(self.nodes[number].pid)
                 self.nodes[number] = self._begun(number, *arguments)
             if self.alive() >= len(self.nodes):
                 return
@@ -106,7 +114,12 @@ class LocalCluster:
         ]  # fmt: skip
         with (self.folder / f"node_{number}.log").open("ab") as log:
             return subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env=dict(self.env), cwd="/"
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(self.env),
+                cwd="/",
+                start_new_session=True,
             )
 
     def restart(self, number: int) -> None:
@@ -157,6 +170,7 @@ def local_cluster(folder: Path, n_workers: int = 2, **more: str) -> Iterator[Loc
     finally:
         for node in reversed(cluster.nodes):
             kill_all(descendants(node.pid))
+            kill_group(node.pid)
             node.wait()
 
 

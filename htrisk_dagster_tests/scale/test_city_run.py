@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,14 @@ import pytest
 from htrisk_dagster.evaluation.count_scores import poisson_deviance
 from htrisk_dagster.evaluation.hotspot_accuracy import hit_rate
 from htrisk_dagster.features.inputs import target_counts
+from htrisk_dagster.publishing.risk_table import BAND_SHARES
 from htrisk_dagster.scale.city_run import run_cities
 from htrisk_dagster.scale.execution import InProcess
+from htrisk_dagster.scale.fixed_point import added
+from htrisk_dagster.scale.fixed_point import figures as figures_of
+from htrisk_dagster.scale.score_work import score_days
+from htrisk_dagster.scale.shared_storage import SharedStorage
+from htrisk_dagster.scale.unit import Unit, periods_of
 from htrisk_dagster.schemas import predictions
 from htrisk_dagster.warehouse.partitions import Partitions
 from htrisk_dagster_tests.scale.conftest import LAST, MODELS, MONTH, TinyCity
@@ -38,13 +46,37 @@ def test_another_cut_gives_the_same_files_and_figures(
     folder, figures = whole
     storage = tiny_city.copy_to(tmp_path / "cut")
 
-    found = run_cities(InProcess(n_tiles=4, period_days=5), storage, [tiny_city.plan], print)
+    found = run_cities(InProcess(n_tiles=3, period_days=75), storage, [tiny_city.plan], print)
 
     assert found == {"tiny": figures}
-    made = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    cut = tmp_path / "cut"
-    assert made == {p.relative_to(cut): p.read_bytes() for p in cut.rglob("*") if p.is_file()}
-    assert len([p for p in made if p.suffix == ".html"]) == len(DAYS)
+    made = files(folder)
+    assert made == files(tmp_path / "cut")
+    assert len([name for name in made if name.endswith(".html")]) == len(DAYS)
+
+
+def test_scores_of_two_periods_are_those_of_one(
+    tiny_city: TinyCity, whole: tuple[Path, dict[str, float]], tmp_path: Path
+) -> None:
+    folder, figures = whole
+    again = tmp_path / "again"
+    shutil.copytree(folder, again)
+    shutil.rmtree(again / "predictions")
+    shutil.rmtree(again / "maps")
+    months = dict.fromkeys((*MODELS, "stack", "champion"), MONTH.isoformat())
+    settings = replace(tiny_city.plan.settings, models=months)
+
+    reports = [
+        score_days(Unit(SharedStorage(str(again)), tiny_city.area, 0, period, settings))
+        for period in periods_of(MONTH, LAST, 5)
+    ]
+
+    sums = added(report.sums for report in reports)
+    assert figures_of(sums, (*MODELS, "stack", "champion"), BAND_SHARES) == figures
+    assert files(again) == files(folder)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_figures_are_those_of_the_stored_forecasts_and_the_counts(
