@@ -17,7 +17,7 @@ INSTALL := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -c co
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench ui lint types contracts definitions dbt audit lock pytest clean
+.PHONY: help setup demo test test-cluster bench ui lint types contracts definitions dbt audit lock pytest clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,14 @@ bench: $(VENV)/.dev ## Speed beside the usual ways, as ratios; htrisk bench NAME
 	$(BIN)/htrisk bench
 
 test: $(VENV)/.dev lint types contracts definitions dbt audit pytest ## Everything that CI runs
+
+$(VENV)/.cluster: $(VENV)/.dev
+	$(INSTALL) -q -e '.[dev,cluster,deploy]'
+	touch $@
+
+# Not part of CI: 300 MB more, Debian's postgresql, and about 15 minutes on 2 cores. It needs no network once installed.
+test-cluster: $(VENV)/.cluster ## Ray, PostgreSQL and Dagster as processes here; nodes are killed
+	$(BIN)/pytest -m cluster htrisk_dagster_tests/cluster
 
 lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff check .

@@ -62,6 +62,16 @@ class Settings(BaseSettings):
     publication_lag_days: int | None = Field(
         None, ge=1, le=400, description="Days from report to publication; the area's own if unset."
     )
+    cluster_address: str | None = Field(
+        None,
+        description=(
+            "Ray cluster that features, forecasts and learners are made on, as host:port, or auto on a "
+            "machine of it; this process if unset. All machines need the extra `cluster` and see `home`."
+        ),
+    )
+    cluster_tiles: int = Field(
+        1, ge=1, le=10_000, description="Tiles that a city's cells are cut into on a cluster."
+    )
     mlflow_tracking_uri: str | None = Field(
         None,
         repr=False,  # may hold a password

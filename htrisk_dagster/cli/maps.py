@@ -35,6 +35,9 @@ def run(
         str | None, typer.Option(help="Synthetic city: tiny, demo, default, skill or metro.")
     ] = None,
     home: Home = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Ray cluster, host:port; this machine alone if not given.")
+    ] = None,
 ) -> None:
     """From raw reports to risk maps and the comparison of all models, in Dagster, for a range of days.
 
@@ -51,6 +54,7 @@ def run(
             profile=profile,
             preset=preset,
             home=home,
+            cluster_address=cluster,
         )
 
 

@@ -16,7 +16,6 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.trained import (
     TrainingSet,
-    fold_files,
     log_and_store,
     read_fold_forecasts,
     training_set,
@@ -24,6 +23,7 @@ from htrisk_dagster.defs.trained import (
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.champion import ChampionChoice
 from htrisk_dagster.evaluation.ensemble import CHAMPION, ChampionForecast, crown
+from htrisk_dagster.evaluation.fold_files import fold_files
 from htrisk_dagster.evaluation.input_drift import profile_inputs
 from htrisk_dagster.evaluation.poisson_posterior import weekly_overdispersion
 from htrisk_dagster.evaluation.scored_fold import ScoredFold

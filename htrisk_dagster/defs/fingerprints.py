@@ -187,7 +187,7 @@ class MadeFrom:
         area = self.area
         declared = (area.incidents, area.series, area.publication_lag, area.context)
         return fingerprint_of(
-            code_of("features", "grid"),
+            code_of("features", "grid", "scale"),
             declared,
             self.workspace.target(self.area),
             *map(self._contents, tables),

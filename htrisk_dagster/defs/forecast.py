@@ -7,7 +7,7 @@ Belongs here: the steps behind the `predictions` and `publishing` assets. Does n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -15,22 +15,19 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from htrisk_dagster.defs.crowned import read_champion, read_stack
+from htrisk_dagster.defs.crowned import read_champion
 from htrisk_dagster.defs.explained import day_reasons
-from htrisk_dagster.defs.featured import read_days
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.seals import seal_forecasts
 from htrisk_dagster.defs.trained import months_for
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION, FORECASTS
-from htrisk_dagster.evaluation.stacking import STACK
-from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.attribution import Explains
-from htrisk_dagster.models.count_model import MODEL_NAMES, load_model
 from htrisk_dagster.publishing.risk_map import DRAFT, MapHeader, render_risk_map
 from htrisk_dagster.publishing.risk_table import risk_table
+from htrisk_dagster.scale.score_work import forecast_days
+from htrisk_dagster.scale.unit import Job, Unit, UnitSettings, periods_of
 from htrisk_dagster.schemas import grid, predictions, raw
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import write_text_whole
@@ -40,45 +37,23 @@ def store_forecasts(workspace: Workspace, area: StudyArea, days: Sequence[str]) 
     """Forecast consecutive days with every model, stack and champion; write a partition a day."""
     store = workspace.tables(area.name)
     made = MadeFrom(workspace, area)
+    months = {day: months_for(workspace, area, date.fromisoformat(day)) for day in days}
     target, _ = workspace.target(area)
+    execution = workspace.execution
+    jobs = []
+    for of_stretch, group in groupby(days, key=lambda day: months[day]):
+        stretch = [date.fromisoformat(day) for day in group]
+        for period in periods_of(stretch[0], stretch[-1], execution.period_days):
+            prints = {day: made.forecasts(day, of_stretch) for day in period.days}
+            settings = UnitSettings(target, models=of_stretch)
+            unit = Unit(workspace.storage, area, 0, period, settings, prints)
+            jobs.append(Job(forecast_days, unit))
+    execution.run(jobs)
     digest = hashlib.sha256()
-    by_month = {d: months_for(workspace, area, date.fromisoformat(d)) for d in days}
-    for months, group in groupby(days, key=lambda d: by_month[d]):
-        stretch = list(group)
-        block = read_days(workspace, area, stretch)
-        expected = _expected(workspace, area, block, months)
-        for index, day in enumerate(stretch):
-            frame = pl.concat(
-                pl.DataFrame({"expected_count": forecast[index]}).select(
-                    pl.lit(date.fromisoformat(day)).alias("risk_on"),
-                    pl.int_range(pl.len(), dtype=pl.Int32).alias("cell_id"),
-                    pl.lit(target).alias("target"),
-                    pl.lit(name).alias("model"),
-                    "expected_count",
-                )
-                for name, forecast in expected.items()
-            )
-            path = store.write(
-                predictions.MODEL_FORECASTS, frame, day, made_from=made.forecasts(day, months)
-            )
-            digest.update(path.read_bytes())
-            seal_forecasts(workspace, area, day)
+    for day in days:
+        digest.update(store.path(predictions.MODEL_FORECASTS, day).read_bytes())
+        seal_forecasts(workspace, area, day)
     return {"days": len(days), "models": len(FORECASTS), "sealed": digest.hexdigest()}
-
-
-def _expected(
-    workspace: Workspace, area: StudyArea, block: CellDayBlock, months: Mapping[str, str]
-) -> dict[str, NDArray[np.float64]]:
-    """Expected counts of every model, then of the stack, then of the champion, each (D, C)."""
-    models = workspace.models(area)
-    expected = {
-        name: load_model(name, models.read(months[name], name)).predict(block)
-        for name in MODEL_NAMES
-    }
-    expected[STACK] = read_stack(workspace, area, months[STACK]).combine(expected)
-    champion = read_champion(workspace, area, months[CHAMPION])
-    expected[CHAMPION] = champion.expected(expected, block.borough_index)
-    return expected
 
 
 def store_risk(

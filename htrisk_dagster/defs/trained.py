@@ -6,8 +6,7 @@ Belongs here: the step behind each fitted model. Does not: fitting and folds (`e
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -25,13 +24,15 @@ from htrisk_dagster.evaluation import training
 from htrisk_dagster.evaluation.backtest import Fold, rolling_origin_folds
 from htrisk_dagster.evaluation.effort import EFFORTS
 from htrisk_dagster.evaluation.ensemble import FORECASTS
+from htrisk_dagster.evaluation.fold_files import fold_files, fold_forecasts
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.feature_matrix import FeatureInputs
 from htrisk_dagster.features.inputs import target_counts
+from htrisk_dagster.models.checkpoints import Resumable
 from htrisk_dagster.models.count_model import Progress, make_model
+from htrisk_dagster.scale.training_work import TrainingPlan
+from htrisk_dagster.scale.unit import Period, Unit, UnitSettings
 from htrisk_dagster.study_areas.area import StudyArea
-
-_FOLDS_FILE = "folds.npz"
 
 
 @dataclass(frozen=True)
@@ -142,18 +143,49 @@ def store_model(
 ) -> dict[str, Any]:
     """Train one model, log it, store it; return figures for the UI."""
     settings = workspace.settings
-    options = EFFORTS[settings.profile].options.get(name, {})
-    trained = training.train(
-        partial(make_model, name, **options),
-        data.block,
-        data.folds,
-        counts_known_by=data.counts_known_by,
-        train_stop=data.train_stop,
-        publication_lag_days=area.publication_lag.incidents_days,
-        seed=settings.seed,
-        progress=progress,
-    )
+    options = EFFORTS[settings.profile].options
+    make = partial(make_model, name, **options.get(name, {}))
+    if settings.cluster_address and isinstance(make(), Resumable):
+        trained = _trained_on_cluster(workspace, area, data, name)
+    else:
+        trained = training.train(
+            make,
+            data.block,
+            data.folds,
+            counts_known_by=data.counts_known_by,
+            train_stop=data.train_stop,
+            publication_lag_days=area.publication_lag.incidents_days,
+            seed=settings.seed,
+            progress=progress,
+        )
     return log_and_store(workspace, area, tracking, data, name, trained, dagster_run_id)
+
+
+def _trained_on_cluster(
+    workspace: Workspace, area: StudyArea, data: TrainingSet, name: str
+) -> training.Training:
+    """The same training on a machine of the cluster, where a learner goes on from checkpoints."""
+    from htrisk_dagster.scale.ray_training import train_on_cluster
+
+    settings = workspace.settings
+    plan = TrainingPlan(
+        date.fromisoformat(data.month),
+        data.known_before,
+        data.train_stop,
+        data.folds,
+        (name,),
+        EFFORTS[settings.profile].options,
+        settings.seed,
+    )
+    chosen = UnitSettings.chosen(workspace.target(area)[0], data.inputs)
+    period = Period(data.inputs.history_start, data.known_before)
+    return train_on_cluster(
+        str(settings.cluster_address),
+        Unit(workspace.storage, area, 0, period, chosen),
+        plan,
+        name,
+        made_from=MadeFrom(workspace, area).models(data.month),
+    )
 
 
 def log_and_store(
@@ -206,17 +238,7 @@ def read_fold_forecasts(
     workspace: Workspace, area: StudyArea, month: str, model: str
 ) -> list[NDArray[np.float64]]:
     """Forecasts of one model on its blind folds, in order of time."""
-    content = workspace.models(area).read(month, model)[_FOLDS_FILE]
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        return [stored[name] for name in sorted(stored.files, key=int)]
-
-
-def fold_files(forecasts: Sequence[NDArray[np.float64]]) -> dict[str, bytes]:
-    """Forecasts of blind folds as the file that `read_fold_forecasts` reads."""
-    buffer = io.BytesIO()
-    named = {str(i): forecast for i, forecast in enumerate(forecasts)}
-    np.savez_compressed(buffer, **named)  # type: ignore[arg-type]
-    return {_FOLDS_FILE: buffer.getvalue()}
+    return fold_forecasts(workspace.models(area).read(month, model))
 
 
 def reporter(say: Callable[[str], None]) -> Progress:

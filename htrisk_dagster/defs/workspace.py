@@ -17,6 +17,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from htrisk_dagster.errors import SourceError
+from htrisk_dagster.scale.execution import Execution, execution_at
+from htrisk_dagster.scale.shared_storage import SharedStorage
 from htrisk_dagster.schemas import ALL_TABLES, context_sources, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.settings import Settings
@@ -69,6 +71,17 @@ class Workspace:
     def tables(self, area: str) -> Partitions:
         """Partitions of the warehouse."""
         return Partitions(self.settings.warehouse, area)
+
+    @property
+    def storage(self) -> SharedStorage:
+        """The warehouse as machines of a cluster see it."""
+        return SharedStorage(str(self.settings.warehouse))
+
+    @property
+    def execution(self) -> Execution:
+        """Where units of work are done: here, or on the cluster of the settings."""
+        settings = self.settings
+        return execution_at(settings.cluster_address, n_tiles=settings.cluster_tiles)
 
     def restricted(self, area: str) -> Partitions:
         """Partitions of the restricted store, a folder only the owner can enter."""

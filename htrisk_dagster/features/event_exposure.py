@@ -86,6 +86,8 @@ def events_within(
     grid: Grid,
     precinct_index: NDArray[np.int32],
     radius_m: float,
+    *,
+    cell_ids: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Spread events over their precincts and add up what is expected near each cell.
 
@@ -99,10 +101,12 @@ def events_within(
         0-based precinct of each cell.
     radius_m : float
         A cell counts where its centre lies within the radius.
+    cell_ids : int64, shape (K,), optional
+        Cells that are asked for; all without it.
 
     Returns
     -------
-    float64, shape (T, C)
+    float64, shape (T, C), or (T, K)
     """
     from scipy.sparse import csr_array
 
@@ -114,6 +118,7 @@ def events_within(
     )
     # Share of each precinct's cells within the radius of each cell. Sparse, because a dense
     # product may round differently when more days are made at once.
-    reached = within_radius(grid, radius_m) @ of_precinct
+    near = within_radius(grid, radius_m)
+    reached = (near if cell_ids is None else near[cell_ids]) @ of_precinct
     exposure: NDArray[np.float64] = (reached @ by_precinct.T).T
     return exposure

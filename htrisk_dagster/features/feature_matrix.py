@@ -30,6 +30,7 @@ from htrisk_dagster.grid.area_grid import far_apart
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.neighbours import queen_contiguity
 from htrisk_dagster.grid.panel import count_panel, day_number, day_numbers
+from htrisk_dagster.grid.parts import GridPart
 
 _Column = tuple[str, NDArray[np.float64] | NDArray[np.float32] | NDArray[np.int32]]
 
@@ -88,6 +89,9 @@ class FeatureInputs:
         First day of occurrence that is known; a mean divides by the days since, at most.
     context : ContextInputs, optional
         What is known of places; without it there are no features of context.
+    part : GridPart, optional
+        Cells that features are made of; all without it. Rows may then be those of its cells, and
+        all of the last 364 days before the first cutoff, which precinct and city need.
     """
 
     grid: Grid
@@ -101,6 +105,7 @@ class FeatureInputs:
     mobility_lag_days: Mapping[str, int]
     history_start: date
     context: ContextInputs | None = None
+    part: GridPart | None = None
 
     @property
     def catalogue(self) -> tuple[cat.FeatureSpec, ...]:
@@ -114,7 +119,8 @@ def build_block(
 ) -> CellDayBlock:
     """Make the features of days `start` up to, not including, `stop`.
 
-    A day has the same bytes whether it is made alone or within a range.
+    A day has the same bytes whether it is made alone or within a range, and a cell whether it is
+    made in a part or with all.
 
     Parameters
     ----------
@@ -146,40 +152,50 @@ def build_block(
     work = _Work(inputs, start, stop)
     names = tuple(spec.name for spec in inputs.catalogue)
     # NaN until made: what has no source stays absent.
-    features = np.full((work.n_days, inputs.grid.n_cells, len(names)), np.nan, dtype=np.float32)
+    features = np.full((work.n_days, work.grid.n_cells, len(names)), np.nan, dtype=np.float32)
     writer = ColumnWriter(features)
     for name, values in work.columns():
         writer.put(names.index(name), values)
     writer.flush()
+    own = work.part.own
     return CellDayBlock(
-        work.days, features, names, work.precinct_index, work.borough_index,
-        work.truth() if with_counts else None,
-    )  # fmt: skip
+        work.days,
+        np.ascontiguousarray(features[:, own]),
+        names,
+        work.precinct_index[own],
+        work.borough_index[own],
+        work.truth()[:, own] if with_counts else None,
+    )
 
 
 class _Work:
     """One call of `build_block`: its days, cutoffs and codes, and the columns as they are made."""
 
     def __init__(self, inputs: FeatureInputs, start: date, stop: date) -> None:
-        self.inputs, self.grid = inputs, inputs.grid
+        self.inputs = inputs
+        self.part = inputs.part or GridPart.whole(inputs.grid)
+        self.grid = self.part.grid
         self.days = np.arange(np.datetime64(start), np.datetime64(stop))
         self.n_days = len(self.days)
         self.first_day = day_number(start)
         self.since = day_number(inputs.history_start)
         self.first_cutoff = self.first_day - inputs.lag_days
         self.cutoffs = self.first_cutoff + np.arange(self.n_days)
-        cells = self.grid.cells
+        # Codes and sizes of areas are those of the whole grid, whatever the part.
+        cells = inputs.grid.cells
         self.precincts, index = np.unique(cells["precinct"].to_numpy(), return_inverse=True)
-        self.precinct_index = index.astype(np.int32)
+        self.precinct_of_all = index.astype(np.int32)
+        self.precinct_index = self.precinct_of_all[self.part.cell_ids]
         _, index = np.unique(cells["borough"].to_numpy(), return_inverse=True)
-        self.borough_index = index.astype(np.int32)
-        self.cells_of_precinct = np.bincount(self.precinct_index)
+        self.borough_index = index.astype(np.int32)[self.part.cell_ids]
+        self.cells_of_precinct = np.bincount(self.precinct_of_all)
 
     def truth(self) -> NDArray[np.float32]:
         """Target by day of occurrence and cell, shape (D, C)."""
-        rows = self.inputs.target.select(self.inputs.incidents).drop_nulls("cell_id")
+        rows = self.part.placed(self.inputs.target.select(self.inputs.incidents))
+        rows = rows.drop_nulls("place")
         day = day_numbers(rows["occurred_on"]) - self.first_day
-        cell = rows["cell_id"].to_numpy().astype(np.int64)
+        cell = rows["place"].to_numpy().astype(np.int64)
         return count_panel(day, cell, self.n_days, self.grid.n_cells).astype(np.float32)
 
     def columns(self) -> Iterator[_Column]:
@@ -203,7 +219,8 @@ class _Work:
             yield name, values[:, None]
         yield from self._place()
         if inputs.context:
-            yield from context_columns(inputs.context, self.grid, self.days)
+            for name, values in context_columns(inputs.context, inputs.grid, self.days):
+                yield name, values[:, self.part.cell_ids]
 
     def _main_series(self, name: str, rows: pl.DataFrame) -> Iterator[_Column]:
         counts = self._by_cell(rows)
@@ -227,7 +244,7 @@ class _Work:
         yield self._precinct_mean(name, rows)
         if name == cat.TARGET:
             city = self._counts(rows.with_columns(place=0), 1).window_counts(cat.CITY_WINDOW)
-            mean = self._mean(city, cat.CITY_WINDOW) / self.grid.n_cells
+            mean = self._mean(city, cat.CITY_WINDOW) / self.inputs.grid.n_cells
             yield f"city_{name}_mean_{cat.CITY_WINDOW}", mean
 
     def _ewm(self, name: str, counts: AsOfCounts) -> _Column:
@@ -265,7 +282,11 @@ class _Work:
             day = cat.EVENT_LAGS - k
             yield f"events_lag_{k}", per_cell[day : day + self.n_days]
         exposure = event_exposure.events_within(
-            table[before:], self.grid, self.precinct_index, cat.EVENT_RADIUS_M
+            table[before:],
+            self.inputs.grid,
+            self.precinct_of_all,
+            cat.EVENT_RADIUS_M,
+            cell_ids=self.part.cell_ids,
         )
         yield f"events_radius_{cat.EVENT_RADIUS_M}m_count", exposure
 
@@ -277,17 +298,17 @@ class _Work:
         yield "transit_subway_ratio", transit[:, None]
 
     def _place(self) -> Iterator[_Column]:
-        cells = self.grid.cells
-        metres = cells.select("x_m", "y_m").to_numpy()
-        if self.grid.touching is not None:
-            metres = far_apart(self.grid.n_cells) * self.grid.cell_size_m
+        whole, ids = self.inputs.grid, self.part.cell_ids
+        metres = whole.cells.select("x_m", "y_m").to_numpy()
+        if whole.touching is not None:
+            metres = far_apart(whole.n_cells) * whole.cell_size_m
         for axis, values in zip("xy", metres.T, strict=True):
-            yield f"{axis}_km", (values - values.mean()) / 1000
-        yield "land_share", cells["land_share"].to_numpy()
+            yield f"{axis}_km", (values - values.mean())[ids] / 1000
+        yield "land_share", self.grid.cells["land_share"].to_numpy()
         yield "borough_code", self.borough_index
 
     def _by_cell(self, rows: pl.DataFrame) -> AsOfCounts:
-        return self._counts(rows.with_columns(place="cell_id"), self.grid.n_cells)
+        return self._counts(self.part.placed(rows), self.grid.n_cells)
 
     def _counts(self, rows: pl.DataFrame, n_places: int) -> AsOfCounts:
         return AsOfCounts.from_frame(rows, n_places, self.first_cutoff, self.n_days)

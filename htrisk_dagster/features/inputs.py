@@ -21,6 +21,7 @@ from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
 from htrisk_dagster.grid.area_grid import with_touching_areas
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.panel import count_panel
+from htrisk_dagster.grid.parts import GridPart
 from htrisk_dagster.schemas import context as context_tables
 from htrisk_dagster.schemas import context_sources, raw, staging
 from htrisk_dagster.schemas import grid as grid_tables
@@ -88,11 +89,34 @@ def read_inputs(
 
     declared = declared_series(area, target)
     declared.pop(TARGET)
-    return FeatureInputs(
+    return with_covariates(
+        tables,
+        area,
         grid=read_grid(tables, area),
         incidents=incidents,
         target=Series(TARGET, (source,), target.offence_groups),
         series=tuple(covered(name, part) for name, part in declared.items()),
+        history_start=first,
+    )
+
+
+def with_covariates(
+    tables: Partitions,
+    area: StudyArea,
+    *,
+    grid: Grid,
+    incidents: pl.DataFrame,
+    target: Series,
+    series: tuple[Series, ...],
+    history_start: date,
+    part: GridPart | None = None,
+) -> FeatureInputs:
+    """Incidents and series that were chosen, with all that is read beside them; see `FeatureInputs`."""
+    return FeatureInputs(
+        grid=grid,
+        incidents=incidents,
+        target=target,
+        series=series,
         events=tables.read(staging.EVENTS),
         mobility=tables.read(staging.MOBILITY),
         holidays=tables.read(raw.HOLIDAYS),
@@ -101,8 +125,9 @@ def read_inputs(
             "airport": area.publication_lag.airport_days,
             "transit": area.publication_lag.transit_days,
         },
-        history_start=first,
+        history_start=history_start,
         context=read_context(tables, area),
+        part=part,
     )
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 
 from htrisk_dagster.features.block import CellDayBlock
-from htrisk_dagster.features.catalogue import FeatureSpec
+from htrisk_dagster.features.catalogue import FeatureSpec, feature_catalogue
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.schemas.table import Column, Table
+from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import Partitions
 
 
@@ -37,6 +38,11 @@ def cell_day_table(catalogue: Sequence[FeatureSpec]) -> Table:
         key=("risk_on", "cell_id"),
         warnings=("A missing value means that the source does not cover the day.",),
     )
+
+
+def features_table(area: StudyArea) -> Table:
+    """Schema of a study area's `features.cell_day`."""
+    return cell_day_table(feature_catalogue(("incidents", *area.series), area.context))
 
 
 def write_days(

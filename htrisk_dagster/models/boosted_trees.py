@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.features.block import CellDayBlock
-from htrisk_dagster.models.artifacts import json_bytes, json_state
+from htrisk_dagster.models.artifacts import json_bytes, json_state, npz_arrays, npz_bytes
 from htrisk_dagster.models.attribution import LEARNED_LEVEL, Attribution
+from htrisk_dagster.models.checkpoints import Checkpoints
 from htrisk_dagster.models.count_model import FitResult, Progress
 from htrisk_dagster.models.rate_offset import RateOffset, cross_fitted
 from htrisk_dagster.models.rate_reasons import days_of_rows, rate_parts
@@ -94,6 +95,7 @@ class BoostedTrees(ABC):
     most_zeros: int = 150_000
     offset_blocks: int = 5
     num_threads: int = 1
+    checkpoints: Checkpoints | None = field(init=False, repr=False, default=None)
     _offset: RateOffset | None = field(init=False, repr=False, default=None)
     _booster: Any = field(init=False, repr=False, default=None)
     _columns: tuple[str, ...] = field(init=False, repr=False, default=())
@@ -103,6 +105,8 @@ class BoostedTrees(ABC):
 
         Trees kept on the last four weeks alone would be a guess where these hold a handful of
         incidents. See `rolling_origins` for the days that choose and `fewest_steps` for the rule.
+        With `checkpoints` set, what each origin has shown is kept: trees cannot be grown on to the
+        same bytes, since a library draws features anew, but an origin need not be judged twice.
         """
         origins = rolling_origins(block.n_days)
         log_rates = cross_fitted(block, self.offset_blocks)
@@ -119,16 +123,24 @@ class BoostedTrees(ABC):
         positions = column_positions(block, self._columns)
         rows = TreeRows(drawn, block_rows(block)[drawn.index[:, None], positions])
         report = _Report(progress, f"{self.title} trees", (len(origins) + 1) * self.n_estimators)
-        judged = []
-        for origin in origins:
+        judged: list[_Losses] = []
+        saved = dict(self.checkpoints.load()) if self.checkpoints else {}
+        for number, origin in enumerate(origins):
             train, valid = (
                 rows.between(part.start * block.n_cells, part.stop * block.n_cells)
                 for part in (origin.train, origin.valid)
             )
             watched = _Losses((train.rows, valid.rows), block.n_cells, report)
+            judged.append(watched)
+            file = f"origin_{number}.npz"
+            if file in saved:
+                watched.take(npz_arrays(saved[file]))
+                continue
             if self.n_estimators:
                 self._grow(train, self.n_estimators, seed, watched, also=valid)
-            judged.append(watched)
+            if self.checkpoints is not None:
+                saved[file] = npz_bytes(watched.to_arrays())
+                self.checkpoints.save(saved, number + 1)
         kept = fewest_steps(np.concatenate([losses.weekly(1) for losses in judged], axis=1))
         self._booster = None
         if kept:
@@ -248,6 +260,14 @@ class _Losses:
         self._weekly[number].append(weekly_loss(self.sets[number], np.log(expected), self.n_cells))
         if number == 0:
             self.report()
+
+    def to_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Losses of both sets by their numbers."""
+        return {str(number): self.weekly(number) for number in range(len(self.sets))}
+
+    def take(self, arrays: Mapping[str, NDArray[np.float64]]) -> None:
+        """Take up what `to_arrays` gave; the trees were grown elsewhere."""
+        self._weekly = [list(arrays[str(number)]) for number in range(len(self.sets))]
 
     def weekly(self, number: int) -> NDArray[np.float64]:
         """Losses of one set, shape (T + 1, W)."""

@@ -18,6 +18,7 @@ from htrisk_dagster.errors import SettingError
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.artifacts import json_bytes, json_state, npz_arrays, npz_bytes
 from htrisk_dagster.models.attribution import Attribution
+from htrisk_dagster.models.checkpoints import Checkpoints
 from htrisk_dagster.models.count_model import FitResult, Progress
 from htrisk_dagster.models.lstm_inputs import LSTMInputs
 from htrisk_dagster.models.lstm_network import (
@@ -28,7 +29,14 @@ from htrisk_dagster.models.lstm_network import (
     reproducible,
 )
 from htrisk_dagster.models.lstm_reasons import integrated_gradients, names_of
-from htrisk_dagster.models.lstm_training import Judgement, NetworkRows, Training, corrections
+from htrisk_dagster.models.lstm_training import (
+    Judgement,
+    NetworkRows,
+    Training,
+    checkpoint_files,
+    corrections,
+    go_on_from,
+)
 from htrisk_dagster.models.rate_offset import RateOffset, cross_fitted
 from htrisk_dagster.models.rate_reasons import days_of_rows, rate_parts
 from htrisk_dagster.models.training_rows import Rows, draw_rows, rolling_origins
@@ -83,6 +91,7 @@ class LSTMModel:
     offset_blocks: int = 5
     num_threads: int = 1
     device: str = "auto"
+    checkpoints: Checkpoints | None = field(init=False, repr=False, default=None)
     _offset: RateOffset | None = field(init=False, repr=False, default=None)
     _inputs: LSTMInputs | None = field(init=False, repr=False, default=None)
     _shape: NetworkShape | None = field(init=False, repr=False, default=None)
@@ -101,7 +110,8 @@ class LSTMModel:
 
         The weights kept are those that were judged: a fit on all days with the same number of
         epochs would cost as much again and be another network, whose errors nobody has seen. The
-        offset, which holds most of what is known of a place, is from all days.
+        offset, which holds most of what is known of a place, is from all days. With `checkpoints`
+        set, each epoch leaves one, and a fit goes on from the newest; see `models/checkpoints`.
         """
         origin = rolling_origins(block.n_days)[-1]
         log_rates = cross_fitted(block, self.offset_blocks)
@@ -134,15 +144,19 @@ class LSTMModel:
                 n_cell_days=(origin.train.stop - origin.train.start) * block.n_cells,
             )
             judged = Judgement(cells, valid)
-            judged.add(training)
             train_loss: list[float] = []
-            for epoch in range(1, self.epochs + 1):
+            if saved := self.checkpoints.load() if self.checkpoints else {}:
+                train_loss = go_on_from(saved, training, judged, rng)
+            else:
+                judged.add(training)
+            while self._goes_on(len(train_loss), judged):
                 train_loss.append(training.epoch(cells, draw(origin.train), rng))
                 judged.add(training)
+                if self.checkpoints is not None:
+                    files = checkpoint_files(training, judged, rng, train_loss)
+                    self.checkpoints.save(files, len(train_loss))
                 if progress is not None:
-                    progress("LSTM epochs", epoch, self.epochs)
-                if epoch - judged.best() >= self.patience:
-                    break
+                    progress("LSTM epochs", len(train_loss), self.epochs)
             kept = judged.restore(training)
             likelihood = training.likelihood(cells, valid)
         self._network = training.network
@@ -161,6 +175,11 @@ class LSTMModel:
             "dispersion": float(log_size(training.network).exp().item()),
         }
         return FitResult(params, {"train_loss": train_loss, "validation_loss": curve[1:]})
+
+    def _goes_on(self, epoch: int, judged: Judgement) -> bool:
+        """Whether another epoch follows this one."""
+        patient = epoch == 0 or epoch - judged.best() < self.patience
+        return epoch < self.epochs and patient
 
     def predict(self, block: CellDayBlock) -> NDArray[np.float64]:
         """Give expected counts, shape (D, C)."""

@@ -6,13 +6,14 @@ Belongs here: batches, gradients, the prior of areas in the loss. Does not: how 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.features.block import CellDayBlock
+from htrisk_dagster.models.artifacts import json_bytes, json_state, npz_arrays, npz_bytes
 from htrisk_dagster.models.lstm_inputs import LSTMInputs
 from htrisk_dagster.models.lstm_network import (
     area_deviations,
@@ -191,10 +192,75 @@ class Judgement:
         training.network.load_state_dict(self._weights[chosen] | settled)
         return chosen
 
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Weights and weekly losses of all epochs so far."""
+        weights = {
+            f"{epoch}/{name}": value.cpu().numpy()
+            for epoch, of_epoch in enumerate(self._weights)
+            for name, value in of_epoch.items()
+        }
+        return {"weekly": np.stack(self._weekly), **weights}
+
+    def take(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take up what `to_arrays` gave."""
+        import torch
+
+        self._weekly = list(arrays["weekly"])
+        self._weights = [{} for _ in self._weekly]
+        for key, value in arrays.items():
+            epoch, _, name = key.partition("/")
+            if name:
+                self._weights[int(epoch)][name] = torch.from_numpy(value).to(self.cells.device)
+
     def curve(self) -> list[float]:
         """Loss per cell-day by epoch, from 0 on."""
         scale = float(self.rows.weights.sum(dtype=np.float64))
         return [float(losses.sum()) / scale for losses in self._weekly]
+
+
+_ADAM = ("step", "exp_avg", "exp_avg_sq")
+
+
+def checkpoint_files(
+    training: Training, judged: Judgement, rng: np.random.Generator, train_loss: list[float]
+) -> dict[str, bytes]:
+    """All that an interrupted fit needs to go on: weights, moments, judgement, random stream."""
+    moments = {
+        f"{number}/{name}": values[name].cpu().numpy()
+        for number, values in training.optimiser.state_dict()["state"].items()
+        for name in _ADAM
+    }
+    weights = {k: v.cpu().numpy() for k, v in training.network.state_dict().items()}
+    state = {"rng": rng.bit_generator.state, "train_loss": train_loss}
+    return {
+        "weights.npz": npz_bytes(weights),
+        "moments.npz": npz_bytes(moments),
+        "judged.npz": npz_bytes(judged.to_arrays()),
+        "state.json": json_bytes(state),
+    }
+
+
+def go_on_from(
+    files: Mapping[str, bytes], training: Training, judged: Judgement, rng: np.random.Generator
+) -> list[float]:
+    """Put everything back as `checkpoint_files` found it; returns the losses of the epochs done."""
+    import torch
+
+    device = judged.cells.device
+    weights = npz_arrays(files["weights.npz"])
+    training.network.load_state_dict(
+        {k: torch.from_numpy(v).to(device) for k, v in weights.items()}
+    )
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in npz_arrays(files["moments.npz"]).items():
+        number, _, name = key.partition("/")
+        moments.setdefault(int(number), {})[name] = torch.from_numpy(value)
+    groups = training.optimiser.state_dict()["param_groups"]
+    training.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    judged.take(npz_arrays(files["judged.npz"]))
+    state = json_state(files["state.json"])
+    rng.bit_generator.state = state["rng"]
+    return list(state["train_loss"])
 
 
 def _batches(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass

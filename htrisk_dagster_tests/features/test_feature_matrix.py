@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 from htrisk_dagster.errors import SourceError
+from htrisk_dagster.features import catalogue as cat
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.catalogue import feature_catalogue
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series, build_block
+from htrisk_dagster.grid.parts import GridPart, tiles_of
 from htrisk_dagster.schemas import staging
 
 FIRST = date(2014, 1, 1)
@@ -300,3 +303,27 @@ def test_no_large_copy_is_made(inputs_with):
     tracemalloc.stop()
     column = block.n_days * block.n_cells * 8
     assert peak < block.features.nbytes + 12 * column
+
+
+@pytest.mark.parametrize("n_tiles", [2, 3, 16])
+def test_parts_of_the_grid_make_the_same_bytes_as_the_whole(inputs_with, grid, n_tiles) -> None:
+    """Each tile knows its own cells and their neighbours, and a year of rows for the wider means."""
+    inputs = inputs_with()
+    start, stop = date(2015, 2, 20), date(2015, 3, 25)
+    whole = build_block(inputs, start, stop, with_counts=True)
+    since = start - timedelta(days=inputs.lag_days + max(cat.LONG_WINDOWS))
+    parts = []
+    for tile in tiles_of(grid.n_cells, n_tiles):
+        part = GridPart.of(grid, tile)
+        needed = pl.col("cell_id").is_in(part.cell_ids.tolist()) | (pl.col("occurred_on") >= since)
+        rows = inputs.incidents.filter(needed)
+        assert n_tiles == 2 or rows.height < inputs.incidents.height
+        few = replace(inputs, incidents=rows, part=part)
+        parts.append(build_block(few, start, stop, with_counts=True))
+
+    joined = np.concatenate([p.features for p in parts], axis=1)
+    assert joined.tobytes() == whole.features.tobytes()
+    assert np.concatenate([p.counts for p in parts], axis=1).tobytes() == whole.counts.tobytes()
+    for name in ("precinct_index", "borough_index"):
+        codes = np.concatenate([getattr(p, name) for p in parts])
+        assert np.array_equal(codes, getattr(whole, name))

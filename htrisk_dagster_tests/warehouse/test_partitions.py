@@ -271,3 +271,18 @@ def test_a_killed_process_leaves_the_old_or_the_new_file_whole(tmp_path):
         assert tables.made_from(table) == {"all": str(round_found)}
     # The kills did hit in the middle of writing, and what they left is never read.
     assert list(path.parent.glob(".all.parquet.*.tmp"))
+
+
+def test_two_machines_never_write_beside_under_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes of two containers often have the same id."""
+    names = []
+    for host in ("node-a", "node-b"):
+        monkeypatch.setattr("socket.gethostname", lambda host=host: host)
+        with replaced_whole(tmp_path / "x.parquet") as beside:
+            names.append(beside.name)
+            beside.write_bytes(b"1")
+
+    assert len(set(names)) == 2
+    assert all(name.startswith(".") and name.endswith(".tmp") for name in names)
