@@ -17,6 +17,9 @@ def ui(
     port: Annotated[int, typer.Option(help="Port of Dagster.")] = 3000,
     mlflow_port: Annotated[int, typer.Option(help="Port of MLflow.")] = 5000,
     dashboard_port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8050,
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="Let the dashboard show drafts, marked as drafts.")
+    ] = False,
 ) -> None:
     """Start Dagster (webserver and daemon), MLflow and the dashboard on loopback; print addresses."""
     with sentences():
@@ -28,4 +31,5 @@ def ui(
             data_dir=data, origin=origin or ("files" if data else None), target=target
         )
         prepare_dagster_home(settings.dagster_home)
-        serve(settings, Ports(port, mlflow_port, dashboard_port), say=typer.echo)
+        ports = Ports(port, mlflow_port, dashboard_port)
+        serve(settings, ports, with_drafts=drafts, say=typer.echo)

@@ -121,6 +121,11 @@ def cases() -> pl.DataFrame:
     )
 
 
+def dossiers() -> pl.DataFrame:
+    """One a day: 64 times the day's number among the days, from 1."""
+    return pl.DataFrame({"risk_on": DAYS, "dossier": [str(i) * 64 for i in (1, 2, 3)]})
+
+
 def tables() -> dict[Table, pl.DataFrame]:
     return {
         CELLS: cells(),
@@ -128,6 +133,7 @@ def tables() -> dict[Table, pl.DataFrame]:
         predictions.CELL_DAY_RISK: risk(),
         published.MODEL_SPREAD: spread(),
         staging.VERIFIED_CASE_COUNTS: cases(),
+        published.MAP_DOSSIERS: dossiers(),
     }
 
 

@@ -17,7 +17,7 @@ from htrisk_dagster_tests.dashboard.small_snapshot import SIZE_M, cells
 
 @pytest.fixture(scope="module")
 def client(folder) -> FlaskClient:
-    return create_app(folder).server.test_client()
+    return create_app(folder, with_drafts=True).server.test_client()
 
 
 def test_risk_of_a_day_as_csv(client):
@@ -25,8 +25,8 @@ def test_risk_of_a_day_as_csv(client):
     rows = pl.read_csv(io.BytesIO(answer.data))
     assert rows["rank"].to_list() == list(range(1, 401))
     assert rows["cell_id"][0] == 8
-    assert set(rows["status"]) == {"draft"}
-    assert "risk_nyc_2024-12-01.csv" in answer.headers["Content-Disposition"]
+    assert set(rows["review_stage"]) == {"draft"}
+    assert "DRAFT_risk_nyc_2024-12-01.csv" in answer.headers["Content-Disposition"]
 
 
 @pytest.mark.parametrize("kind", ["geojson", "gpkg"])
@@ -106,7 +106,7 @@ def test_only_loopback_is_answered(client, host, status):
 
 
 def test_a_proxy_may_ask_under_its_name(folder):
-    client = create_app(folder, hosts=["risk.example.org"]).server.test_client()
+    client = create_app(folder, with_drafts=True, hosts=["risk.example.org"]).server.test_client()
     assert client.get("/data/drawing", headers={"Host": "risk.example.org"}).status_code == 200
 
 

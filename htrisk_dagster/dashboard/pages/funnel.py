@@ -69,8 +69,9 @@ def layout(visit: Visit) -> list[Component]:
 
 
 def _label(value: str) -> str:
-    if value == ALL:
-        return "Whole area"
+    words = {ALL: "Whole area", WHOLE: "All months"}
+    if value in words:
+        return words[value]
     return f"{date.fromisoformat(value):%B %Y}" if value[:2] == "20" else value.title()
 
 

@@ -20,6 +20,7 @@ from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, in_browser
 from htrisk_dagster.dashboard.panels import chart, number, panel, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
 from htrisk_dagster.publishing.map_drawing import place_on_sheet
+from htrisk_dagster.publishing.public_days import DayStage
 
 VIEWS = ("risk", "uncertainty", "faded")
 _N_LISTED = 20
@@ -49,6 +50,9 @@ def layout(visit: Visit) -> list[Component]:
                 html.P(id="map-note", className="quiet"),
                 dcc.Store(id="day", data=day),
                 dcc.Store(id="days", data=days),
+                dcc.Store(
+                    id="day-stages", data=[snapshot.stage_of(d).stage for d in snapshot.days]
+                ),
                 dcc.Store(id="chosen-cell", data=cell),
                 dcc.Store(id="map-drawn"),
             ],
@@ -183,6 +187,7 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
         Input("day-later", "n_clicks"),
         Input("day-picked", "value"),
         State("days", "data"),
+        State("day-stages", "data"),
     )
     in_browser(
         app,
@@ -236,6 +241,7 @@ def cell_panel(snapshot: Snapshot, cell: int | None, day: date) -> list[Componen
         return [html.P(f"There is no forecast of cell {cell} on {day}.", className="missing")]
     sheet = _sheet_of(snapshot, cell)
     facts = {
+        "Stage": stage_words(snapshot.stage_of(day)),
         "Place": f"map square {sheet}, precinct {found['precinct']}, {str(found['borough']).title()}",
         "Centre": f"{found['lat']:.4f}, {found['lon']:.4f}",
         "Score": f"rank {found['rank']:,} of {snapshot.n_cells:,}: {found['band']}",
@@ -261,6 +267,15 @@ def cell_panel(snapshot: Snapshot, cell: int | None, day: date) -> list[Componen
         else html.P("The model gives none.", className="quiet"),
         _history(cell_history(snapshot, cell), day),
     ]
+
+
+def stage_words(stage: DayStage) -> str:
+    """Where a day's map stands, as a reader says it."""
+    by = " and ".join(stage.reviewed_by)
+    if stage.is_out:
+        until = f" until {stage.until:%Y-%m-%d}" if stage.until else ""
+        return f"published{until}" + (f", reviewed by {by}" if by else "")
+    return f"{stage.stage.upper()}, not published" + (f"; reviewed by {by}" if by else "")
 
 
 def _reason_words(reason: str) -> str:
@@ -338,7 +353,8 @@ def top_cells(snapshot: Snapshot, day: date) -> Component:
     )
     names = {"sheet": "map square", "expected_count": "expected count", "risk_pct": "risk, %",
              "interval": "95% interval"}  # fmt: skip
-    caption = f"Valid for {day} only. Of {snapshot.header.target_title}, as reported."
+    draft = "" if snapshot.stage_of(day).is_out else "DRAFT. "
+    caption = f"{draft}Valid for {day} only. Of {snapshot.header.target_title}, as reported."
     return rows_table(shown, caption, names=names)
 
 
