@@ -18,6 +18,7 @@ from htrisk_dagster.defs.evaluated import active_cells, evaluated_days, has_trut
 from htrisk_dagster.defs.featured import inputs_until
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.released import dossier_of, gate_of
+from htrisk_dagster.defs.verified import readers_funnel, stages_by_incident
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.evaluation.champion import REFERENCE
@@ -27,7 +28,7 @@ from htrisk_dagster.evaluation.training_comparison import compared_curves
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
 from htrisk_dagster.features.inputs import newest_report, target_counts
 from htrisk_dagster.models.series.aggregation import TOTAL_AREA
-from htrisk_dagster.publishing.public_counts import publish_series_counts
+from htrisk_dagster.publishing.public_counts import SeriesCounts, publish_series_counts
 from htrisk_dagster.publishing.public_days import DayStage, stages_of
 from htrisk_dagster.publishing.public_mix import publish_offence_mix
 from htrisk_dagster.publishing.snapshot import SnapshotHeader, SnapshotTable, write_snapshot
@@ -62,7 +63,7 @@ AS_THEY_ARE: tuple[Table, ...] = (
     predictions.THRESHOLDS,
     predictions.DRIFT,
     staging.VERIFIED_CASE_COUNTS,
-    *verified.TABLES,
+    *(t for t in verified.TABLES if t is not verified.FUNNEL),
     *hot_places.CLUSTER_TABLES,
     hot_places.DENSITY,
     *zones.TABLES,
@@ -85,6 +86,7 @@ def read_tables(area: StudyArea) -> tuple[Table, ...]:
     """All that a snapshot of a study area is made from."""
     return (
         *left_as_they_are(area),
+        verified.FUNNEL,
         predictions.MODEL_FORECASTS,
         hotspots.EMERGING_HOT_SPOTS,
         grid.INCIDENT_CELLS,
@@ -200,8 +202,10 @@ def _made_for_readers(workspace: Workspace, area: StudyArea) -> dict[Table, pl.D
             pl.col("pattern") != hotspots.NO_PATTERN
         )
     inputs = inputs_until(workspace, area, risk_days_of(workspace, area)[-1])
-    quarters, hours = _series_counts(workspace, area, inputs)
-    frames |= {published.QUARTER_COUNTS: quarters, published.HOUR_COUNTS: hours}
+    counts = _series_counts(workspace, area, inputs)
+    frames |= {published.QUARTER_COUNTS: counts.quarters, published.HOUR_COUNTS: counts.hours}
+    if store.keys(verified.FUNNEL):
+        frames[verified.FUNNEL] = readers_funnel(workspace, area, counts.stages)
     if area.agencies and store.keys(agencies.OFFENCE_MIX):
         frames[published.OFFENCE_MIX] = _offence_mix(workspace, area)
     if has_truth(workspace, area):
@@ -225,14 +229,12 @@ def _model_spread(workspace: Workspace, area: StudyArea) -> pl.DataFrame:
     )
 
 
-def _series_counts(
-    workspace: Workspace, area: StudyArea, inputs: FeatureInputs
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _series_counts(workspace: Workspace, area: StudyArea, inputs: FeatureInputs) -> SeriesCounts:
     store = workspace.tables(area.name)
     target, _ = workspace.target(area)
     newest = newest_report(inputs)
     if newest is None:
-        return published.QUARTER_COUNTS.empty(), published.HOUR_COUNTS.empty()
+        return publish_series_counts(inputs.incidents.clear(), date.min, date.min)
     at = store.read(staging.INCIDENTS).select("incident_id", "occurred_at")
     boroughs = store.read(grid.CELLS).group_by("precinct").agg(pl.col("borough").mode().min())
     hour = (
@@ -246,8 +248,20 @@ def _series_counts(
         for name, series in disjoint_series(target, inputs).items()
     )
     rows = chosen.join(at, on="incident_id").join(boroughs, on="precinct", how="left")
+    reached = pl.lit(None, pl.String).alias("month"), pl.lit(None, pl.String).alias("reached")
+    if store.keys(verified.FUNNEL):
+        rows = rows.join(stages_by_incident(workspace, area), on="incident_id", how="left")
+        # Stages are of the target alone; another series has none.
+        reached = (
+            pl.when(pl.col("series") == target).then("month"),
+            pl.when(pl.col("series") == target).then("reached"),
+        )
     rows = rows.select(
-        "series", pl.col("borough").fill_null("unknown"), "occurred_on", hour.alias("hour")
+        "series",
+        pl.col("borough").fill_null("unknown"),
+        "occurred_on",
+        hour.alias("hour"),
+        *reached,
     )
     return publish_series_counts(rows, inputs.history_start, newest)
 

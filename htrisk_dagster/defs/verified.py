@@ -19,7 +19,7 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.fold_results import REFERENCE
 from htrisk_dagster.defs.hot_places import read_target
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.evaluation.detection_funnel import funnel, stages_reached
+from htrisk_dagster.evaluation.detection_funnel import funnel, funnel_of, stages_reached
 from htrisk_dagster.evaluation.verified_counts import count_by_borough_month, place_cases
 from htrisk_dagster.evaluation.verified_validation import Maps, overlay, ranks_of, validate
 from htrisk_dagster.features.inputs import read_grid
@@ -67,6 +67,29 @@ def store_validation(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         "lead_times": dg.MetadataValue.md(lead_times_to_markdown(found.lead_time)),
         "made_from": made_from,
     }
+
+
+def stages_by_incident(workspace: Workspace, area: StudyArea) -> pl.DataFrame:
+    """How far each incident of the target got on days with a map: incident_id, month and reached."""
+    reviews = workspace.restricted(area.name).read(raw.REVIEW_DECISIONS, [WHOLE])
+    risk, target = read_risk(workspace, area), read_target(workspace, area)
+    stages = stages_reached(target.incidents, risk, reviews, target.grid.cells)
+    on_maps = pl.col("occurred_on").is_in(risk["risk_on"].unique().implode())
+    ids = target.incidents.filter(on_maps).select("incident_id")
+    return ids.with_columns(stages.select("month", "reached"))
+
+
+def readers_funnel(workspace: Workspace, area: StudyArea, cells: pl.DataFrame) -> pl.DataFrame:
+    """The funnel of counts that were released together with others; see `publish_series_counts`."""
+    restricted, store = workspace.restricted(area.name), workspace.tables(area.name)
+    reviews, cases = (restricted.read(t, [WHOLE]) for t in reversed(raw.RESTRICTED_TABLES))
+    return funnel_of(
+        cells,
+        store.read(staging.VERIFIED_CASE_COUNTS, [WHOLE]),
+        read_risk(workspace, area)["risk_on"],
+        has_reviews=not reviews.is_empty(),
+        has_cases=not without_canary(cases).is_empty(),
+    )
 
 
 def store_funnel(workspace: Workspace, area: StudyArea) -> dict[str, Any]:

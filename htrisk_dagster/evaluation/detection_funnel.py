@@ -24,7 +24,7 @@ from htrisk_dagster.victim_population.published_tables import ALL, PublishedTabl
 
 FLAGGED_BANDS = ("very high", "high", "elevated")
 _NESTED = STAGES[:4]
-_SPEC = TableSpec("detection_funnel", ("borough", "month", "reached"))
+SPEC = TableSpec("detection_funnel", ("borough", "month", "reached"))
 
 
 def stages_reached(
@@ -46,7 +46,7 @@ def stages_reached(
     Returns
     -------
     DataFrame
-        borough, month and reached, one row an incident on a day with a map.
+        borough, month and reached, one row an incident on a day with a map, in the order of `incidents`.
     """
     by_precinct = cells.group_by("precinct").agg(pl.col("borough").mode().sort().first())
     flagged = risk.filter(pl.col("band").is_in(FLAGGED_BANDS)).select(
@@ -104,15 +104,41 @@ def funnel(
     DataFrame, PublishedTable
         `schemas.verified.FUNNEL`, and the release that it is read from, for the attack on it.
     """
-    published = release(reached, [_SPEC])[0]
+    published = release(reached, [SPEC])[0]
+    frame = funnel_of(
+        published.cells, counts, map_days, has_reviews=has_reviews, has_cases=has_cases
+    )
+    return frame, published
+
+
+def funnel_of(
+    cells: pl.DataFrame,
+    counts: pl.DataFrame,
+    map_days: pl.Series,
+    *,
+    has_reviews: bool,
+    has_cases: bool,
+) -> pl.DataFrame:
+    """The funnel from released counts of incidents; parameters of `funnel`.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        borough, month, reached and count with the margins of `SPEC`, missing where hidden.
+
+    Returns
+    -------
+    DataFrame
+        `schemas.verified.FUNNEL`.
+    """
     by_place: dict[tuple[str, str], dict[str, int | None]] = {}
-    for borough, month, name, count in published.cells.select(*_SPEC.dimensions, "count").rows():
+    for borough, month, name, count in cells.select(*SPEC.dimensions, "count").rows():
         by_place.setdefault((borough, month), {})[name] = count
     whole = _whole_months(map_days)
     cases = {(b, None if m is None else f"{m:%Y-%m-01}"): n for b, m, n in counts.rows()}
     rows = []
-    for (borough, month), cells in by_place.items():
-        nested = _at_least(cells)
+    for (borough, month), of_place in by_place.items():
+        nested = _at_least(of_place)
         months = sorted({m for _, m in by_place} - {ALL}) if month == ALL else [month]
         verified = _verified(cases, borough, months, whole) if has_cases else "not recorded"
         found: Mapping[str, int | str | None] = {
@@ -124,7 +150,7 @@ def funnel(
         rows += [_row(borough, on, stage, found[stage], nested["reported"]) for stage in STAGES]
     frame = pl.DataFrame(rows, schema=FUNNEL.polars_schema(), orient="row")
     in_order = pl.col("stage").cast(pl.Enum(STAGES))
-    return FUNNEL.conform(frame.sort("borough", "month_on", in_order, nulls_last=True)), published
+    return FUNNEL.conform(frame.sort("borough", "month_on", in_order, nulls_last=True))
 
 
 def _at_least(cells: Mapping[str, int | None]) -> dict[str, int | None]:
