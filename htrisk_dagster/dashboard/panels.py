@@ -224,10 +224,13 @@ def rows_grid(frame: pl.DataFrame, caption: str, *, suppressed: Collection[str] 
                         if words.schema[c].is_numeric()
                         else "agTextColumnFilter",
                         "floatingFilter": True,
+                        # Names are longer than numbers: cut off they are nobody's.
+                        "minWidth": 110 if words.schema[c].is_numeric() else 190,
+                        "tooltipField": c,
                     }
                     for c in words.columns
                 ],
-                defaultColDef={"sortable": True, "resizable": True, "minWidth": 110, "flex": 1},
+                defaultColDef={"sortable": True, "resizable": True, "flex": 1},
                 dashGridOptions={
                     "animateRows": False,
                     "domLayout": "autoHeight",

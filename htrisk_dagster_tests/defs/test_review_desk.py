@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,44 +13,22 @@ from htrisk_dagster.dashboard.review_page import ReviewPage
 from htrisk_dagster.defs import released
 from htrisk_dagster.defs.published import snapshots_folder
 from htrisk_dagster.defs.review_desk import open_desk
-from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import ReleaseError
 from htrisk_dagster.publishing.audit_log import verify
 from htrisk_dagster.publishing.dossier import REQUIRED
-from htrisk_dagster.publishing.signatures import write_new_key
+from htrisk_dagster_tests.defs.review_office import DAY, HEADER, TARGET, Office
 from htrisk_dagster_tests.defs.small_city import City
 
-DAY, TARGET = "2024-04-05", "trafficking_related"
-HEADER, URL = "X-Forwarded-User", f"/review/{DAY}"
+URL = f"/review/{DAY}"
 REASON = "Looked at every cell of the top band."
 
 
-class Office:
-    """A copy of the city whose dashboard has a review page."""
-
-    def __init__(self, city: City, folder: Path) -> None:
-        self.city, self.folder = city, folder
-        self.key, self.people = folder / "page.pem", folder / "reviewers.toml"
-        entries = [
-            f'[reviewers.{name}]\npublic_key = "{write_new_key(folder / name)}"'
-            for name in ("anna", "ben")
-        ]
-        entries.append(f'[services.review_page]\npublic_key = "{write_new_key(self.key)}"')
-        self.people.write_text("\n".join(entries))
-        self.workspace = self.with_settings(identity_header=HEADER, review_key_file=self.key)
-        self.area = self.workspace.area("nyc")
-
-    def with_settings(self, **changed: object) -> Workspace:
-        update = {"reviewers_file": self.people, **changed}
-        return Workspace(self.city.settings.model_copy(update=update))
-
-    def client(self) -> FlaskClient:
-        desk = open_desk(self.workspace, self.area)
-        assert desk is not None
-        book = ReleaseBook(released.log_path(self.workspace.settings, "nyc"), self.people)
-        folder = snapshots_folder(self.workspace, "nyc")
-        app = create_app(folder, book=book, review=ReviewPage(desk, HEADER))
-        return app.server.test_client()
+def client_of(office: Office) -> FlaskClient:
+    desk = open_desk(office.workspace, office.area)
+    assert desk is not None
+    book = ReleaseBook(released.log_path(office.workspace.settings, "nyc"), office.people)
+    folder = snapshots_folder(office.workspace, "nyc")
+    return create_app(folder, book=book, review=ReviewPage(desk, HEADER)).server.test_client()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +49,7 @@ def decide(client: FlaskClient, who: str, action: str) -> int:
 
 
 def test_a_map_goes_out_and_comes_back_through_the_page(office: Office) -> None:
-    client = office.client()
+    client = client_of(office)
     address = f"/download/risk/{DAY}.csv"
     listed = client.get("/review", headers={HEADER: "anna"}).text
     assert "5 draft, 0 reviewed, 0 published, 0 withdrawn" in listed
