@@ -6,6 +6,8 @@ which shares may leave (`publishing/public_mix.py`, `publishing/public_counts.py
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import polars as pl
 from dash.development.base_component import Component
 
@@ -14,6 +16,8 @@ from htrisk_dagster.dashboard.panels import chart, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot
 from htrisk_dagster.schemas.published import OFFENCE_MIX, QUARTER_COUNTS
 from htrisk_dagster.victim_population.published_tables import ALL
+
+_LONGEST_LINE = 20
 
 
 def spoken(value: str) -> str:
@@ -100,7 +104,8 @@ def predicted_chart(snapshot: Snapshot, time: str, kind: str) -> Component:
         .sort("historical_pct", descending=True)
         .select("offence_category", "predicted_pct", "historical_pct")
     )
-    names = rows["offence_category"].to_list()
+    # Long names in lines of their own: a phone's chart would be all names.
+    names = ["<br>".join(wrap(name, _LONGEST_LINE)) for name in rows["offence_category"]]
     both = (("predicted_pct", "predicted"), ("historical_pct", "historical"))
     figure = go.Figure()
     for index, (column, name) in enumerate(both):

@@ -66,6 +66,9 @@ class Reviewer:
     def find_the_day(self, day: str) -> None:
         """From the dashboard by its links, as a person does."""
         self.watched.open("/")
+        # On a phone the navigation is folded away.
+        if (burger := self.page.locator("#burger")).is_visible():
+            burger.click()
         self.page.get_by_role("link", name="Review and release").click()
         self.page.wait_for_selector("h1:has-text('Maps to review')")
         self.page.get_by_role("link", name=day).click()

@@ -76,6 +76,13 @@ def boroughs() -> pl.DataFrame:
     )
 
 
+def precincts() -> pl.DataFrame:
+    """Precinct 1 is WEST, 2 is EAST, as `cells` has them."""
+    return boroughs().select(
+        pl.Series("precinct", [1, 2], dtype=pl.Int32), pl.exclude("borough", "precinct")
+    )
+
+
 def expected() -> np.ndarray:
     """Expected counts, shape (D, C): different every day, the highest in cell 7, then 8, then 9."""
     rng = np.random.default_rng(5)
@@ -130,6 +137,7 @@ def tables() -> dict[Table, pl.DataFrame]:
     return {
         CELLS: cells(),
         raw.BOROUGHS: boroughs(),
+        raw.PRECINCTS: precincts(),
         predictions.CELL_DAY_RISK: risk(),
         published.MODEL_SPREAD: spread(),
         staging.VERIFIED_CASE_COUNTS: cases(),

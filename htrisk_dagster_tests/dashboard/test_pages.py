@@ -9,6 +9,9 @@ from datetime import date
 import plotly.io
 import polars as pl
 import pytest
+import shapely
+from htrisk_dagster.dashboard.application import create_app
+from htrisk_dagster.dashboard.downloads import places_geojson
 from htrisk_dagster.dashboard.mix_charts import mix_shares, mix_times, predicted_chart
 from htrisk_dagster.dashboard.page import Servers, Visit
 from htrisk_dagster.dashboard.pages import (
@@ -306,6 +309,29 @@ def test_forecasts_of_the_whole_area_have_their_band_parts_and_holidays(with_ser
 def test_the_composite_score_is_of_precincts(with_series):
     words = text_of(boroughs.composite_map(with_series))
     assert "composite score of 10 to 90" in words
+
+
+def test_precincts_leave_with_their_outlines(with_series):
+    found = json.loads(places_geojson(with_series, with_series.table("series.composite_risk")))
+    centres = {
+        f["properties"]["place"]: shapely.geometry.shape(f["geometry"]).centroid.x
+        for f in found["features"]
+    }
+    assert sorted(centres) == ["1", "2"], "the whole area is no precinct"
+    assert centres["1"] < centres["2"]
+    scores = {f["properties"]["place"]: f["properties"]["score"] for f in found["features"]}
+    assert scores == {"1": 90.0, "2": 10.0}
+
+
+def test_case_tables_leave_as_files(fuller):
+    client = create_app(fuller.path.parent, with_drafts=True).server.test_client()
+    answer = client.get("/download/cases/gender_by_exploitation.csv")
+    rows = pl.read_csv(answer.data)
+    assert rows.filter(gender="female", exploitation="sexual")["count"].to_list() == [900]
+    assert rows["count"].null_count() == 1, "a hidden count stays hidden"
+    assert "DRAFT" not in answer.headers["Content-Disposition"], "it is of no map"
+    for name in ("nothing", "..%2Fnyc%2Flatest"):
+        assert client.get(f"/download/cases/{name}.csv").status_code == 404
 
 
 def test_officers_by_sex_of_the_state_and_of_agencies(with_series):
