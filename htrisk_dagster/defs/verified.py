@@ -19,9 +19,11 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.fold_results import REFERENCE
 from htrisk_dagster.defs.hot_places import read_target
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.evaluation.daily_ranks import DailyRanks, ranks_of
 from htrisk_dagster.evaluation.detection_funnel import funnel, funnel_of, stages_reached
 from htrisk_dagster.evaluation.verified_counts import count_by_borough_month, place_cases
-from htrisk_dagster.evaluation.verified_validation import Maps, overlay, ranks_of, validate
+from htrisk_dagster.evaluation.verified_overlay import overlay
+from htrisk_dagster.evaluation.verified_validation import validate
 from htrisk_dagster.features.inputs import read_grid
 from htrisk_dagster.publishing.funnel_drawing import draw_funnel
 from htrisk_dagster.schemas import grid, predictions, raw, staging, verified
@@ -180,7 +182,7 @@ def _placed(workspace: Workspace, area: StudyArea) -> pl.DataFrame:
     )
 
 
-def _maps(workspace: Workspace, area: StudyArea, risk: pl.DataFrame) -> Maps:
+def _maps(workspace: Workspace, area: StudyArea, risk: pl.DataFrame) -> DailyRanks:
     """The map as published, and the historical mean's on the same days."""
     store = workspace.tables(area.name)
     days = risk["risk_on"].unique().sort()
@@ -196,7 +198,7 @@ def _maps(workspace: Workspace, area: StudyArea, risk: pl.DataFrame) -> Maps:
         "published map": risk["rank"].to_numpy().reshape(shape),
         REFERENCE: ranks_of(expected),
     }
-    return Maps(np.asarray(days.to_numpy(), dtype="datetime64[D]"), ranks)
+    return DailyRanks(np.asarray(days.to_numpy(), dtype="datetime64[D]"), ranks)
 
 
 def _shown(value: object, digits: int = 1) -> str:

@@ -17,8 +17,8 @@ from datetime import date
 
 import polars as pl
 
+from htrisk_dagster.evaluation.shown_sums import shown_sums
 from htrisk_dagster.evaluation.verified_counts import UNKNOWN_BOROUGH, release
-from htrisk_dagster.evaluation.verified_validation import cumulative
 from htrisk_dagster.schemas.verified import FUNNEL, STAGES
 from htrisk_dagster.victim_population.published_tables import ALL, PublishedTable, TableSpec
 
@@ -156,7 +156,7 @@ def funnel_of(
 def _at_least(cells: Mapping[str, int | None]) -> dict[str, int | None]:
     """Incidents that reached each of the nested stages, where shown counts tell."""
     from_the_top = tuple(reversed(_NESTED))
-    sums = cumulative(cells, from_the_top, ())
+    sums = shown_sums(cells, from_the_top, ())
     # The first stage holds all, so its sum is the total.
     return dict(zip(from_the_top, sums, strict=True)) | {"reported": cells[ALL]}
 

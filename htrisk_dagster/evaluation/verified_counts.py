@@ -1,8 +1,8 @@
 """Verified cases as counts, and the one door by which any count of them leaves its store.
 
-Belongs here: `release`, counts by borough and month, and which points are too coarse for a cell.
-Does not: any join with forecasts (`verified_validation`), how counts are hidden
-(`victim_population/suppression.py`).
+Belongs here: `release`, counts by borough and month, which points are too coarse for a cell, and the
+words for cases that no map is measured by. Does not: any join with forecasts
+(`verified_validation`), how counts are hidden (`victim_population/suppression.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.location_quality import at_centroid
@@ -26,6 +27,7 @@ UNKNOWN_BOROUGH = "unknown"
 # be lost too, which costs a little recall and invents none.
 COARSE_ROWS = 5
 COARSE_SHARE = 0.05
+NO_MAP, COARSE, NO_PLACE = "no map", "coarse place", "no place"
 _POINT_DECIMALS = 4  # about 10 m
 
 
@@ -71,6 +73,13 @@ def place_cases(
         "place",
         pl.when(pl.col("place") == "exact").then(pl.col("cell_id")).alias("cell_id"),
     )
+
+
+def with_reasons(placed: pl.DataFrame, words: NDArray[np.object_]) -> pl.Series:
+    """Say of cases that have no cell why; the others keep their word, shape (n,)."""
+    place = placed["place"].to_numpy()
+    told = np.select([place == "coarse", place == "none"], [COARSE, NO_PLACE], words)
+    return pl.Series(told.astype(object), dtype=pl.String)
 
 
 def release(

@@ -1,7 +1,7 @@
 """Tables of the validation against verified cases: suppressed aggregates, all that leaves.
 
-Belongs here: what `evaluation/verified_validation.py` and `detection_funnel.py` make. Does not: the
-rows of the cases and of the reviews (`raw.RESTRICTED_TABLES`).
+Belongs here: what `verified_validation`, `lead_time`, `verified_overlay` and `detection_funnel` of
+`evaluation/` make. Does not: the rows of the cases and of the reviews (`raw.RESTRICTED_TABLES`).
 """
 
 from __future__ import annotations

@@ -30,6 +30,13 @@ PATHS = (
 )  # fmt: skip
 _PATIENCE_MS = 90_000
 _GRAVE = ("serious", "critical")
+_OVERFLOW = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  return Array.from(document.querySelectorAll("body *"))
+    .filter(element => element.getBoundingClientRect().right > width)
+    .map(element => element.outerHTML.slice(0, 120));
+}"""
 
 
 def loopback_up() -> None:
@@ -103,12 +110,10 @@ class Watched:
         found = Axe().run(self.page).response["violations"]
         return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in _GRAVE]
 
-    def overflow(self) -> int:
-        return int(
-            self.page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-        )
+    def overflow(self) -> list[str]:
+        """What reaches over the right edge of a page that scrolls sideways, innermost last."""
+        found: list[str] = self.page.evaluate(_OVERFLOW)
+        return found
 
 
 def settled(page: Page) -> None:

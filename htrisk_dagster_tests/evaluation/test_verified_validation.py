@@ -6,26 +6,19 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from htrisk_dagster.evaluation.verified_validation import (
-    BUDGETS_PCT,
-    WINDOW_DAYS,
-    Maps,
-    binomial_interval,
-    cumulative,
-    overlay,
-    ranks_of,
-    validate,
-)
-from htrisk_dagster.schemas.verified import HIT_RATE, LEAD_TIME, OVERLAY
+from htrisk_dagster.evaluation.daily_ranks import DailyRanks, ranks_of
+from htrisk_dagster.evaluation.lead_time import WINDOW_DAYS
+from htrisk_dagster.evaluation.verified_validation import BUDGETS_PCT, validate
+from htrisk_dagster.schemas.verified import HIT_RATE, LEAD_TIME
 from htrisk_dagster.victim_population.disclosure_attack import attack
-from htrisk_dagster.victim_population.published_tables import ALL
+from statsmodels.stats.proportion import proportion_confint
 
 N_CELLS, N_DAYS = 200, 90
 DAYS = np.arange("2024-01-01", "2024-03-31", dtype="datetime64[D]")
 
 
-def maps_of(**expected: np.ndarray) -> Maps:
-    return Maps(DAYS, {name: ranks_of(values) for name, values in expected.items()})
+def maps_of(**expected: np.ndarray) -> DailyRanks:
+    return DailyRanks(DAYS, {name: ranks_of(values) for name, values in expected.items()})
 
 
 def cases_of(day: np.ndarray, cell: np.ndarray, place: np.ndarray | str = "exact") -> pl.DataFrame:
@@ -35,10 +28,6 @@ def cases_of(day: np.ndarray, cell: np.ndarray, place: np.ndarray | str = "exact
     return placed.with_columns(
         pl.when(pl.col("place") == "exact").then(pl.col("cell_id")).alias("cell_id")
     )
-
-
-def test_ranks_give_ties_to_the_lower_cell():
-    assert ranks_of(np.array([[1.0, 3.0, 1.0, 2.0]])).tolist() == [[3, 1, 4, 2]]
 
 
 def test_hits_are_those_of_a_count_by_hand():
@@ -54,13 +43,10 @@ def test_hits_are_those_of_a_count_by_hand():
     assert found["random_pct"].to_list() == pytest.approx(list(BUDGETS_PCT))
     assert found["located_count"].unique().to_list() == [2400]
     assert found["hits_count"].to_list() == [12, 24, 120, 240, 480]
-
-
-def test_the_interval_is_the_published_one():
-    """Clopper and Pearson's exact interval: 1 of 10 and 0 of 10, as in any table of it."""
-    assert binomial_interval(1, 10) == pytest.approx((0.00253, 0.44502), abs=1e-5)
-    assert binomial_interval(0, 10) == pytest.approx((0.0, 0.30850), abs=1e-5)
-    assert binomial_interval(10, 10) == pytest.approx((0.69150, 1.0), abs=1e-5)
+    # Clopper and Pearson's exact interval, of another library.
+    lower, upper = proportion_confint(found["hits_count"].to_numpy(), 2400, method="beta")
+    assert found["lower_95_pct"].to_list() == pytest.approx(100 * lower)
+    assert found["upper_95_pct"].to_list() == pytest.approx(100 * upper)
 
 
 def test_coarse_and_placeless_cases_are_no_hits_and_are_told_as_a_share():
@@ -107,7 +93,7 @@ def test_the_attacker_recovers_nothing(seed):
     assert attack(found.published) == []
 
 
-def planted(lead: int, n: int = 120) -> tuple[pl.DataFrame, Maps]:
+def planted(lead: int, n: int = 120) -> tuple[pl.DataFrame, DailyRanks]:
     """Each case's cell is flagged on one day only, `lead` days before its report."""
     rng = np.random.default_rng(5)
     day, cell = rng.integers(WINDOW_DAYS, N_DAYS, n), rng.integers(20, N_CELLS, n)
@@ -154,48 +140,13 @@ def test_random_cases_are_seldom_significant():
     assert small <= 6, "P(X > 6) < 1% for 40 draws at 5%"
 
 
-def test_sums_come_from_shown_parts_or_from_the_total():
-    cells = {"a": None, "b": 20, "c": None, "rest": 30, ALL: 80}
-    assert cumulative(cells, ("a", "b", "c"), ("rest",)) == [None, None, 50]
-    assert cumulative({"a": 12, "b": None, "rest": None, ALL: 90}, ("a", "b"), ("rest",)) == [
-        12,
-        None,
-    ]
-    assert cumulative({}, ("a",), ()) == [None]
-
-
 def test_no_case_and_no_map_are_empty_figures():
     none = cases_of(np.array([], dtype=int), np.array([], dtype=int))
     found = validate(none, maps_of(champion=np.ones((N_DAYS, N_CELLS))), seed=1)
     assert found.hit_rate["hits_count"].null_count() == len(BUDGETS_PCT)
-    nothing = Maps(DAYS[:0], {"champion": np.empty((0, N_CELLS), dtype=np.int32)})
+    nothing = DailyRanks(DAYS[:0], {"champion": np.empty((0, N_CELLS), dtype=np.int32)})
     found = validate(cases_of(np.full(40, 3), np.zeros(40, dtype=int)), nothing, seed=1)
     assert found.hit_rate["located_count"].to_list() == [0] * 5
-
-
-def test_the_overlay_sums_the_maps_and_takes_cases_as_they_were_released():
-    risk = pl.DataFrame(
-        {
-            "risk_on": [date(2024, 1, 1)] * 2 + [date(2024, 1, 2)] * 2,
-            "cell_id": pl.Series([0, 1, 0, 1], dtype=pl.Int32),
-            "expected_count": [0.1, 0.2, 0.3, 0.4],
-            "risk_prob": [0.1, 0.2, 0.2, 0.3],
-        }
-    )
-    cells = pl.DataFrame({"cell_id": pl.Series([0, 1], dtype=pl.Int32), "borough": ["A", "B"]})
-    counts = pl.DataFrame(
-        [("(all)", date(2024, 1, 1), 31), ("A", date(2024, 1, 1), None), ("(all)", None, 50),
-         ("A", date(2024, 2, 1), 19)],
-        schema={"borough": pl.String, "month_on": pl.Date, "cases_count": pl.Int64}, orient="row",
-    )  # fmt: skip
-    found = overlay(risk, cells, counts)
-    assert OVERLAY.problems(found) == []
-    assert [tuple(round(v, 9) if isinstance(v, float) else v for v in row) for row in found.rows()] == [
-        ("(all)", date(2024, 1, 1), 2, 31, 1.0, 0.2, 31),
-        ("A", date(2024, 1, 1), 2, 31, 0.4, 0.15, None),
-        ("A", date(2024, 2, 1), 0, 29, None, None, 19),
-        ("B", date(2024, 1, 1), 2, 31, 0.6, 0.25, None),
-    ]  # fmt: skip
 
 
 def test_the_located_of_two_tables_never_differ_by_a_few():
@@ -224,7 +175,7 @@ def test_real_shootings_stand_in_for_verified_cases():
     cell = grid.cell_of(before["lon"], before["lat"])
     mean = np.bincount(cell[cell >= 0], minlength=grid.n_cells).astype(float)
     days = np.arange("2015-01-01", "2016-01-01", dtype="datetime64[D]")
-    maps = Maps(days, {"mean": np.broadcast_to(ranks_of(mean[None]), (365, grid.n_cells))})
+    maps = DailyRanks(days, {"mean": np.broadcast_to(ranks_of(mean[None]), (365, grid.n_cells))})
     shootings = coordinates("nypd_shooting_incident_2014_2015.csv", "OCCUR_DATE", "INCIDENT_KEY")
     cases = shootings.filter(pl.col("day") >= date(2015, 1, 1)).rename({"day": "reported_on"})
     rng = np.random.default_rng(1)
