@@ -141,7 +141,7 @@ class ReviewPage:
         """Sign what the form says, if the form is ours and its sender a reviewer."""
         me = self._require_reviewer()
         # Nothing is read of a form before it is known to come from this site.
-        if not is_same_origin(request.headers, request.host):
+        if not is_same_origin(dict(request.headers.items()), request.host):
             abort(
                 403, "This form was not sent from this site. Open the review page and decide there."
             )

@@ -32,7 +32,7 @@ def publish_offence_mix(mix: pl.DataFrame, offences: pl.DataFrame) -> pl.DataFra
     DataFrame
         `schemas.published.OFFENCE_MIX`; without rows where all offences together are fewer than k.
     """
-    total = offences["count"].sum()
+    total = int(offences["count"].sum())
     if mix.is_empty() or total < K:
         return OFFENCE_MIX.empty()
     weight = pl.col("count") / total

@@ -7,6 +7,7 @@ Belongs here: the page's controls and panels. Does not: the drawing in the brows
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -292,8 +293,13 @@ def _spread_words(ratio: float | None) -> str:
 
 
 def _sheet_of(snapshot: Snapshot, cell: int) -> str:
-    placed = place_on_sheet(snapshot.table("grid.cells"))
-    return str(placed.filter(pl.col("cell_id") == cell)["sheet"].item())
+    return str(_sheets(snapshot).filter(pl.col("cell_id") == cell)["sheet"].item())
+
+
+@lru_cache(maxsize=2)
+def _sheets(snapshot: Snapshot) -> pl.DataFrame:
+    """Square of the sheet of each cell, worked out once a snapshot: every step of a day asks for it."""
+    return place_on_sheet(snapshot.table("grid.cells")).select("cell_id", "sheet")
 
 
 def _history(rows: pl.DataFrame, day: date) -> Component:
@@ -339,8 +345,7 @@ def top_cells(snapshot: Snapshot, day: date) -> Component:
         [day, _N_LISTED],
     )
     interval = pl.format("{} to {}", "lower_95_count", "upper_95_count").alias("interval")
-    sheets = place_on_sheet(snapshot.table("grid.cells")).select("cell_id", "sheet")
-    shown = rows.join(sheets, on="cell_id", how="left", maintain_order="left").select(
+    shown = rows.join(_sheets(snapshot), on="cell_id", how="left", maintain_order="left").select(
         "rank",
         "sheet",
         "precinct",
