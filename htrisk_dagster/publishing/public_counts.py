@@ -154,4 +154,6 @@ def mapped_stages(cells: pl.DataFrame) -> pl.DataFrame:
     if rest.height:
         mapped = mapped.join(rest, on="borough", how="left", maintain_order="left")
         count = pl.when(is_margin).then(count - pl.col("unmapped")).otherwise(count)
-    return mapped.select(*SPEC.dimensions, count.alias("count"))
+    stages = mapped.select(*SPEC.dimensions, count.alias("count"))
+    # Nothing but zeros and hidden counts is no funnel.
+    return stages if stages["count"].sum() else stages.clear()

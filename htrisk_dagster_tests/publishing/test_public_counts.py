@@ -204,6 +204,13 @@ def test_of_mapped_days_margins_leave_the_others_out():
     assert not any(NO_MAP in key for key in by_key)
 
 
+def test_a_funnel_of_hidden_counts_alone_does_not_leave():
+    few = {("WEST", 3, "flagged"): 2, ("WEST", 3, None): 60, ("EAST", 3, None): 70}
+    found = publish_series_counts(staged(few), *QUARTER)
+    assert found.stages.is_empty()
+    assert found.quarters.height
+
+
 @pytest.mark.parametrize(
     ("n_incidents", "hours"), [(5_544, 1), (5_543, 3), (1_848, 3), (1_847, 6), (10, 6)]
 )

@@ -109,7 +109,12 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         key=[area.name, "publishing", "snapshot"],
         group_name=f"{area.name}_publishing",
         # The documents of each day too: the snapshot names their dossier.
-        deps=[released_map, *([area.name, t.layer, t.name] for t in read_tables(area))],
+        deps=[
+            risk_map,
+            daily_report,
+            [area.name, governance.LAYER, governance.CANARY_SEARCH.name],
+            *([area.name, table.layer, table.name] for table in read_tables(area)),
+        ],
         description="One read-only DuckDB file with all that readers are shown, and the link to it.",
         kinds={"duckdb"},
         tags={"study_area": area.name},
