@@ -124,6 +124,14 @@ class Settings(BaseSettings):
         ),
     )
 
+    review_key_file: Path | None = Field(
+        None,
+        description=(
+            "Private key with which the dashboard's review page signs for those whom the proxy names; its "
+            "public key stands among the services in reviewers_file. Needed where identity_header is set."
+        ),
+    )
+
     @model_validator(mode="after")
     def _sinks_need_a_target(self) -> Settings:
         if self.alert_sink in ("email", "webhook") and self.alert_target is None:

@@ -17,6 +17,9 @@ def ui(
     port: Annotated[int, typer.Option(help="Port of Dagster.")] = 3000,
     mlflow_port: Annotated[int, typer.Option(help="Port of MLflow.")] = 5000,
     dashboard_port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8050,
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="Let the dashboard show drafts, marked as drafts.")
+    ] = False,
 ) -> None:
     """Start Dagster (webserver and daemon), MLflow and the dashboard on loopback; print addresses."""
     with sentences():
@@ -30,4 +33,5 @@ def ui(
         )
         if told := recovered(Workspace(settings)).sentence:
             typer.echo(told)
-        serve(settings, Ports(port, mlflow_port, dashboard_port), say=typer.echo)
+        ports = Ports(port, mlflow_port, dashboard_port)
+        serve(settings, ports, with_drafts=drafts, say=typer.echo)

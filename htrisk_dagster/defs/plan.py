@@ -24,7 +24,7 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.hot_places import ZoneWish
 from htrisk_dagster.defs.partitions import days_of, months_of, unbroken_runs
-from htrisk_dagster.defs.published import read_tables, snapshots_folder
+from htrisk_dagster.defs.published import map_dossiers, snapshot_made_from, snapshots_folder
 from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import months_for, training_days
@@ -296,7 +296,8 @@ class Plan:
         yield from self._ranges("Search for the planted case", table, wanted)
 
     def _published(self) -> Iterator[Step]:
-        wanted = self._made.snapshot(read_tables(self.area))
+        dossiers = map_dossiers(self.workspace, self.area)
+        wanted = snapshot_made_from(self.workspace, self.area, dossiers)
         link = snapshots_folder(self.workspace, self.area.name) / LINK
         if wanted not in link.resolve().name or self.refused("publishing/snapshot"):
             yield Step("Publish the snapshot", ("publishing/snapshot",))

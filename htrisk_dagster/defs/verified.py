@@ -20,7 +20,13 @@ from htrisk_dagster.defs.fold_results import REFERENCE
 from htrisk_dagster.defs.hot_places import read_target
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.daily_ranks import DailyRanks, ranks_of
-from htrisk_dagster.evaluation.detection_funnel import funnel, stages_reached
+from htrisk_dagster.evaluation.detection_funnel import (
+    FunnelRecords,
+    funnel,
+    funnel_of,
+    records_of,
+    stages_reached,
+)
 from htrisk_dagster.evaluation.release_periods import length_of
 from htrisk_dagster.evaluation.verified_counts import count_by_borough_period, place_cases
 from htrisk_dagster.evaluation.verified_overlay import overlay
@@ -76,6 +82,37 @@ def store_validation(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         "lead_times": dg.MetadataValue.md(lead_times_to_markdown(found.lead_time)),
         "made_from": made_from,
     }
+
+
+def stages_by_incident(workspace: Workspace, area: StudyArea) -> tuple[pl.DataFrame, FunnelRecords]:
+    """How far each incident of the target got on days with a map, and the records it is counted by.
+
+    The frame has incident_id, period and reached.
+    """
+    reviews = workspace.restricted(area.name).read(raw.REVIEW_DECISIONS, [WHOLE])
+    counts = workspace.tables(area.name).read(staging.VERIFIED_CASE_COUNTS, [WHOLE])
+    risk, target = read_risk(workspace, area), read_target(workspace, area)
+    stages = stages_reached(target.incidents, risk, reviews, target.grid.cells)
+    records = records_of(stages, counts)
+    on_maps = pl.col("occurred_on").is_in(risk["risk_on"].unique().implode())
+    ids = target.incidents.filter(on_maps).select("incident_id")
+    return ids.with_columns(records.frame.select("period", "reached")), records
+
+
+def readers_funnel(
+    workspace: Workspace, area: StudyArea, cells: pl.DataFrame, records: FunnelRecords
+) -> pl.DataFrame:
+    """The funnel of counts that were released together with others; see `publish_series_counts`."""
+    restricted, store = workspace.restricted(area.name), workspace.tables(area.name)
+    reviews, cases = (restricted.read(t, [WHOLE]) for t in reversed(raw.RESTRICTED_TABLES))
+    return funnel_of(
+        cells,
+        records,
+        store.read(staging.VERIFIED_CASE_COUNTS, [WHOLE]),
+        read_risk(workspace, area)["risk_on"],
+        has_reviews=not reviews.is_empty(),
+        has_cases=not without_canary(cases).is_empty(),
+    )
 
 
 def store_funnel(workspace: Workspace, area: StudyArea) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def stages_reached(
     Returns
     -------
     DataFrame
-        borough, occurred_on and reached, one row an incident on a day with a map.
+        borough, occurred_on and reached, one row an incident on a day with a map, in the order of
+        `incidents`.
     """
     by_precinct = cells.group_by("precinct").agg(pl.col("borough").mode().sort().first())
     flagged = risk.filter(pl.col("band").is_in(FLAGGED_BANDS)).select(

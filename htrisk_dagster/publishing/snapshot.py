@@ -6,6 +6,9 @@ not: which tables go in (`defs/published.py`), pages made from it (`dashboard/`)
 Readers never open the working catalog: a process that holds a DuckDB file locks out the others. A
 snapshot is written beside, made read-only, and never changed; a reader keeps the one it has open
 while the link already names the next. https://duckdb.org/docs/stable/connect/concurrency
+
+The file names the dossier of each of its days and not their stage of review, which changes without
+it: that is the log's (`public_days.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +28,6 @@ from htrisk_dagster.warehouse.leftovers import beside
 from htrisk_dagster.warehouse.partitions import replaced_whole
 
 LINK = "latest.duckdb"
-DRAFT = "draft"
 BY_CELL = "cell_day_risk_by_cell"
 _KEPT = 5
 _DAY_COLUMNS = (
@@ -54,8 +56,6 @@ class SnapshotHeader:
         `synthetic`, `files` or `api`.
     made_from : str
         Fingerprint of all that went in; part of the file's name.
-    status : str
-        Stage of review: `draft` unless a release record says otherwise.
     crs : str
         Projected coordinate system of the cells.
     cell_size_m : float
@@ -76,7 +76,6 @@ class SnapshotHeader:
     cell_size_m: float
     first_on: date
     last_on: date
-    status: str = DRAFT
     k: int = 11
 
 

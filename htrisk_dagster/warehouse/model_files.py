@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -110,7 +110,13 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=[area.name, "publishing", "snapshot"],
         group_name=f"{area.name}_publishing",
-        deps=[[area.name, table.layer, table.name] for table in read_tables(area)],
+        # The documents of each day too: the snapshot names their dossier.
+        deps=[
+            risk_map,
+            daily_report,
+            [area.name, governance.LAYER, governance.CANARY_SEARCH.name],
+            *([area.name, table.layer, table.name] for table in read_tables(area)),
+        ],
         description="One read-only DuckDB file with all that readers are shown, and the link to it.",
         kinds={"duckdb"},
         tags={"study_area": area.name},
