@@ -72,12 +72,10 @@ def _found(
 ) -> Iterator[tuple[Runner, list[Unmade]]]:
     """Give the runner of a study area, and what its history says was not made."""
     from htrisk_dagster.definitions import build_definitions
-    from htrisk_dagster.defs.dagster_home import prepare_dagster_home
     from htrisk_dagster.defs.failures import unmade
     from htrisk_dagster.defs.runs import local_runner
 
     workspace = chosen_workspace(data, origin, target, home)
-    prepare_dagster_home(workspace.settings.dagster_home)
     definitions = build_definitions(workspace.settings, [area])
-    with local_runner(definitions, workspace.area(area)) as runner:
+    with local_runner(definitions, workspace, workspace.area(area), typer.echo) as runner:
         yield runner, unmade(definitions, runner.instance, workspace.settings.warehouse)

@@ -19,7 +19,6 @@ import numpy as np
 import polars as pl
 
 from htrisk_dagster.definitions import build_definitions
-from htrisk_dagster.defs.dagster_home import prepare_dagster_home
 from htrisk_dagster.defs.plan import Step
 from htrisk_dagster.defs.runs import Runner, local_runner
 from htrisk_dagster.defs.workspace import Workspace
@@ -140,9 +139,9 @@ def _said(act: Callable[[], None]) -> str:
 @contextmanager
 def _runner(published: Path, home: Path) -> Iterator[tuple[Runner, Partitions]]:
     settings = load_settings(origin="files", data_dir=published, home=home)
-    prepare_dagster_home(settings.dagster_home)
     workspace = Workspace(settings)
-    with local_runner(build_definitions(settings, ["nyc"]), workspace.area("nyc")) as runner:
+    definitions = build_definitions(settings, ["nyc"])
+    with local_runner(definitions, workspace, workspace.area("nyc")) as runner:
         yield runner, workspace.tables("nyc")
 
 

@@ -23,7 +23,6 @@ import stamina
 
 from htrisk_dagster.definitions import build_definitions
 from htrisk_dagster.defs import retries
-from htrisk_dagster.defs.dagster_home import prepare_dagster_home
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.partitions import days_of, months_of
 from htrisk_dagster.defs.plan import Step
@@ -66,10 +65,9 @@ def endings(folder: Path) -> Iterable[Ending]:
         profile="smoke",
         history_start=_FIRST_DAY,
     )
-    prepare_dagster_home(settings.dagster_home)
     workspace = Workspace(settings)
     area = workspace.area("nyc")
-    with local_runner(build_definitions(settings, ["nyc"]), area) as runner:
+    with local_runner(build_definitions(settings, ["nyc"]), workspace, area) as runner:
         day = date(2024, 4, 1)
         runner.run_range(workspace, day, day, lambda step: None)
     return [silent_week(settings, folder)]
@@ -151,10 +149,10 @@ class _City:
     @contextmanager
     def opened(self) -> Iterator[_City]:
         """Open its run history."""
-        prepare_dagster_home(self.settings.dagster_home)
         self.workspace = Workspace(self.settings, lambda: self.today)
         definitions = build_definitions(self.settings, ["nyc"], today=lambda: self.today)
-        with local_runner(definitions, self.workspace.area("nyc")) as self.runner:
+        area = self.workspace.area("nyc")
+        with local_runner(definitions, self.workspace, area) as self.runner:
             yield self
 
     def read(self, today: date) -> None:

@@ -27,7 +27,8 @@ _BY_QUARTER = TableSpec("quarter_counts", ("borough", "quarter"))
 _BY_HOUR = TableSpec("hour_counts", ("weekday", "hour"))
 NO_MAP = "(no map)"
 KNOWN_EMPTY = (("quarter", "period"), ("period", "reached"))
-"""A quarter and a period of the funnel lie in each other or apart, and only a day without a map has no stage: every reader knows it."""
+"""What every reader knows: a quarter and a period of the funnel lie in each other or apart, and only
+a day without a map has no stage."""
 _NO_STAGES = pl.DataFrame(schema={**dict.fromkeys(SPEC.dimensions, pl.String), "count": pl.Int64})
 # A block must hold three times k on average, else most of a week would be hidden.
 _BLOCKS_HOURS = (1, 3, 6)

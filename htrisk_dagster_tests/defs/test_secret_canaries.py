@@ -19,7 +19,6 @@ import stamina
 from htrisk_dagster.cli import app
 from htrisk_dagster.definitions import build_definitions
 from htrisk_dagster.defs import retries, sensors
-from htrisk_dagster.defs.dagster_home import prepare_dagster_home
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.plan import Step
 from htrisk_dagster.defs.retries import passing_faults_retried
@@ -111,12 +110,14 @@ def test_no_secret_is_shown_where_it_is_refused(
     said: list[str] = []
     workspace = Workspace(settings)
     area = workspace.area("nyc")
-    prepare_dagster_home(settings.dagster_home)
     tracking = MlflowTracking(settings.tracking_uri, settings.mlflow_store)
     definitions = dg.Definitions.merge(
         build_definitions(settings, ["nyc"]), dg.Definitions(assets=[asks_mlflow])
     )
-    with local_runner(definitions, area) as runner, stamina.set_testing(True, attempts=1):
+    with (
+        local_runner(definitions, workspace, area) as runner,
+        stamina.set_testing(True, attempts=1),
+    ):
         for asset, keys in (
             ("raw/complaints", ("2024-03-01",)),
             ("raw/places_of_interest", ()),
