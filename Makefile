@@ -5,7 +5,9 @@ START ?= 2024-12-01
 END ?= 2024-12-31
 
 # The data the UI shows: make ui ORIGIN=files DATA=folder TARGET=shootings
-UI_ARGS := $(if $(ORIGIN),--origin $(ORIGIN)) $(if $(DATA),--data $(DATA)) $(if $(TARGET),--target $(TARGET))
+# Nobody reviews an invented city: without ORIGIN and DATA its drafts are shown, marked as drafts.
+UI_ARGS := $(if $(ORIGIN),--origin $(ORIGIN)) $(if $(DATA),--data $(DATA)) $(if $(TARGET),--target $(TARGET)) \
+	$(if $(DRAFTS)$(if $(ORIGIN)$(DATA),,1),--drafts)
 
 # uv does not read pip's configuration: hand it pip's find-links when there is one. Elsewhere
 # `make TORCH_INDEX=https://download.pytorch.org/whl/cpu` keeps torch free of CUDA packages.

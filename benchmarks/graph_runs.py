@@ -23,14 +23,12 @@ def settings(home: Path, preset: str, profile: str = "quick"):
 def runner_of(given):
     """Runner and workspace of settings, as `htrisk run` makes them."""
     from htrisk_dagster.definitions import build_definitions
-    from htrisk_dagster.defs.dagster_home import prepare_dagster_home
     from htrisk_dagster.defs.runs import local_runner
     from htrisk_dagster.defs.workspace import Workspace
 
     workspace = Workspace(given)
     area = workspace.area(given.area)
-    prepare_dagster_home(given.dagster_home)
-    with local_runner(build_definitions(given), area) as runner:
+    with local_runner(build_definitions(given), workspace, area) as runner:
         yield runner, workspace
 
 

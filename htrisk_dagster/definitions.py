@@ -7,7 +7,8 @@ Does not: any of them (`defs/`). No heavy import: the location loads in under th
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date
 
 import dagster as dg
 
@@ -32,15 +33,19 @@ from htrisk_dagster.defs import (  # noqa: E402
     verified_checks,
 )
 from htrisk_dagster.defs.assets import ASSET_GROUPS, victim_population  # noqa: E402
+from htrisk_dagster.defs.dead_runs import workspace_of_runs  # noqa: E402
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking  # noqa: E402
 from htrisk_dagster.defs.runs import TERMINAL, terminal_logger  # noqa: E402
-from htrisk_dagster.defs.workspace import Workspace  # noqa: E402
+from htrisk_dagster.defs.workspace import Workspace, utc_today  # noqa: E402
 from htrisk_dagster.settings import Settings, load_settings  # noqa: E402
 from htrisk_dagster.warehouse.catalog import FILE_NAME  # noqa: E402
 
 
 def build_definitions(
-    settings: Settings | None = None, area_names: Sequence[str] | None = None
+    settings: Settings | None = None,
+    area_names: Sequence[str] | None = None,
+    *,
+    today: Callable[[], date] = utc_today,
 ) -> dg.Definitions:
     """All definitions for one workspace.
 
@@ -51,8 +56,10 @@ def build_definitions(
     area_names : sequence of str, optional
         Study areas to define; all if not given. A run of one area needs no other, and each of its
         steps resolves the whole graph.
+    today : callable
+        Day of now, UTC, up to which sites are asked.
     """
-    workspace = Workspace(settings or load_settings())
+    workspace = Workspace(settings or load_settings(), today)
     areas = [workspace.area(name) for name in area_names or workspace.area_names()]
     area_jobs = {area.name: jobs.build(area) for area in areas}
     catalog = workspace.settings.warehouse / FILE_NAME
@@ -93,7 +100,7 @@ def build_definitions(
         executor=dg.in_process_executor,
         loggers={"console": dg.colored_console_logger, TERMINAL: terminal_logger},
         resources={
-            "workspace": workspace,
+            "workspace": workspace_of_runs(workspace),
             "tracking": MlflowTracking(
                 workspace.settings.tracking_uri, workspace.settings.mlflow_store
             ),

@@ -73,7 +73,9 @@ class Settings(BaseSettings):
         1, ge=1, le=10_000, description="Tiles that a city's cells are cut into on a cluster."
     )
     mlflow_tracking_uri: str | None = Field(
-        None, description="MLflow server; a SQLite file in the workspace if unset."
+        None,
+        repr=False,  # may hold a password
+        description="MLflow server; a SQLite file in the workspace if unset.",
     )
     open_data_url: str | None = Field(
         None, description="Mirror of the open-data sites; the publishers' own addresses if unset."
@@ -119,6 +121,14 @@ class Settings(BaseSettings):
         description=(
             "Header in which a reverse proxy on this machine names the user, such as X-Forwarded-User; "
             "nobody is known if unset."
+        ),
+    )
+
+    review_key_file: Path | None = Field(
+        None,
+        description=(
+            "Private key with which the dashboard's review page signs for those whom the proxy names; its "
+            "public key stands among the services in reviewers_file. Needed where identity_header is set."
         ),
     )
 

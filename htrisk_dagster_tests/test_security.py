@@ -24,7 +24,7 @@ from htrisk_dagster.publishing.alert_sinks import Alert, send_to_webhook
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.settings import load_settings, without_password
 from htrisk_dagster.sources.layouts import find_files
-from htrisk_dagster.study_areas.area import load_area
+from htrisk_dagster.study_areas.area import load_area, read_area
 from htrisk_dagster.warehouse.catalog import build_catalog
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +48,7 @@ SQL = re.compile(r"(select|insert|update|delete|create|alter|drop|attach|copy)\s
 RUNS_SQL = {
     "warehouse/catalog.py": "DDL of views, which takes no parameter; see the test of names",
     "publishing/snapshot.py": "DDL of tables and columns by their names in `schemas`",
+    "dashboard/snapshots.py": "DDL of views over every table of a file, by the names that DuckDB gives",
     "publishing/canary_search.py": "every table of a file, by the names that DuckDB gives",
 }
 
@@ -157,6 +158,19 @@ def test_a_path_in_the_catalogs_sql_is_only_ever_a_path(tmp_path: Path):
 def test_a_study_area_is_a_name_and_no_path(name: str):
     with pytest.raises(SettingError, match="There is no study area"):
         load_area(name)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/b", "A", "a.b", ""])
+@pytest.mark.parametrize("part", ["targets", "series", "offence_groups"])
+def test_a_name_in_a_study_areas_file_is_no_path(tmp_path: Path, part: str, name: str):
+    """A target names the folder of its models, and the file may come from somebody else."""
+    text = (PACKAGE / "study_areas/nyc.toml").read_text()
+    old = re.search(rf"^\[{part}\.(\w+)\]", text, re.M)
+    assert old is not None
+    path = tmp_path / "nyc.toml"
+    path.write_text(text.replace(f"[{part}.{old[1]}]", f"[{part}.{json.dumps(name)}]"))
+    with pytest.raises(SettingError, match="is no name: small letters"):
+        read_area(path)
 
 
 def test_a_link_out_of_the_data_folder_is_refused(tmp_path: Path):

@@ -16,6 +16,11 @@ from pathlib import Path
 
 import pytest
 from htrisk_dagster.cli import app
+from htrisk_dagster_tests.reverse_proxy import (
+    MISSING,
+    require_login_before_the_servers,
+    running_proxy,
+)
 from typer.testing import CliRunner
 
 HTRISK = Path(sys.executable).parent / "htrisk"
@@ -128,6 +133,12 @@ def test_all_servers_answer_on_loopback_and_end_together(
     # 127.0.0.1 in the kernel's byte order; an address of another form would be open to others.
     assert {address for address, _ in heard} == {"0100007F"}
     assert any("daemon" in command for command in running.values())
+
+    if not MISSING:
+        behind = {"dagster": dagster, "mlflow": mlflow, "dashboard": dashboard}
+        own = dict(zip(behind, free_ports(len(behind)), strict=True))
+        with running_proxy(tmp_path / "proxy", own, behind) as proxy:
+            require_login_before_the_servers(proxy)
 
     process.terminate()
     process.wait(timeout=60)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from htrisk_dagster.errors import HtriskError
+from htrisk_dagster.errors import sentence_for_user
 
 if TYPE_CHECKING:
     from htrisk_dagster.defs.workspace import Workspace
@@ -69,11 +69,14 @@ def chosen_workspace(
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Turn an error written for the user into its sentence and exit code 1."""
+    """Turn an error that has a sentence for the user into it and exit code 1."""
     try:
         yield
-    except HtriskError as error:
-        typer.echo(f"htrisk: {error}", err=True)
+    except Exception as error:
+        said = sentence_for_user(error)
+        if said is None:
+            raise
+        typer.echo(f"htrisk: {said}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         typer.echo("htrisk: interrupted; run the same command again to go on.", err=True)

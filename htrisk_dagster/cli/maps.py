@@ -66,13 +66,11 @@ def _run_range(start: date, end: date, **given: object) -> None:
     if end < start:
         raise HtriskError(f"--end {end} lies before --start {start}. Give a later --end.")
     settings = load_settings(**given)
-    from htrisk_dagster.defs.dagster_home import prepare_dagster_home
     from htrisk_dagster.defs.workspace import Workspace
 
     workspace = Workspace(settings)
     study_area = workspace.area(settings.area)
     workspace.require_sources(study_area)
-    prepare_dagster_home(settings.dagster_home)
     console = Console(highlight=False, soft_wrap=True)
     from htrisk_dagster.definitions import build_definitions
     from htrisk_dagster.defs.evaluated import report_path
@@ -82,12 +80,15 @@ def _run_range(start: date, end: date, **given: object) -> None:
 
     began = time.monotonic()
     definitions = build_definitions(settings, [study_area.name])
-    with local_runner(definitions, study_area) as runner:
+    with local_runner(definitions, workspace, study_area, console.print) as runner:
         count = runner.run_range(
             workspace,
             start,
             end,
             lambda step: console.print(f"{time.monotonic() - began:7.1f} s   {step.title} …"),
+            lambda said: console.print(
+                f"{time.monotonic() - began:7.1f} s   {said}", style="yellow"
+            ),
         )
     seconds = time.monotonic() - began
     console.print(
@@ -110,15 +111,14 @@ def cases(
     with sentences():
         from htrisk_dagster.definitions import build_definitions
         from htrisk_dagster.defs.case_results import published_folder
-        from htrisk_dagster.defs.dagster_home import prepare_dagster_home
         from htrisk_dagster.defs.runs import local_runner
         from htrisk_dagster.defs.workspace import Workspace
         from htrisk_dagster.settings import load_settings
 
         settings = load_settings(data_dir=data, origin="files", home=home)
-        prepare_dagster_home(settings.dagster_home)
         workspace = Workspace(settings)
-        with local_runner(build_definitions(settings), workspace.area(settings.area)) as runner:
+        area = workspace.area(settings.area)
+        with local_runner(build_definitions(settings), workspace, area, typer.echo) as runner:
             runner.materialise_group("ctdc_victim_population")
         typer.echo(f"Tables that may leave: {published_folder(workspace)}")
 

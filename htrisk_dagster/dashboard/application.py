@@ -17,6 +17,9 @@ from dash.development.base_component import Component
 from htrisk_dagster.dashboard.downloads import add_routes
 from htrisk_dagster.dashboard.page import NO_SERVERS, Page, Servers, Visit, aria, in_browser
 from htrisk_dagster.dashboard.panels import missing
+from htrisk_dagster.dashboard.release_book import ReleaseBook
+from htrisk_dagster.dashboard.review_page import PATH as REVIEW_PATH
+from htrisk_dagster.dashboard.review_page import ReviewPage
 from htrisk_dagster.dashboard.security_headers import secure
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
 from htrisk_dagster.errors import MissingPartitionError
@@ -29,13 +32,27 @@ _INVENTED = (
 _HERE = Path(__file__).parent
 
 
-def create_app(folder: Path, *, servers: Servers = NO_SERVERS, hosts: Collection[str] = ()) -> Dash:
+def create_app(
+    folder: Path,
+    *,
+    book: ReleaseBook | None = None,
+    with_drafts: bool = False,
+    review: ReviewPage | None = None,
+    servers: Servers = NO_SERVERS,
+    hosts: Collection[str] = (),
+) -> Dash:
     """The dashboard over one study area's snapshots.
 
     Parameters
     ----------
     folder : Path
         Folder of the snapshots; one that is still empty is said on every page.
+    book : ReleaseBook, optional
+        The log that says which days are out; none are without one.
+    with_drafts : bool
+        Show maps that are not out too; every page and file is marked then.
+    review : ReviewPage, optional
+        The page on which reviewers decide; all else is read-only, and there is none by default.
     servers : Servers
         Other servers, for links.
     hosts : collection of str
@@ -52,12 +69,13 @@ def create_app(folder: Path, *, servers: Servers = NO_SERVERS, hosts: Collection
 
     from htrisk_dagster.dashboard.pages import PAGES
 
-    shelf = SnapshotShelf(folder)
+    shelf = SnapshotShelf(folder, book, with_drafts=with_drafts)
     app = Dash(
         "htrisk_dashboard",
         title="htrisk",
         update_title="",
         assets_folder=str(_HERE / "assets"),
+        assets_ignore=r"review\.css",
         suppress_callback_exceptions=True,
         serve_locally=True,
         compress=False,
@@ -66,11 +84,13 @@ def create_app(folder: Path, *, servers: Servers = NO_SERVERS, hosts: Collection
     app.enable_dev_tools(debug=False, dev_tools_disable_version_check=True)
     app.layout = lambda: _shell(shelf, PAGES)
     app.index_string = _INDEX
-    _route(app, shelf, servers, PAGES)
+    _route(app, shelf, servers, PAGES, review)
     for page in PAGES:
         if page.register:
             page.register(app, shelf, servers)
     add_routes(app, shelf)
+    if review is not None:
+        review.add_to(app)
     secure(app, hosts)
     return app
 
@@ -123,7 +143,7 @@ def _shell(shelf: SnapshotShelf, pages: Sequence[Page]) -> Component:
 
 
 def _header(snapshot: Snapshot | None) -> Component:
-    status = snapshot.header.status if snapshot else "nothing published"
+    status = snapshot.stage if snapshot else "nothing published"
     return html.Div(
         [
             dmc.Burger(id="burger", hiddenFrom="sm", size="sm", **aria(label="Navigation")),
@@ -147,8 +167,8 @@ def _navigation(snapshot: Snapshot | None, pages: Sequence[Page]) -> Component:
     )
 
 
-def _links(pages: Sequence[Page], here: str) -> list[Component]:
-    return [
+def _links(pages: Sequence[Page], here: str, review: ReviewPage | None) -> list[Component]:
+    links: list[Component] = [
         dcc.Link(
             page.title,
             href=page.path,
@@ -156,6 +176,9 @@ def _links(pages: Sequence[Page], here: str) -> list[Component]:
         )
         for page in pages
     ]
+    if review is not None and review.reviewer() is not None:
+        links.append(html.A("Review and release", href=REVIEW_PATH))
+    return links
 
 
 def _provenance(snapshot: Snapshot | None) -> list[Component]:
@@ -164,7 +187,7 @@ def _provenance(snapshot: Snapshot | None) -> list[Component]:
     header = snapshot.header
     return [
         html.P(f"Target: {header.target_title}."),
-        html.P(f"Maps of {header.first_on} to {header.last_on}."),
+        html.P(f"Maps of {snapshot.days[0]} to {snapshot.days[-1]}."),
         html.P(f"Snapshot {header.made_from}, {snapshot.written_at:%Y-%m-%d %H:%M} UTC."),
         html.P(f"Data: {header.data_origin}. Counts of 1 to {header.k - 1} are hidden."),
     ]
@@ -177,7 +200,13 @@ def _newest(shelf: SnapshotShelf) -> Snapshot | None:
         return None
 
 
-def _route(app: Dash, shelf: SnapshotShelf, servers: Servers, pages: Sequence[Page]) -> None:
+def _route(
+    app: Dash,
+    shelf: SnapshotShelf,
+    servers: Servers,
+    pages: Sequence[Page],
+    review: ReviewPage | None,
+) -> None:
     by_path = {page.path: page for page in pages}
 
     @app.callback(
@@ -189,7 +218,7 @@ def _route(app: Dash, shelf: SnapshotShelf, servers: Servers, pages: Sequence[Pa
     )
     def show_page(path: str | None, search: str | None) -> tuple[object, str, list[Component]]:
         page = by_path.get(path or "/")
-        links = _links(pages, path or "/")
+        links = _links(pages, path or "/", review)
         if page is None:
             body = _body(
                 "No such page", f"There is nothing at {path}. Choose a page at the left.", []
@@ -201,8 +230,7 @@ def _route(app: Dash, shelf: SnapshotShelf, servers: Servers, pages: Sequence[Pa
             visit = Visit(shelf.newest(), servers, wishes)
         except MissingPartitionError as error:
             return _body(page.title, page.lead, [missing(str(error))]), title, links
-        invented = visit.snapshot.header.data_origin == "synthetic"
-        body = _body(page.title, page.lead, page.layout(visit), invented=invented)
+        body = _body(page.title, page.lead, page.layout(visit), _warnings(visit.snapshot))
         return body, title, links
 
     in_browser(
@@ -229,11 +257,25 @@ def _route(app: Dash, shelf: SnapshotShelf, servers: Servers, pages: Sequence[Pa
     )
 
 
+def _warnings(snapshot: Snapshot) -> list[Component]:
+    """What stands above every page: drafts, an invented city, maps that were taken back."""
+    stages = snapshot.stages.values()
+    n_drafts = sum(not stage.is_out for stage in stages)
+    drafts = (
+        f"DRAFT. {n_drafts} of the {len(stages)} maps here have not been reviewed by two people and "
+        "published. They are shown for review: do not act on them."
+    )
+    told = [html.P(drafts, className="draft-note", role="note")] if n_drafts else []
+    if snapshot.header.data_origin == "synthetic":
+        told.append(html.P(_INVENTED, className="invented", role="note"))
+    return [*told, *(html.P(n, className="notice", role="note") for n in snapshot.notices)]
+
+
 def _body(
-    title: str, lead: str, panels: Sequence[Component], *, invented: bool = False
+    title: str, lead: str, panels: Sequence[Component], warnings: Sequence[Component] = ()
 ) -> list[Component]:
     return [
-        *([html.P(_INVENTED, className="invented", role="note")] if invented else []),
+        *warnings,
         html.Header([html.H1(title, tabIndex=-1), html.P(lead)]),
         html.Div(list(panels), className="panels"),
     ]

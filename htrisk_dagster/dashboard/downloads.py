@@ -22,6 +22,9 @@ from flask import Flask, Response, abort, request
 from htrisk_dagster.dashboard.month_of_risk import drawing, month_bytes
 from htrisk_dagster.dashboard.snapshots import BY_DAY, Snapshot, SnapshotShelf
 from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.evaluation.release_periods import in_words
+from htrisk_dagster.publishing.release_states import DRAFT, PUBLISHED
+from htrisk_dagster.schemas.raw import PRECINCTS
 from htrisk_dagster.schemas.staging import VERIFIED_CASE_COUNTS
 from htrisk_dagster.warehouse.exported_csv import csv_for_people
 
@@ -63,8 +66,9 @@ def _add_files(server: Flask, shelf: SnapshotShelf) -> None:
         if rows.is_empty():
             abort(404, f"There is no risk map of {day}.")
         make, media_type = _RISK_FILES[kind]
+        stage = snapshot.stage_of(_day_of(day)).stage
         name = f"risk_{snapshot.header.area}_{day}.{kind}"
-        return _file(make(snapshot, rows), media_type, name)
+        return file_to_keep(make(snapshot, rows), media_type, name, stage)
 
     @server.get("/download/<name>.csv")
     def table(name: str) -> Response:
@@ -72,10 +76,11 @@ def _add_files(server: Flask, shelf: SnapshotShelf) -> None:
         if name in BY_DAY:
             abort(404, f"{name} comes a day at a time: /download/risk/2024-12-31.csv is one.")
         try:
-            frame = _without_geometry(snapshot.table(name))
+            frame = staged(snapshot, _without_geometry(snapshot.table(name)))
         except MissingPartitionError as error:
             abort(404, str(error))
-        return _file(csv_for_people(frame).encode(), "text/csv", f"{name}.csv")
+        content = csv_for_people(frame).encode()
+        return file_to_keep(content, "text/csv", f"{name}.csv", snapshot.stage)
 
     @server.get("/download/<name>.geojson")
     def table_on_map(name: str) -> Response:
@@ -85,11 +90,11 @@ def _add_files(server: Flask, shelf: SnapshotShelf) -> None:
                 raise LookupError(
                     f"{name} comes a day at a time: /download/risk/2024-12-31.geojson is one."
                 )
-            frame = snapshot.table(name)
+            frame = staged(snapshot, snapshot.table(name))
             content = places_geojson(snapshot, frame)
         except (MissingPartitionError, LookupError) as error:
             abort(404, str(error))
-        return _file(content, "application/geo+json", f"{name}.geojson")
+        return file_to_keep(content, "application/geo+json", f"{name}.geojson", snapshot.stage)
 
 
 def _newest(shelf: SnapshotShelf) -> Snapshot:
@@ -124,20 +129,28 @@ def _answer(content: bytes, media_type: str) -> Response:
     return response
 
 
-def _file(content: bytes, media_type: str, name: str) -> Response:
+def file_to_keep(content: bytes, media_type: str, name: str, stage: str = PUBLISHED) -> Response:
+    """A file to keep, whose name says what is not published: it is passed on without its page."""
     response = Response(content, mimetype=media_type)
+    name = name if stage == PUBLISHED else f"DRAFT_{name}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
-def case_counts(snapshot: Snapshot) -> dict[str, dict[str, int | None]]:
-    """Verified cases by borough and month (`2024-12`); None where a count is hidden (k = 11)."""
-    found: dict[str, dict[str, int | None]] = {}
-    rows = snapshot.read(VERIFIED_CASE_COUNTS).filter(pl.col("month_on").is_not_null())
-    for row in rows.iter_rows(named=True):
-        month = f"{row['month_on']:%Y-%m}"
-        found.setdefault(str(row["borough"]).lower(), {})[month] = row["cases_count"]
+def case_counts(snapshot: Snapshot) -> dict[str, dict[str, tuple[int | None, str]]]:
+    """Verified cases of the period that holds each month (`2024-12`), by borough, and its name.
+
+    The count is None where it is hidden (k = 11).
+    """
+    found: dict[str, dict[str, tuple[int | None, str]]] = {}
+    rows = snapshot.read(VERIFIED_CASE_COUNTS).filter(pl.col("period_on").is_not_null())
+    for borough, start, months, count in rows.select(
+        "borough", "period_on", "months_count", "cases_count"
+    ).iter_rows():
+        named = count, in_words(start, months)
+        by_month = found.setdefault(str(borough).lower(), {})
+        by_month |= {f"{start.year}-{start.month + i:02}": named for i in range(months)}
     return found
 
 
@@ -152,21 +165,27 @@ def day_rows(snapshot: Snapshot, day: date) -> pl.DataFrame:
     )
 
 
+def staged(snapshot: Snapshot, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows with their `review_stage`: of their day where they have one, else of the snapshot."""
+    stage = pl.lit(snapshot.stage)
+    if "risk_on" in frame.columns:
+        by_day = {day: found.stage for day, found in snapshot.stages.items()}
+        stage = pl.col("risk_on").replace_strict(by_day, default=DRAFT, return_dtype=pl.String)
+    return frame.with_columns(stage.alias("review_stage"))
+
+
 def _risk_csv(snapshot: Snapshot, rows: pl.DataFrame) -> bytes:
-    marked = rows.with_columns(
-        pl.lit(snapshot.header.status).alias("status"),
-        pl.lit(snapshot.header.data_origin).alias("data_origin"),
-    )
-    return csv_for_people(marked).encode()
+    origin = pl.lit(snapshot.header.data_origin).alias("data_origin")
+    return csv_for_people(staged(snapshot, rows).with_columns(origin)).encode()
 
 
 def _risk_geojson(snapshot: Snapshot, rows: pl.DataFrame) -> bytes:
-    return _frame_geojson(snapshot, _on_ground(snapshot, rows))
+    return _frame_geojson(snapshot, _on_ground(snapshot, staged(snapshot, rows)))
 
 
 def _risk_geopackage(snapshot: Snapshot, rows: pl.DataFrame) -> bytes:
     target = io.BytesIO()
-    _on_ground(snapshot, rows).to_file(target, layer="risk", driver="GPKG")
+    _on_ground(snapshot, staged(snapshot, rows)).to_file(target, layer="risk", driver="GPKG")
     return target.getvalue()
 
 
@@ -187,7 +206,7 @@ def _on_ground(snapshot: Snapshot, rows: pl.DataFrame) -> Any:
     squares = shapely.box(x - half, y - half, x + half, y + half)
     columns = rows.drop("x_m", "y_m").to_dict(as_series=False)
     placed = gpd.GeoDataFrame(columns, geometry=squares, crs=snapshot.header.crs).to_crs(_WGS84)
-    return placed.assign(status=snapshot.header.status, data_origin=snapshot.header.data_origin)
+    return placed.assign(data_origin=snapshot.header.data_origin)
 
 
 def _frame_geojson(snapshot: Snapshot, placed: Any) -> bytes:
@@ -198,7 +217,7 @@ def _frame_geojson(snapshot: Snapshot, placed: Any) -> bytes:
 
 
 def places_geojson(snapshot: Snapshot, frame: pl.DataFrame) -> bytes:
-    """A table by cell, by centre or with outlines as GeoJSON.
+    """A table by cell, by precinct, by centre or with outlines as GeoJSON; by precinct the newest day.
 
     Raises
     ------
@@ -216,11 +235,25 @@ def places_geojson(snapshot: Snapshot, frame: pl.DataFrame) -> bytes:
         centres = snapshot.table("grid.cells").select("cell_id", "x_m", "y_m")
         rows = frame.drop([c for c in ("x_m", "y_m") if c in frame.columns])
         return _frame_geojson(snapshot, _on_ground(snapshot, rows.join(centres, on="cell_id")))
+    if precincts := [c for c in ("precinct", "place") if c in frame.columns]:
+        return places_geojson(snapshot, _with_outlines(snapshot, frame, precincts[0]))
     if {"lon", "lat"} <= set(frame.columns):
         points = shapely.points(frame["lon"].to_numpy(), frame["lat"].to_numpy())
         columns = frame.to_dict(as_series=False)
         return _frame_geojson(snapshot, gpd.GeoDataFrame(columns, geometry=points, crs=_WGS84))
     raise LookupError("This table has no places; it comes as CSV.")
+
+
+def _with_outlines(snapshot: Snapshot, frame: pl.DataFrame, precinct: str) -> pl.DataFrame:
+    """Rows of precincts with the precincts' outlines; of a table with days of risk the newest day.
+
+    Every day again would repeat every outline.
+    """
+    if "risk_on" in frame.columns:
+        frame = frame.filter(pl.col("risk_on") == pl.col("risk_on").max())
+    outlines = snapshot.read(PRECINCTS).select(pl.col("precinct").alias("_number"), _GEOMETRY)
+    number = pl.col(precinct).cast(pl.Int32, strict=False).alias("_number")
+    return frame.with_columns(number).join(outlines, on="_number").drop("_number")
 
 
 def _without_geometry(frame: pl.DataFrame) -> pl.DataFrame:

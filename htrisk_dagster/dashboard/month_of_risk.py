@@ -54,6 +54,7 @@ def month_bytes(snapshot: Snapshot, first: date) -> bytes:
         "days": [str(day) for day in days],
         "cells": rows.height // days.len(),
         "snapshot": snapshot.header.made_from,
+        "stages": [snapshot.stage_of(day).stage for day in days],
     }
     text = json.dumps(head).encode()
     text += b" " * (-len(text) % 4)

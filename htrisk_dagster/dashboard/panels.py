@@ -85,6 +85,8 @@ def _provenance(
             continue
         through = f" to {_day(known['last_on'])}" if known["last_on"] else ""
         made = f", made from {known['made_from']}" if known["made_from"] else ""
+        if not through and not made:
+            made = f", made with the snapshot of {snapshot.written_at:%Y-%m-%d %H:%M} UTC"
         yield html.Span(f"{name}{through}{made}")
         address = asset_address(visit.servers, snapshot, name)
         if address:
@@ -118,6 +120,17 @@ def not_in_snapshot(table: str, area: str) -> html.P:
     asset = f"{area}/{table.replace('.', '/')}"
     return missing(
         f"This snapshot has no {table}. Materialise {asset} and then {area}/publishing/snapshot to see it."
+    )
+
+
+def no_agencies(visit: Visit, table: str) -> html.P:
+    """The gap of a table of police agencies, which many study areas do not have."""
+    header = visit.snapshot.header
+    asset = f"{header.area}/{table.replace('.', '/')}"
+    return missing(
+        f"This comes from the yearly files of police agencies. Where {header.area_title} declares "
+        f"agencies in its study area's file, materialise {asset} and then "
+        f"{header.area}/publishing/snapshot; the study area connecticut declares them."
     )
 
 
@@ -211,10 +224,13 @@ def rows_grid(frame: pl.DataFrame, caption: str, *, suppressed: Collection[str] 
                         if words.schema[c].is_numeric()
                         else "agTextColumnFilter",
                         "floatingFilter": True,
+                        # Names are longer than numbers: cut off they are nobody's.
+                        "minWidth": 110 if words.schema[c].is_numeric() else 190,
+                        "tooltipField": c,
                     }
                     for c in words.columns
                 ],
-                defaultColDef={"sortable": True, "resizable": True, "minWidth": 110, "flex": 1},
+                defaultColDef={"sortable": True, "resizable": True, "flex": 1},
                 dashGridOptions={
                     "animateRows": False,
                     "domLayout": "autoHeight",
@@ -236,7 +252,7 @@ def _heading(column: str, names: dict[str, str]) -> str:
 
 
 def _cell(value: object, is_number: bool, is_suppressed: bool) -> html.Td:
-    kind = "number" if is_number else ""
+    kind = "number" if is_number else "day" if isinstance(value, date) else ""
     if value is None:
         kind += " hidden-count" if is_suppressed else " no-data"
     return html.Td(shown_value(value, hidden=is_suppressed), className=kind.strip())

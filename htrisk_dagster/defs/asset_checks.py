@@ -7,8 +7,10 @@ Belongs here: which rule watches which asset, and what it is given. Does not: th
 `publishing/risk_findings.py`), dbt's tests (checks by themselves).
 """
 
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from tempfile import TemporaryDirectory
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
@@ -211,13 +213,19 @@ def _drift_checks(area: StudyArea) -> dg.AssetChecksDefinition:
 
 
 def _rows_in_catalog(duckdb: DuckDBResource, area: StudyArea, days: list[str]) -> int:
-    # As an analyst would ask: through the views of the catalog, opened for reading and at once closed.
+    # As an analyst would ask, through the views of the catalog; of a copy, because DuckDB's lock on the
+    # file would keep him out for as long, or he the check.
     query = (
         "select count(*) from predictions.cell_day_risk "
         "where area = ? and risk_on between cast(? as date) and cast(? as date)"
     )
-    with duckdb.get_connection() as connection:
-        row = connection.execute(query, [area.name, days[0], days[-1]]).fetchall()[0]
+    with TemporaryDirectory() as folder:
+        copy = DuckDBResource(
+            database=shutil.copy(duckdb.database, folder),
+            connection_config=duckdb.connection_config,
+        )
+        with copy.get_connection() as connection:
+            row = connection.execute(query, [area.name, days[0], days[-1]]).fetchall()[0]
     return int(row[0])
 
 

@@ -6,7 +6,6 @@ the archive (`warehouse/workspace_archive`).
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -18,6 +17,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from htrisk_dagster.defs.dagster_home import prepare_dagster_home
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import SettingError
+from htrisk_dagster.warehouse.leftovers import beside
 from htrisk_dagster.warehouse.workspace_archive import Archived, archive_workspace, unpack_workspace
 
 # Where MLflow writes down the address of a file; rows of other stores are left alone.
@@ -70,11 +70,11 @@ def restore(workspace: Workspace, archive: Path, *, replace: bool) -> tuple[int,
         raise SettingError(
             f"There is a workspace at {target}. Give --replace to move it aside, or another --home."
         )
-    beside = target.with_name(f".{target.name}.{os.getpid()}.restore")
-    manifest = unpack_workspace(archive, beside)
+    new = beside(target)
+    manifest = unpack_workspace(archive, new)
     origin = Path(manifest["workspace"]).name
     if origin != workspace.settings.origin:
-        shutil.rmtree(beside)
+        shutil.rmtree(new)
         raise SettingError(
             f"{archive} holds a workspace of origin {origin}, and this one is of "
             f"{workspace.settings.origin}: an invented city and a real one never meet. "
@@ -84,7 +84,7 @@ def restore(workspace: Workspace, archive: Path, *, replace: bool) -> tuple[int,
     if target.exists():
         shutil.rmtree(aside, ignore_errors=True)
         target.rename(aside)
-    beside.rename(target)
+    new.rename(target)
     workspace.restricted(workspace.settings.area)  # closes the folder to others
     _move_addresses(workspace, manifest["workspace"])
     workspace.build_catalog()

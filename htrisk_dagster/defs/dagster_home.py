@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from htrisk_dagster.warehouse.partitions import write_text_whole
+
 
 def prepare_dagster_home(dagster_home: Path) -> None:
     """Make the folder of Dagster's run history, with its `dagster.yaml`, if it is not there."""
@@ -15,5 +17,5 @@ def prepare_dagster_home(dagster_home: Path) -> None:
     wanted = (Path(__file__).parent / "dagster.yaml").read_text()
     present = dagster_home / "dagster.yaml"
     if not present.is_file() or present.read_text() != wanted:
-        present.write_text(wanted)
+        write_text_whole(present, wanted)
     os.environ["DAGSTER_HOME"] = str(dagster_home)

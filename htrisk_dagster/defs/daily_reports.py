@@ -50,7 +50,7 @@ def store_reports(
     figures = {}
     made = MadeFrom(workspace, area)
     for day in days:
-        page = _render(workspace, area, day, made.daily_report(day))
+        page = _render(workspace, area, day, made)
         path = write_text_whole(report_path(workspace, area, day), page)
         figures[day] = {
             "daily_report": dg.MetadataValue.path(path),
@@ -69,7 +69,7 @@ def month_of(workspace: Workspace, area: StudyArea, day: str) -> str:
     return workspace.models(area).newest_month(CHAMPION, date.fromisoformat(day))
 
 
-def _render(workspace: Workspace, area: StudyArea, day: str, made_from: str) -> str:
+def _render(workspace: Workspace, area: StudyArea, day: str, made: MadeFrom) -> str:
     store = workspace.tables(area.name)
     risk = store.read(predictions.CELL_DAY_RISK, _shown_days(workspace, area, day))
     of_day = risk.filter(pl.col("risk_on") == date.fromisoformat(day))
@@ -80,8 +80,9 @@ def _render(workspace: Workspace, area: StudyArea, day: str, made_from: str) -> 
         model=of_day["model"][0],
         trained_before=of_day["trained_before"][0],
         data_origin=workspace.settings.origin,
-        data_digest=made_from,
+        data_digest=made.daily_report(day),
         status=DRAFT,
+        silence=made.silence(day),
     )
     page = render_daily_report(
         risk.filter(pl.col("target") == of_day["target"][0]),

@@ -69,20 +69,19 @@ def dbt_environment() -> Mapping[str, str]:
     return {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_USE_COLORS": "false"}
 
 
-def write_profile(workspace: Path, warehouse: Path, area: str) -> Path:
-    """Write the dbt profile of one workspace and study area; return its folder.
+def write_profile(folder: Path, area: str) -> Path:
+    """Write the dbt profile of a study area into a folder of dbt's own; return the folder.
 
-    The target's name is the study area. dbt reads the catalog of views, read-only, and writes one
-    Parquet file a model into `<workspace>/dbt/<area>/external`.
+    The target's name is the study area. dbt reads a catalog of views that nobody else opens, and
+    writes one Parquet file a model into `external`.
     """
-    folder = workspace / "dbt" / area
     (folder / "external").mkdir(parents=True, exist_ok=True)
     output: dict[str, Any] = {
         "type": "duckdb",
         "path": ":memory:",
         "threads": 2,
         "external_root": str(folder / "external"),
-        "attach": [{"path": str(warehouse / FILE_NAME), "alias": "warehouse", "read_only": True}],
+        "attach": [{"path": str(folder / FILE_NAME), "alias": "warehouse", "read_only": True}],
     }
     profile = {"htrisk": {"target": area, "outputs": {area: output}}}
     write_text_whole(folder / "profiles.yml", yaml.safe_dump(profile, sort_keys=False))

@@ -261,9 +261,19 @@ class MadeFrom:
         )
 
     def risk_map(self, day: str) -> str:
-        """Of one day's map: its risk."""
+        """Of one day's map: its risk, and the sources that it says are silent."""
         return fingerprint_of(
-            code_of("publishing"), self._contents(predictions.CELL_DAY_RISK).get(day)
+            code_of("publishing"),
+            self._contents(predictions.CELL_DAY_RISK).get(day),
+            self.silence(day),
+        )
+
+    def silence(self, day: str) -> str:
+        """Which sources have stopped before the cutoff of a day, as a sentence; empty where none has."""
+        from htrisk_dagster.defs.staleness import silence_before
+
+        return silence_before(
+            self.workspace.tables(self.area.name), self.area, date.fromisoformat(day)
         )
 
     def documents(self, month: str) -> str:
@@ -284,7 +294,9 @@ class MadeFrom:
         """
         month = self.workspace.models(self.area).newest_month(CHAMPION, date.fromisoformat(day))
         risk = self._contents(predictions.CELL_DAY_RISK).get(day)
-        return fingerprint_of(code_of("publishing"), self.documents(month), day, risk)
+        return fingerprint_of(
+            code_of("publishing"), self.documents(month), day, risk, self.silence(day)
+        )
 
     def canary_search(self, day: str) -> str:
         """Of one day's search: the planted case, and the day's report with all that it is made from."""

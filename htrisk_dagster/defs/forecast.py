@@ -117,6 +117,7 @@ def store_maps(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> di
             status=DRAFT,
             area_codes={place.number: code for code, place in area.areas.items()},
             is_schematic=area.grid.unit == "area",
+            silence=made.silence(day),
         )
         page = render_risk_map(risk, cells, boroughs=boroughs, header=header)
         paths[day] = write_text_whole(map_path(workspace, area, day), page)

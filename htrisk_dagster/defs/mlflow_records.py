@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from htrisk_dagster.defs.mlflow_runs import HOLDER
 from htrisk_dagster.evaluation.backtest import FoldResult
 from htrisk_dagster.evaluation.curves import all_curves
 from htrisk_dagster.evaluation.training import fold_truth
@@ -84,7 +85,10 @@ def log_fold(
     above = mlflow.active_run()
     assert above is not None
     # Without its experiment a nested run lands in the default one.
-    with mlflow.start_run(experiment_id=above.info.experiment_id, run_name=name, nested=True):
+    holder = {HOLDER: above.data.tags[HOLDER]} if HOLDER in above.data.tags else {}
+    with mlflow.start_run(
+        experiment_id=above.info.experiment_id, run_name=name, nested=True, tags=holder
+    ):
         mlflow.set_tags({**of_model, "level": "fold", "fold": index, "sealed": fold.digest})
         mlflow.log_params({k: str(v) for k, v in asdict(fold.fold).items()})
         mlflow.log_metrics(finite(fold.metrics))

@@ -18,14 +18,16 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import dagster as dg
 
-from htrisk_dagster.defs import mlflow_records
+from htrisk_dagster.defs import mlflow_records, mlflow_runs
+from htrisk_dagster.defs.mlflow_runs import opened_run
 from htrisk_dagster.evaluation.backtest import FoldResult
 from htrisk_dagster.evaluation.training import Training
 from htrisk_dagster.features.block import CellDayBlock
@@ -58,7 +60,7 @@ class MlflowTracking:
         Folder of the artifacts of new experiments when `uri` is a file.
     """
 
-    uri: str
+    uri: str = field(repr=False)  # may hold a password
     store: Path
 
     def log_training(
@@ -259,6 +261,13 @@ class MlflowTracking:
         run = self._address(figures["mlflow_experiment_id"], figures["mlflow_run_id"])
         return {**shown, "mlflow_run": dg.MetadataValue.url(run)}
 
+    def close_dead_runs(self) -> list[str]:
+        """Mark runs as KILLED whose process was killed; return their ids."""
+        if not mlflow_runs.dead_holders(self.store):
+            return []
+        self._connect()
+        return mlflow_runs.close_dead_runs(self.store)
+
     def prepare(self) -> None:
         """Make the database and its tables: two cold processes that do it at once can fail."""
         self._connect()
@@ -268,10 +277,10 @@ class MlflowTracking:
 
     def _connect(self) -> None:
         os.environ.update(ENVIRONMENT)
-        self.store.mkdir(parents=True, exist_ok=True)
         import mlflow
 
-        mlflow.set_tracking_uri(self.uri)
+        mlflow_runs.make_database(self.uri, self.store)
+        mlflow.set_tracking_uri(_with_credentials_apart(self.uri))
         logging.getLogger("mlflow").setLevel(logging.WARNING)
 
     def _address(self, experiment_id: str, run_id: str) -> str:
@@ -309,21 +318,20 @@ class MlflowTracking:
         found = client.search_runs([experiment_id], same, max_results=1)
         if found:
             return str(found[0].info.run_id)
-        with mlflow.start_run(experiment_id=experiment_id, run_name=f"training {about['month']}"):
+        name = f"training {about['month']}"
+        with opened_run(self.store, experiment_id=experiment_id, run_name=name) as run:
             mlflow.set_tags({**about, **wanted})
             if block is not None:
                 mlflow.log_input(mlflow_records.dataset(about, block), context="training")
-            run = mlflow.active_run()
-        assert run is not None
         return str(run.info.run_id)
 
     @contextmanager
     def _run(self, experiment: str, name: str, parent: str | None = None) -> Iterator[Any]:
-        experiment_id = self._experiment(experiment)
-        import mlflow
-
-        with mlflow.start_run(
-            experiment_id=experiment_id, run_name=name, parent_run_id=parent
+        with opened_run(
+            self.store,
+            experiment_id=self._experiment(experiment),
+            run_name=name,
+            parent_run_id=parent,
         ) as run:
             yield run
 
@@ -348,3 +356,17 @@ class MlflowTracking:
                 pip_requirements=[f"htrisk-dagster=={version('htrisk-dagster')}"],
             )
         return mlflow_records.register(registered, info)
+
+
+def _with_credentials_apart(uri: str) -> str:
+    """Address of a server without user and password, which MLflow takes from its own variables.
+
+    In an address they would stand in every error that MLflow's client raises, and so in Dagster's
+    history. https://mlflow.org/docs/latest/self-hosting/security/basic-http-auth/
+    """
+    parts = urlsplit(uri)
+    if not uri.startswith("http") or parts.username is None:
+        return uri
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -11,6 +11,7 @@ made must not vanish because time went by.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import dagster as dg
@@ -47,6 +48,14 @@ def single_run() -> dg.BackfillPolicy:
     return dg.BackfillPolicy.single_run()
 
 
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Tags of one run for the partitions `first` to `last`, both included."""
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+
+
 def months_of(start: date, end: date) -> list[str]:
     """Keys of the months that hold the days `start` to `end`, both included."""
     first = start.year * 12 + start.month - 1
@@ -57,3 +66,15 @@ def months_of(start: date, end: date) -> list[str]:
 def days_of(start: date, end: date) -> list[str]:
     """Keys of the days `start` to `end`, both included."""
     return [(start + timedelta(days=i)).isoformat() for i in range((end - start).days + 1)]
+
+
+def unbroken_runs(days: Iterable[str]) -> list[tuple[str, ...]]:
+    """Cut days in order into runs without gaps; each month is a run of its own."""
+    found: list[list[str]] = []
+    for day in days:
+        previous = date.fromisoformat(found[-1][-1]) if found else None
+        if previous and (date.fromisoformat(day) - previous).days == 1:
+            found[-1].append(day)
+        else:
+            found.append([day])
+    return [tuple(run) for run in found]

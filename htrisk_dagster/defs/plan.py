@@ -10,7 +10,8 @@ stopped, and nothing gets past a check by being asked twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,12 +23,13 @@ from htrisk_dagster.defs.evaluated import has_truth
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.hot_places import ZoneWish
-from htrisk_dagster.defs.partitions import days_of, months_of
-from htrisk_dagster.defs.published import read_tables, snapshots_folder
+from htrisk_dagster.defs.partitions import days_of, months_of, unbroken_runs
+from htrisk_dagster.defs.published import map_dossiers, snapshot_made_from, snapshots_folder
 from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.errors import UnreachableError
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.publishing.snapshot import LINK
@@ -49,6 +51,8 @@ from htrisk_dagster.sources.synthetic_city.presets import preset_named
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE as ALL
 from htrisk_dagster.warehouse.partitions import Partitions
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,9 @@ class Plan:
     start, end : date
         First and last day to make a map for.
     refused : callable
-        Partitions of the asset `<layer>/<name>` that a blocking check refused when it last saw them.
+        Partitions of the asset `<layer>/<name>` that do not count, though their files may be there.
+    warn : callable
+        Takes a sentence on what the plan goes on without.
     """
 
     workspace: Workspace
@@ -89,6 +95,7 @@ class Plan:
     start: date
     end: date
     refused: Callable[[str], frozenset[str]]
+    warn: Callable[[str], None] = _LOG.warning
 
     def steps(self) -> Iterator[Step]:
         """Steps that are out of date, each decided only when those before have been done."""
@@ -127,25 +134,35 @@ class Plan:
     def _raw(self) -> Iterator[Step]:
         made = self._made
         months = months_of(self._first_raw_month(), self.end)
-        stale = [
-            t
-            for t in monthly_tables(self.area)
-            if self._is_stale(t, dict.fromkeys(months, made.raw(t, months)))
-        ]
+        stale = [t for t in monthly_tables(self.area) if self._has_news(made, t, months, months)]
         if stale:
             yield Step("Read reports, events, riders and news", _names(stale), tuple(months))
         tables: list[Table] = [t for t in DECLARED if self._is_stale(t, {ALL: made.declared()})]
-        tables += [
-            t for t in whole_tables(self.area) if self._is_stale(t, {ALL: made.raw(t, months)})
-        ]
+        tables += [t for t in whole_tables(self.area) if self._has_news(made, t, [ALL], months)]
         restricted = self.workspace.restricted(self.area.name)
         tables += [
             t
             for t in raw.RESTRICTED_TABLES
-            if restricted.made_from(t).get(ALL) != made.raw(t, months)
+            if restricted.made_from(t).get(ALL) != made.raw(t, months) or self._is_refused(t, ())
         ]
         if tables:
             yield Step("Read boundaries, passengers, holidays, places and cases", _names(tables))
+
+    def _has_news(
+        self, made: MadeFrom, table: Table, keys: Sequence[str], months: Sequence[str]
+    ) -> bool:
+        """Whether the files of a raw table are others than its partitions `keys` were made from.
+
+        Where a site cannot be reached, what was read of it before is gone on with, and this is said.
+        """
+        try:
+            digest = made.raw(table, months)
+        except UnreachableError as fault:
+            if not self._store.keys(table):
+                raise
+            self.warn(f"{fault} Until then the maps are made from the {table.name} read before.")
+            return False
+        return self._is_stale(table, dict.fromkeys(keys, digest))
 
     def _first_raw_month(self) -> date:
         settings = self.workspace.settings
@@ -211,13 +228,12 @@ class Plan:
         yield from self._ranges("Features", features_table(self.area), wanted)
 
     def _models(self) -> Iterator[Step]:
-        models = self.workspace.models(self.area)
         wanted = self._made.models(self._month)
-        stale = [m for m in MODELS if models.card(self._month, m).get("made_from") != wanted]
+        stale = [m for m in MODELS if self._is_stale_model(m, wanted)]
         for model in stale:
             yield Step(f"Train {model}", (f"models/{model}",), (self._month,))
         for title, name in (("Weigh the models", STACK), ("Choose the champion", CHAMPION)):
-            if stale or models.card(self._month, name).get("made_from") != wanted:
+            if stale or self._is_stale_model(name, wanted):
                 yield Step(title, (f"models/{name}",), (self._month,))
         table = predictions.FEATURE_IMPORTANCE
         if self._is_stale(table, {self._month: wanted}):
@@ -236,11 +252,12 @@ class Plan:
         yield from self._ranges("Risk", predictions.CELL_DAY_RISK, risk)
         precincts = {day: made.precinct_risk(day) for day in days}
         yield from self._ranges("Risk by precinct", predictions.PRECINCT_DAY_RISK, precincts)
-        made = self._made
+        made, refused = self._made, self.refused("publishing/risk_map")
         maps = [
             day
             for day in days
-            if not _shows(map_path(self.workspace, self.area, day), made.risk_map(day))
+            if day in refused
+            or not _shows(map_path(self.workspace, self.area, day), made.risk_map(day))
         ]
         for run in unbroken_runs(maps):
             yield Step(f"Maps of {_days(run)}", ("publishing/risk_map",), run)
@@ -263,11 +280,12 @@ class Plan:
             if any(self._is_stale(t, wanted) for t in governance.MODEL_TABLES):
                 names = _names(governance.MODEL_TABLES)
                 yield Step(f"Documents of the models of {month}", names, (month,))
-        made = self._made
+        made, refused = self._made, self.refused("publishing/daily_report")
         stale = [
             day
             for day in days
-            if not _shows(report_path(self.workspace, self.area, day), made.daily_report(day))
+            if day in refused
+            or not _shows(report_path(self.workspace, self.area, day), made.daily_report(day))
         ]
         for run in unbroken_runs(stale):
             yield Step(f"Reports of {_days(run)}", ("publishing/daily_report",), run)
@@ -278,9 +296,10 @@ class Plan:
         yield from self._ranges("Search for the planted case", table, wanted)
 
     def _published(self) -> Iterator[Step]:
-        wanted = self._made.snapshot(read_tables(self.area))
+        dossiers = map_dossiers(self.workspace, self.area)
+        wanted = snapshot_made_from(self.workspace, self.area, dossiers)
         link = snapshots_folder(self.workspace, self.area.name) / LINK
-        if wanted not in link.resolve().name:
+        if wanted not in link.resolve().name or self.refused("publishing/snapshot"):
             yield Step("Publish the snapshot", ("publishing/snapshot",))
 
     def _ranges(self, title: str, table: Table, wanted: Mapping[str, str]) -> Iterator[Step]:
@@ -293,10 +312,18 @@ class Plan:
         for run in unbroken_runs(stale):
             yield Step(f"{title} of {_days(run)}", (asset,), run)
 
+    def _is_stale_model(self, name: str, wanted: str) -> bool:
+        card = self.workspace.models(self.area).card(self._month, name)
+        return card.get("made_from") != wanted or self._month in self.refused(f"models/{name}")
+
     def _is_stale(self, table: Table, wanted: Mapping[str, str]) -> bool:
         stored = self._store.made_from(table)
         differs = any(stored.get(key) != digest for key, digest in wanted.items())
-        return differs or bool(self.refused(f"{table.layer}/{table.name}"))
+        return differs or self._is_refused(table, wanted)
+
+    def _is_refused(self, table: Table, keys: Iterable[str]) -> bool:
+        # What has no partitions for Dagster may have several files.
+        return not self.refused(f"{table.layer}/{table.name}").isdisjoint((*keys, ALL))
 
 
 def _shows(page: Path, digest: str) -> bool:
@@ -309,15 +336,3 @@ def _names(tables: Iterable[Table]) -> tuple[str, ...]:
 
 def _days(run: tuple[str, ...]) -> str:
     return run[0] if len(run) == 1 else f"{len(run)} days"
-
-
-def unbroken_runs(days: Iterable[str]) -> list[tuple[str, ...]]:
-    """Cut days in order into runs without gaps."""
-    found: list[list[str]] = []
-    for day in days:
-        previous = date.fromisoformat(found[-1][-1]) if found else None
-        if previous and (date.fromisoformat(day) - previous).days == 1:
-            found[-1].append(day)
-        else:
-            found.append([day])
-    return [tuple(run) for run in found]

@@ -6,7 +6,8 @@ file (`publishing/snapshot.py`), suppression (`publishing/public_counts.py`).
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from htrisk_dagster.defs.city_truth import city_truth
 from htrisk_dagster.defs.evaluated import active_cells, evaluated_days, has_truth, read_forecasts
 from htrisk_dagster.defs.featured import inputs_until
 from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.released import dossier_of, gate_of
+from htrisk_dagster.defs.verified import readers_funnel, stages_by_incident
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.errors import MissingPartitionError, ReleaseError
 from htrisk_dagster.evaluation.champion import REFERENCE
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
@@ -25,7 +28,9 @@ from htrisk_dagster.evaluation.training_comparison import compared_curves
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
 from htrisk_dagster.features.inputs import newest_report, target_counts
 from htrisk_dagster.models.series.aggregation import TOTAL_AREA
-from htrisk_dagster.publishing.public_counts import publish_series_counts
+from htrisk_dagster.publishing.public_counts import SeriesCounts, publish_series_counts
+from htrisk_dagster.publishing.public_days import stages_of
+from htrisk_dagster.publishing.public_mix import publish_offence_mix
 from htrisk_dagster.publishing.snapshot import SnapshotHeader, SnapshotTable, write_snapshot
 from htrisk_dagster.schemas import (
     agencies,
@@ -33,6 +38,7 @@ from htrisk_dagster.schemas import (
     grid,
     hot_places,
     hotspots,
+    nibrs,
     predictions,
     published,
     raw,
@@ -43,6 +49,7 @@ from htrisk_dagster.schemas import (
 )
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
+from htrisk_dagster.warehouse.partitions import fingerprint_of
 
 AS_THEY_ARE: tuple[Table, ...] = (
     grid.CELLS,
@@ -56,7 +63,7 @@ AS_THEY_ARE: tuple[Table, ...] = (
     predictions.THRESHOLDS,
     predictions.DRIFT,
     staging.VERIFIED_CASE_COUNTS,
-    *verified.TABLES,
+    *(t for t in verified.TABLES if t is not verified.FUNNEL),
     *hot_places.CLUSTER_TABLES,
     hot_places.DENSITY,
     *zones.TABLES,
@@ -79,10 +86,27 @@ def read_tables(area: StudyArea) -> tuple[Table, ...]:
     """All that a snapshot of a study area is made from."""
     return (
         *left_as_they_are(area),
+        verified.FUNNEL,
         predictions.MODEL_FORECASTS,
         hotspots.EMERGING_HOT_SPOTS,
         grid.INCIDENT_CELLS,
+        *((agencies.OFFENCE_MIX, nibrs.REPORTED_OFFENCES) if area.agencies else ()),
     )
+
+
+def snapshot_made_from(workspace: Workspace, area: StudyArea, dossiers: Mapping[date, str]) -> str:
+    """Fingerprint of a snapshot: every row it is made from, and which maps they are."""
+    rows = MadeFrom(workspace, area).snapshot(read_tables(area))
+    return fingerprint_of(rows, sorted(dossiers.items()))
+
+
+def map_dossiers(workspace: Workspace, area: StudyArea) -> dict[date, str]:
+    """Digest of the dossier of every day that has a risk table of the target in force."""
+    made = MadeFrom(workspace, area)
+    return {
+        day: dossier_of(workspace, area, str(day), made).digest
+        for day in risk_days_of(workspace, area)
+    }
 
 
 def snapshots_folder(workspace: Workspace, area: str) -> Path:
@@ -100,7 +124,8 @@ def store_snapshot(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     """
     store = workspace.tables(area.name)
     target, declared = workspace.target(area)
-    days = risk_days_of(workspace, area)
+    dossiers = map_dossiers(workspace, area)
+    days = sorted(dossiers)
     if not days:
         raise MissingPartitionError(
             f"There is no risk to publish for area '{area.name}'. Materialise "
@@ -112,7 +137,7 @@ def store_snapshot(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         target=target,
         target_title=declared.title,
         data_origin=workspace.settings.origin,
-        made_from=MadeFrom(workspace, area).snapshot(read_tables(area)),
+        made_from=snapshot_made_from(workspace, area, dossiers),
         crs=area.grid.crs,
         cell_size_m=area.grid.cell_size_m,
         first_on=days[0],
@@ -122,14 +147,30 @@ def store_snapshot(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         _stored(workspace, area, table) for table in left_as_they_are(area) if store.keys(table)
     ]
     tables += [SnapshotTable(t, f) for t, f in _made_for_readers(workspace, area).items()]
+    rows = pl.DataFrame({"risk_on": days, "dossier": [dossiers[day] for day in days]})
+    tables.append(SnapshotTable(published.MAP_DOSSIERS, rows))
     path = write_snapshot(snapshots_folder(workspace, area.name), header, tables)
     return {
         "snapshot": str(path),
-        "status": header.status,
+        "maps": len(days),
+        "published_maps": _n_published(workspace, area, dossiers),
         "tables": len(tables),
         "bytes": path.stat().st_size,
         "made_from": header.made_from,
     }
+
+
+def _n_published(workspace: Workspace, area: StudyArea, dossiers: Mapping[date, str]) -> int | str:
+    """Maps of the snapshot that are out now; why nobody can tell, where the log cannot be trusted."""
+    gate, now = gate_of(workspace, area), datetime.now(UTC)
+    target, _ = workspace.target(area)
+    try:
+        records = gate.read().records
+    except ReleaseError as error:
+        return str(error)
+    people = gate.reviewers
+    stages = stages_of(records, dossiers, area=area.name, target=target, reviewers=people, at=now)
+    return sum(stage.is_out for stage in stages.values())
 
 
 def risk_days_of(workspace: Workspace, area: StudyArea) -> list[date]:
@@ -159,8 +200,13 @@ def _made_for_readers(workspace: Workspace, area: StudyArea) -> dict[Table, pl.D
             pl.col("pattern") != hotspots.NO_PATTERN
         )
     inputs = inputs_until(workspace, area, risk_days_of(workspace, area)[-1])
-    quarters, hours = _series_counts(workspace, area, inputs)
-    frames |= {published.QUARTER_COUNTS: quarters, published.HOUR_COUNTS: hours}
+    staged = stages_by_incident(workspace, area) if store.keys(verified.FUNNEL) else None
+    counts = _series_counts(workspace, area, inputs, staged[0] if staged else None)
+    frames |= {published.QUARTER_COUNTS: counts.quarters, published.HOUR_COUNTS: counts.hours}
+    if staged:
+        frames[verified.FUNNEL] = readers_funnel(workspace, area, counts.stages, staged[1])
+    if area.agencies and store.keys(agencies.OFFENCE_MIX):
+        frames[published.OFFENCE_MIX] = _offence_mix(workspace, area)
     if has_truth(workspace, area):
         frames[published.CURVES] = _curves(workspace, area)
     return frames
@@ -183,13 +229,14 @@ def _model_spread(workspace: Workspace, area: StudyArea) -> pl.DataFrame:
 
 
 def _series_counts(
-    workspace: Workspace, area: StudyArea, inputs: FeatureInputs
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+    workspace: Workspace, area: StudyArea, inputs: FeatureInputs, stages: pl.DataFrame | None
+) -> SeriesCounts:
+    """Counts of all series; `stages` of the target's incidents, where there is a funnel."""
     store = workspace.tables(area.name)
     target, _ = workspace.target(area)
     newest = newest_report(inputs)
     if newest is None:
-        return published.QUARTER_COUNTS.empty(), published.HOUR_COUNTS.empty()
+        return publish_series_counts(inputs.incidents.clear(), date.min, date.min)
     at = store.read(staging.INCIDENTS).select("incident_id", "occurred_at")
     boroughs = store.read(grid.CELLS).group_by("precinct").agg(pl.col("borough").mode().min())
     hour = (
@@ -203,8 +250,17 @@ def _series_counts(
         for name, series in disjoint_series(target, inputs).items()
     )
     rows = chosen.join(at, on="incident_id").join(boroughs, on="precinct", how="left")
+    reached = [pl.lit(None, pl.String).alias(c) for c in ("period", "reached")]
+    if stages is not None:
+        rows = rows.join(stages, on="incident_id", how="left")
+        # Stages are of the target alone; another series has none.
+        reached = [pl.when(pl.col("series") == target).then(c) for c in ("period", "reached")]
     rows = rows.select(
-        "series", pl.col("borough").fill_null("unknown"), "occurred_on", hour.alias("hour")
+        "series",
+        pl.col("borough").fill_null("unknown"),
+        "occurred_on",
+        hour.alias("hour"),
+        *reached,
     )
     return publish_series_counts(rows, inputs.history_start, newest)
 
@@ -222,6 +278,15 @@ def disjoint_series(target: str, inputs: FeatureInputs) -> dict[str, Series]:
             chosen[part.name] = part
             taken |= groups
     return chosen
+
+
+def _offence_mix(workspace: Workspace, area: StudyArea) -> pl.DataFrame:
+    from htrisk_dagster.features.offence_contexts import unique_offences
+
+    store = workspace.tables(area.name)
+    offences = unique_offences(store.read(nibrs.REPORTED_OFFENCES))
+    counted = offences.group_by("agency_id").len("count")
+    return publish_offence_mix(store.read(agencies.OFFENCE_MIX), counted)
 
 
 def _curves(workspace: Workspace, area: StudyArea) -> pl.DataFrame:

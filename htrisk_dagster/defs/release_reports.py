@@ -12,14 +12,9 @@ from typing import Any
 
 import dagster as dg
 
-from htrisk_dagster.defs.released import (
-    DayRelease,
-    hand_out,
-    released_folder,
-    releases_of,
-)
+from htrisk_dagster.defs.released import hand_out, released_folder, releases_of
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.publishing.release_states import PUBLISHED, WITHDRAWN
+from htrisk_dagster.publishing.release_states import PUBLISHED, WITHDRAWN, DayRelease
 from htrisk_dagster.study_areas.area import StudyArea
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from html import escape
 from pathlib import Path
@@ -30,13 +29,14 @@ from htrisk_dagster.publishing.canary_search import canary_is_nowhere
 from htrisk_dagster.publishing.document_text import to_markdown
 from htrisk_dagster.publishing.dossier import Document, Dossier, last_day_of_documents
 from htrisk_dagster.publishing.release_gate import ReleaseGate, Signer
-from htrisk_dagster.publishing.release_states import ReleaseState, publications
+from htrisk_dagster.publishing.release_states import DayRelease, ReleaseState, publications
 from htrisk_dagster.publishing.review_records import ReviewRecord
 from htrisk_dagster.publishing.reviewers import read_reviewers
 from htrisk_dagster.publishing.risk_map import DRAFT
 from htrisk_dagster.schemas import governance, predictions
 from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.settings import Settings
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.exported_csv import csv_for_people
 from htrisk_dagster.warehouse.partitions import write_text_whole
@@ -49,27 +49,16 @@ _OF_MODEL: dict[str, Table] = {
 }
 
 
-@dataclass(frozen=True)
-class DayRelease:
-    """Where the map of one day stands.
-
-    Parameters
-    ----------
-    day : str
-    dossier : Dossier
-    state : ReleaseState
-    """
-
-    day: str
-    dossier: Dossier
-    state: ReleaseState
+def log_path(settings: Settings, area: str) -> Path:
+    """File of a study area's log of releases."""
+    return settings.releases / "log" / f"{area}.jsonl"
 
 
 def gate_of(workspace: Workspace, area: StudyArea) -> ReleaseGate:
     """The gate of a study area, with the reviewers of the settings."""
     settings = workspace.settings
     return ReleaseGate(
-        AuditLog(settings.releases / "log" / f"{area.name}.jsonl"),
+        AuditLog(log_path(settings, area.name)),
         read_reviewers(settings.reviewers_file),
         settings.review_valid_days,
         settings.publication_valid_days,
@@ -123,6 +112,23 @@ def dossier_of(
     return Dossier(area.name, target, on, documents, tuple(problems))
 
 
+def document_of(
+    workspace: Workspace, area: StudyArea, day: str, name: str
+) -> str | pl.DataFrame | None:
+    """One document of a day's dossier: a page, or rows; None where it is not there."""
+    store = workspace.tables(area.name)
+    pages = {names.RISK_MAP: map_path, names.DAILY_REPORT: report_path}
+    if name in pages:
+        path = pages[name](workspace, area, day)
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+    table, key = governance.CANARY_SEARCH, day
+    if name in _OF_MODEL:
+        table, key = _OF_MODEL[name], month_of(workspace, area, day)
+    elif name != names.CANARY_SEARCH:
+        return None
+    return store.read(table, [key]) if key in store.keys(table) else None
+
+
 def releases_of(
     workspace: Workspace, area: StudyArea, days: Sequence[str], at: datetime
 ) -> list[DayRelease]:
@@ -144,19 +150,37 @@ def review(
     is_approved: bool,
     reason: str,
     at: datetime,
+    seen: str | None = None,
 ) -> Entry:
-    """Record a reviewer's word on the map of a day; see `ReleaseGate.review`."""
+    """Record a reviewer's word on the map of a day; see `ReleaseGate.review`.
+
+    `seen` is the digest of the dossier that the reviewer was shown, where it was not read just now.
+
+    Raises
+    ------
+    ReleaseError
+        As the gate; and where the documents are not those that the reviewer saw.
+    """
     dossier = dossier_of(workspace, area, day)
+    _require_seen(dossier, seen)
     gate = gate_of(workspace, area)
     return gate.review(dossier, signer, is_approved=is_approved, reason=reason, at=at)
 
 
 def publish(
-    workspace: Workspace, area: StudyArea, day: str, signer: Signer, *, reason: str, at: datetime
+    workspace: Workspace,
+    area: StudyArea,
+    day: str,
+    signer: Signer,
+    *,
+    reason: str,
+    at: datetime,
+    seen: str | None = None,
 ) -> Entry:
-    """Publish the map of a day and hand it out; see `ReleaseGate.publish`."""
+    """Publish the map of a day and hand it out; see `ReleaseGate.publish`, and `review` for `seen`."""
     gate = gate_of(workspace, area)
     dossier = dossier_of(workspace, area, day)
+    _require_seen(dossier, seen)
     files = {}
     if not dossier.lacks():
         pages = _files(workspace, area, day, status_of(gate.state(dossier, at), dossier))
@@ -176,6 +200,14 @@ def withdraw(
     entry = gate_of(workspace, area).withdraw(subject, signer, reason=reason, at=at)
     hand_out(workspace, area, at)
     return entry
+
+
+def _require_seen(dossier: Dossier, seen: str | None) -> None:
+    if seen is not None and seen != dossier.digest:
+        raise ReleaseError(
+            f"The documents of {dossier.risk_on} are not those that you were shown: something was "
+            "made anew. Look at them again."
+        )
 
 
 def status_of(found: ReleaseState, dossier: Dossier) -> str:

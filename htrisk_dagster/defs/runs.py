@@ -9,10 +9,12 @@ In process, because a subprocess imports everything anew: 58 times slower for sh
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import (
@@ -22,13 +24,18 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus as Status,
 )
 
-from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of
+from htrisk_dagster.defs.dagster_home import prepare_dagster_home
+from htrisk_dagster.defs.dead_runs import left_undone, under_way
+from htrisk_dagster.defs.failures import Unmade, reason_of
+from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of, range_tags
 from htrisk_dagster.defs.plan import Plan, Step
+from htrisk_dagster.defs.recovery import recover
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE
 
+_LOG = logging.getLogger(__name__)
 TERMINAL = "terminal"
 # Runs of one check that are looked back on: years of daily ones.
 _HISTORY = 2000
@@ -73,9 +80,16 @@ class Runner:
     area: StudyArea
 
     def run_range(
-        self, workspace: Workspace, start: date, end: date, on_step: Callable[[Step], None]
+        self,
+        workspace: Workspace,
+        start: date,
+        end: date,
+        on_step: Callable[[Step], None],
+        warn: Callable[[str], None] = _LOG.warning,
     ) -> int:
         """Run every step from raw to comparison that is out of date; return how many there were.
+
+        A site that cannot be reached is told to `warn`, and what was read of it before gone on with.
 
         Raises
         ------
@@ -83,7 +97,7 @@ class Runner:
             Where a step fails. What was done before it stays; nothing after it is touched.
         """
         done = 0
-        for step in Plan(workspace, self.area, start, end, self.refused).steps():
+        for step in Plan(workspace, self.area, start, end, self.refused, warn).steps():
             on_step(step)
             self.materialise(step)
             done += 1
@@ -100,6 +114,16 @@ class Runner:
         keys = [self._key(asset) for asset in step.assets]
         self._execute(step.title, keys, _partition_tags(step.keys))
 
+    def resume(self, unmade: Unmade) -> None:
+        """Run what a run that failed has not made, and nothing else.
+
+        Raises
+        ------
+        StepFailedError
+            Where it fails again.
+        """
+        self._execute(unmade.title, list(unmade.assets), _partition_tags(unmade.keys))
+
     def materialise_group(self, group: str) -> None:
         """Run every asset of a group that has no study area and no partitions.
 
@@ -113,13 +137,14 @@ class Runner:
         self._execute(f"The group {group}", keys, {})
 
     def refused(self, asset: str) -> frozenset[str]:
-        """Partitions of `<layer>/<name>` that a blocking check refused when it last saw them.
+        """Partitions of `<layer>/<name>` that do not count, though their files may be there.
 
-        Without partitions, it is the one key `all`.
+        A blocking check refused them when it last saw them, or the run that made them was killed
+        before it was through. Without partitions, it is the one key `all`.
         """
         graph = self.definitions.resolve_asset_graph()
         history = self.instance.event_log_storage.get_asset_check_execution_history
-        found: set[str] = set()
+        found: set[str] = set(left_undone(self.instance).get(self._key(asset), ()))
         for key in graph.get_check_keys_for_assets({self._key(asset)}):
             if not graph.get_check_spec(key).blocking:
                 continue
@@ -133,24 +158,40 @@ class Runner:
         return frozenset(found)
 
     def _execute(self, title: str, keys: list[dg.AssetKey], tags: dict[str, str]) -> None:
-        result = self.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=self.instance,
-            asset_selection=keys,
-            tags=tags,
-            run_config={"loggers": {TERMINAL: {}}},
-            raise_on_error=False,
-        )
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        run_id = str(uuid.uuid4())
+        with under_way(Path(self.instance.root_directory), run_id):
+            result = job.execute_in_process(
+                instance=self.instance,
+                asset_selection=keys,
+                # The daemon cannot start it again; whoever called does.
+                tags={**tags, "dagster/max_retries": "0"},
+                run_config={"loggers": {TERMINAL: {}}},
+                raise_on_error=False,
+                run_id=run_id,
+            )
         if not result.success:
-            raise StepFailedError(f"{title} failed. {_reason(result)}")
+            said = (
+                reason_of(result.all_events) or f"Run {result.run_id} in the Dagster UI says why."
+            )
+            raise StepFailedError(f"{title} failed. {said}")
 
     def _key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.area.name, *asset.split("/")])
 
 
 @contextmanager
-def local_runner(definitions: dg.Definitions, area: StudyArea) -> Iterator[Runner]:
-    """Give a runner on the Dagster instance of DAGSTER_HOME."""
+def local_runner(
+    definitions: dg.Definitions,
+    workspace: Workspace,
+    area: StudyArea,
+    say: Callable[[str], object] = _LOG.warning,
+) -> Iterator[Runner]:
+    """Give a runner on the workspace's Dagster instance, and put in order what was killed before."""
+    prepare_dagster_home(workspace.settings.dagster_home)
     with dg.DagsterInstance.get() as instance:
+        if told := recover(workspace, instance).sentence:
+            say(told)
         yield Runner(definitions, instance, area)
 
 
@@ -170,26 +211,4 @@ def _partition_tags(keys: tuple[str, ...]) -> dict[str, str]:
         return {}
     if len(keys) == 1:
         return {"dagster/partition": keys[0]}
-    return {
-        "dagster/asset_partition_range_start": keys[0],
-        "dagster/asset_partition_range_end": keys[-1],
-    }
-
-
-def _reason(result: dg.ExecuteInProcessResult) -> str:
-    """The blocking checks that failed, or else the innermost error of each failed step."""
-    checks = [e for e in result.get_asset_check_evaluations() if not e.passed and e.blocking]
-    if checks:
-        return " ".join(
-            f"Check {c.check_name} of {c.asset_key.to_user_string()}: {c.description}"
-            for c in checks
-        )
-    errors = []
-    for event in result.all_events:
-        error = event.step_failure_data.error if event.is_step_failure else None
-        while error is not None and error.cause is not None:
-            error = error.cause
-        if error is not None:
-            # "package.module.TableError: sentence" → the sentence
-            errors.append(error.message.strip().partition("Error: ")[2] or error.message.strip())
-    return " ".join(errors) or f"Run {result.run_id} in the Dagster UI says why."
+    return range_tags(keys[0], keys[-1])

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from htrisk_dagster.defs.jobs import AreaJobs
+from htrisk_dagster.defs.partitions import range_tags
 from htrisk_dagster.study_areas.area import StudyArea
 
 
@@ -29,9 +30,15 @@ def build(area: StudyArea, jobs: AreaJobs) -> list[dg.ScheduleDefinition]:
         name=f"{area.name}_reports_daily",
     )
     def reports_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        """Yesterday's month of reports, at 04:00."""
+        """Yesterday's month of reports and the one before, at 04:00.
+
+        The month before gains late reports; a site that was silent around its end is caught up with.
+        """
         day = local(context).date() - timedelta(days=1)
-        return dg.RunRequest(run_key=str(day), partition_key=f"{day:%Y-%m}-01")
+        before = max(day.replace(day=1) - timedelta(days=1), area.first_day)
+        # One run for both, as a back-fill has: two would read the same files at the same time.
+        tags = range_tags(f"{before:%Y-%m}-01", f"{day:%Y-%m}-01")
+        return dg.RunRequest(run_key=str(day), tags=tags)
 
     @dg.schedule(
         job=jobs.place,

@@ -48,13 +48,17 @@ def environment(settings: Settings) -> dict[str, str]:
         **os.environ,
         **ENVIRONMENT,
         **given,
+        # Everybody on the machine can read command lines, and a database's address holds its password.
+        "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,
         "DAGSTER_HOME": str(settings.dagster_home),
         "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}",
     }
 
 
-def commands(settings: Settings, ports: Ports) -> dict[str, list[str]]:
-    """Command line of each process, by name."""
+def commands(
+    settings: Settings, ports: Ports, *, with_drafts: bool = False
+) -> dict[str, list[str]]:
+    """Command line of each process, by name; `with_drafts` for the dashboard."""
     mlflow = _mlflow_address(settings, ports)
     found = {
         "dagster": [
@@ -62,15 +66,15 @@ def commands(settings: Settings, ports: Ports) -> dict[str, list[str]]:
             "-h", "127.0.0.1", "-p", str(ports.dagster),
         ],
         "dashboard": [
-            str(_BIN / "htrisk"), "dashboard", "--snapshot", str(settings.published / settings.area),
-            "--port", str(ports.dashboard), "--dagster", _address(ports.dagster), "--mlflow", mlflow,
+            str(_BIN / "htrisk"), "dashboard", "--area", settings.area, "--port", str(ports.dashboard),
+            "--dagster", _address(ports.dagster), "--mlflow", mlflow,
+            *(["--drafts"] if with_drafts else []),
         ],
     }  # fmt: skip
     if not settings.tracking_uri.startswith("http"):
         found["mlflow"] = [
             str(_BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(ports.mlflow),
-            "--workers", "1", "--backend-store-uri", settings.tracking_uri,
-            "--default-artifact-root", (settings.mlflow_store / "artifacts").as_uri(),
+            "--workers", "1", "--default-artifact-root", (settings.mlflow_store / "artifacts").as_uri(),
         ]  # fmt: skip
     return found
 
@@ -84,7 +88,9 @@ def _mlflow_address(settings: Settings, ports: Ports) -> str:
     return without_password(uri) if uri.startswith("http") else _address(ports.mlflow)
 
 
-def serve(settings: Settings, ports: Ports, say: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings, ports: Ports, say: Callable[[str], None], *, with_drafts: bool = False
+) -> None:
     """Start the processes and wait; when one ends, or on Ctrl-C, end them all.
 
     Raises
@@ -92,7 +98,7 @@ def serve(settings: Settings, ports: Ports, say: Callable[[str], None]) -> None:
     HtriskError
         Where a port is taken, or a process ends by itself; the message names it.
     """
-    starting = commands(settings, ports)
+    starting = commands(settings, ports, with_drafts=with_drafts)
     require_free(ports.dagster, "--port")
     require_free(ports.dashboard, "--dashboard-port")
     if "mlflow" in starting:

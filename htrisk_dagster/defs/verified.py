@@ -19,9 +19,18 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.fold_results import REFERENCE
 from htrisk_dagster.defs.hot_places import read_target
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.evaluation.detection_funnel import funnel, stages_reached
-from htrisk_dagster.evaluation.verified_counts import count_by_borough_month, place_cases
-from htrisk_dagster.evaluation.verified_validation import Maps, overlay, ranks_of, validate
+from htrisk_dagster.evaluation.daily_ranks import DailyRanks, ranks_of
+from htrisk_dagster.evaluation.detection_funnel import (
+    FunnelRecords,
+    funnel,
+    funnel_of,
+    records_of,
+    stages_reached,
+)
+from htrisk_dagster.evaluation.release_periods import length_of
+from htrisk_dagster.evaluation.verified_counts import count_by_borough_period, place_cases
+from htrisk_dagster.evaluation.verified_overlay import overlay
+from htrisk_dagster.evaluation.verified_validation import validate
 from htrisk_dagster.features.inputs import read_grid
 from htrisk_dagster.publishing.funnel_drawing import draw_funnel
 from htrisk_dagster.schemas import grid, predictions, raw, staging, verified
@@ -32,13 +41,19 @@ from htrisk_dagster.warehouse.partitions import WHOLE, write_text_whole
 
 
 def store_case_counts(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
-    """Count the cases by borough and month, hide what is small; return figures for the UI."""
+    """Count the cases by borough and period, hide what is small; return figures for the UI."""
     placed = _placed(workspace, area)
-    counts = count_by_borough_month(placed)
+    counts = count_by_borough_period(placed)
     made_from = MadeFrom(workspace, area).verified_counts()
     workspace.tables(area.name).write(staging.VERIFIED_CASE_COUNTS, counts, made_from=made_from)
     shown = counts["cases_count"].drop_nulls()
-    return {"borough_months": counts.height, "shown": len(shown), "made_from": made_from}
+    months = length_of(counts)
+    return {
+        "months_a_period": "nothing can be shown" if months is None else months,
+        "borough_periods": counts.height,
+        "shown": len(shown),
+        "made_from": made_from,
+    }
 
 
 def store_validation(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
@@ -69,6 +84,37 @@ def store_validation(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     }
 
 
+def stages_by_incident(workspace: Workspace, area: StudyArea) -> tuple[pl.DataFrame, FunnelRecords]:
+    """How far each incident of the target got on days with a map, and the records it is counted by.
+
+    The frame has incident_id, period and reached.
+    """
+    reviews = workspace.restricted(area.name).read(raw.REVIEW_DECISIONS, [WHOLE])
+    counts = workspace.tables(area.name).read(staging.VERIFIED_CASE_COUNTS, [WHOLE])
+    risk, target = read_risk(workspace, area), read_target(workspace, area)
+    stages = stages_reached(target.incidents, risk, reviews, target.grid.cells)
+    records = records_of(stages, counts)
+    on_maps = pl.col("occurred_on").is_in(risk["risk_on"].unique().implode())
+    ids = target.incidents.filter(on_maps).select("incident_id")
+    return ids.with_columns(records.frame.select("period", "reached")), records
+
+
+def readers_funnel(
+    workspace: Workspace, area: StudyArea, cells: pl.DataFrame, records: FunnelRecords
+) -> pl.DataFrame:
+    """The funnel of counts that were released together with others; see `publish_series_counts`."""
+    restricted, store = workspace.restricted(area.name), workspace.tables(area.name)
+    reviews, cases = (restricted.read(t, [WHOLE]) for t in reversed(raw.RESTRICTED_TABLES))
+    return funnel_of(
+        cells,
+        records,
+        store.read(staging.VERIFIED_CASE_COUNTS, [WHOLE]),
+        read_risk(workspace, area)["risk_on"],
+        has_reviews=not reviews.is_empty(),
+        has_cases=not without_canary(cases).is_empty(),
+    )
+
+
 def store_funnel(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     """Count how far incidents got, write table and figure; return figures for the UI."""
     store = workspace.tables(area.name)
@@ -86,7 +132,7 @@ def store_funnel(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     )
     store.write(verified.FUNNEL, stages, made_from=made_from)
     workspace.build_catalog()
-    of_city = stages.filter((pl.col("borough") == ALL) & pl.col("month_on").is_null())
+    of_city = stages.filter((pl.col("borough") == ALL) & pl.col("period_on").is_null())
     told = {f"{r['stage']}_count": r["incidents_count"] for r in of_city.iter_rows(named=True)}
     figures = {
         **{name: "not shown" if count is None else count for name, count in told.items()},
@@ -157,7 +203,7 @@ def _placed(workspace: Workspace, area: StudyArea) -> pl.DataFrame:
     )
 
 
-def _maps(workspace: Workspace, area: StudyArea, risk: pl.DataFrame) -> Maps:
+def _maps(workspace: Workspace, area: StudyArea, risk: pl.DataFrame) -> DailyRanks:
     """The map as published, and the historical mean's on the same days."""
     store = workspace.tables(area.name)
     days = risk["risk_on"].unique().sort()
@@ -173,7 +219,7 @@ def _maps(workspace: Workspace, area: StudyArea, risk: pl.DataFrame) -> Maps:
         "published map": risk["rank"].to_numpy().reshape(shape),
         REFERENCE: ranks_of(expected),
     }
-    return Maps(np.asarray(days.to_numpy(), dtype="datetime64[D]"), ranks)
+    return DailyRanks(np.asarray(days.to_numpy(), dtype="datetime64[D]"), ranks)
 
 
 def _shown(value: object, digits: int = 1) -> str:

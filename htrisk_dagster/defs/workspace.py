@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import calendar
 import logging
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -30,6 +31,11 @@ from htrisk_dagster.warehouse.partitions import Partitions, files_fingerprint
 _LOG = logging.getLogger(__name__)
 
 
+def utc_today() -> date:
+    """Day of now, UTC."""
+    return datetime.now(UTC).date()
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Stores and sources of one workspace.
@@ -38,9 +44,12 @@ class Workspace:
     ----------
     settings : Settings
         Where things are kept and where data come from.
+    today : callable
+        Day of now, UTC, up to which sites are asked.
     """
 
     settings: Settings
+    today: Callable[[], date] = utc_today
 
     def area(self, name: str) -> StudyArea:
         """Study area `name`, with the publication lag of the settings if one is set."""
@@ -88,6 +97,10 @@ class Workspace:
         """Folder of the risk maps."""
         return self.settings.warehouse / "maps" / area
 
+    def dbt_folder(self, area: str) -> Path:
+        """Folder of dbt's profile, catalog and output; scratch."""
+        return self.settings.workspace / "dbt" / area
+
     @property
     def city_folder(self) -> Path:
         """Folder of the synthetic city, its truth below it."""
@@ -97,10 +110,10 @@ class Workspace:
         """The case that is planted among the verified ones and looked for in what is published."""
         return canary_of(area.name, self.settings.seed, area.bounding_box)
 
-    def build_catalog(self) -> Path:
-        """Replace `warehouse.duckdb` by one that sees all partitions of now."""
+    def build_catalog(self, path: Path | None = None) -> Path:
+        """Replace `warehouse.duckdb`, or the file `path`, by one that sees all partitions of now."""
         public = [t for t in ALL_TABLES if t not in raw.RESTRICTED_TABLES]
-        return duckdb_catalog.build_catalog(self.settings.warehouse, public)
+        return duckdb_catalog.build_catalog(self.settings.warehouse, public, path)
 
     def source_folder(self, area: StudyArea, table: Table, months: list[str]) -> Path:
         """Folder of the publishers' files of `table`: given, written from the seed, or fetched.
@@ -128,7 +141,14 @@ class Workspace:
         if area.incident_file:
             token = secret(self.settings.arcgis_token)
             return feature_services.fetch(
-                area, table.name, first, end, into=into, token=token, say=_LOG.info
+                area,
+                table.name,
+                first,
+                end,
+                into=into,
+                token=token,
+                say=_LOG.info,
+                today=self.today(),
             )
         return live.fetch(
             table.name,
@@ -137,6 +157,7 @@ class Workspace:
             into=into,
             app_token=secret(self.settings.socrata_app_token),
             say=_LOG.info,
+            today=self.today(),
             base_url=self.settings.open_data_url,
         )
 

@@ -31,7 +31,6 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.evaluation.pairs import cells_in_budget, checked_pair, top_cells
 from htrisk_dagster.evaluation.verified_counts import release
-from htrisk_dagster.evaluation.verified_validation import binomial_interval
 from htrisk_dagster.schemas.governance import CITY, FAIRNESS, WITHOUT
 from htrisk_dagster.victim_population.published_tables import ALL, K, TableSpec
 
@@ -244,6 +243,7 @@ def _exposure(
 
 def _of_counts(found: _Counts, total: int, expected: float, rate: float) -> dict[str, object]:
     from scipy.special import gammaincinv
+    from scipy.stats import binomtest
 
     n = found.incidents
     row: dict[str, object] = {"expected_count": expected, "incidents_count": n, "need_pct": None}
@@ -262,10 +262,11 @@ def _of_counts(found: _Counts, total: int, expected: float, rate: float) -> dict
         row[f"{calibration}_lower_95"] = low / rate / expected
         row[f"{calibration}_upper_95"] = float(gammaincinv(n + 1, 0.975)) / rate / expected
     if n and found.hits is not None:
-        least, most = binomial_interval(found.hits, n)
+        # Clopper and Pearson, Biometrika 26 (1934) 404-413.
+        ends = binomtest(found.hits, n).proportion_ci(0.95, method="exact")
         row |= {
             f"{recall}_pct": 100 * found.hits / n,
-            f"{recall}_lower_95_pct": 100 * least,
-            f"{recall}_upper_95_pct": 100 * most,
+            f"{recall}_lower_95_pct": 100 * ends.low,
+            f"{recall}_upper_95_pct": 100 * ends.high,
         }
     return row

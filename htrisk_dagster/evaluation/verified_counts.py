@@ -1,6 +1,6 @@
 """Verified cases as counts, and the one door by which any count of them leaves its store.
 
-Belongs here: `release`, counts by borough and month, and which points are too coarse for a cell.
+Belongs here: `release`, counts by borough and period, and which points are too coarse for a cell.
 Does not: any join with forecasts (`verified_validation`), how counts are hidden
 (`victim_population/suppression.py`).
 """
@@ -12,15 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from htrisk_dagster.evaluation.release_periods import finest, starts
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.grid.location_quality import at_centroid
 from htrisk_dagster.schemas.staging import VERIFIED_CASE_COUNTS
 from htrisk_dagster.sources.canary_case import without_canary
-from htrisk_dagster.victim_population.published_tables import ALL, PublishedTable, TableSpec
+from htrisk_dagster.victim_population.published_tables import ALL, K, PublishedTable, TableSpec
 from htrisk_dagster.victim_population.suppression import publish
 
-BY_MONTH = TableSpec("verified_case_counts", ("borough", "month"))
+BY_PERIOD = TableSpec("verified_case_counts", ("borough", "period"))
 UNKNOWN_BOROUGH = "unknown"
+DAY = "%Y-%m-%d"
 # A point with this many rows and this share of them stands for an area, whatever the publisher
 # calls it: of a real file 80% of rows sit on three points. A hotel with one case in twenty would
 # be lost too, which costs a little recall and invents none.
@@ -113,8 +115,8 @@ def release(
     return [PublishedTable(t.spec, t.k, t.cells.clear(), note) for t in tables]
 
 
-def count_by_borough_month(placed: pl.DataFrame) -> pl.DataFrame:
-    """Count cases by borough and month of report, with totals.
+def count_by_borough_period(placed: pl.DataFrame) -> pl.DataFrame:
+    """Count cases by borough and period of report, with totals.
 
     Parameters
     ----------
@@ -124,12 +126,19 @@ def count_by_borough_month(placed: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        `schemas.staging.VERIFIED_CASE_COUNTS`: every borough with a case in every month with one,
+        `schemas.staging.VERIFIED_CASE_COUNTS`: every borough with a case in every period with one,
         zeros shown, 1 to 10 and their complements missing; no row where nothing can be shown.
     """
-    records = placed.select("borough", month=pl.col("reported_on").dt.strftime("%Y-%m-01"))
-    cells = release(records, [BY_MONTH])[0].cells
-    month = pl.when(pl.col("month") != ALL).then(pl.col("month")).str.to_date("%Y-%m-%d")
+    months = finest(placed["reported_on"], placed["borough"].n_unique(), least=K)
+    period = starts(pl.col("reported_on"), months).dt.strftime(DAY)
+    cells = release(placed.select("borough", period=period), [BY_PERIOD])[0].cells
+    on = pl.when(pl.col("period") != ALL).then(pl.col("period")).str.to_date(DAY)
+    length = pl.when(pl.col("period") != ALL).then(months).cast(pl.Int32)
     return VERIFIED_CASE_COUNTS.conform(
-        cells.select("borough", month.alias("month_on"), pl.col("count").alias("cases_count"))
-    ).sort("borough", "month_on", nulls_last=True)
+        cells.select(
+            "borough",
+            period_on=on,
+            months_count=length,
+            cases_count="count",
+        )
+    ).sort("borough", "period_on", nulls_last=True)

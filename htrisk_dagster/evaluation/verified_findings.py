@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from htrisk_dagster.evaluation.verified_counts import BY_MONTH
+from htrisk_dagster.evaluation.verified_counts import BY_PERIOD
 from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.schemas.verified import LEAD_TIME, STAGES
 from htrisk_dagster.victim_population.disclosure_attack import attack
@@ -17,10 +17,10 @@ from htrisk_dagster.victim_population.published_tables import ALL, K, PublishedT
 
 def attacker_recovers_nothing(counts: pl.DataFrame) -> Finding:
     """Differencing and bounds on the stored counts give no hidden one away."""
-    month = pl.col("month_on").dt.strftime("%Y-%m-01").fill_null(ALL)
-    cells = counts.select("borough", month.alias("month"), pl.col("cases_count").alias("count"))
+    period = pl.col("period_on").dt.strftime("%Y-%m-%d").fill_null(ALL)
+    cells = counts.select("borough", period.alias("period"), pl.col("cases_count").alias("count"))
     small = cells.filter(pl.col("count").is_between(1, K - 1)).height
-    found = attack([PublishedTable(BY_MONTH, K, cells, "")]) if not small else []
+    found = attack([PublishedTable(BY_PERIOD, K, cells, "")]) if not small else []
     hidden = cells["count"].null_count()
     return Finding(
         not small and not found,
@@ -32,7 +32,7 @@ def attacker_recovers_nothing(counts: pl.DataFrame) -> Finding:
 
 def cases_are_those_released(overlay: pl.DataFrame, counts: pl.DataFrame) -> Finding:
     """The overlay shows the counts of `staging.verified_case_counts`, and no other."""
-    keys = ["borough", "month_on"]
+    keys = ["borough", "period_on"]
     shown = overlay.filter(pl.col("cases_count").is_not_null()).select(*keys, "cases_count")
     new = shown.join(counts, on=[*keys, "cases_count"], how="anti")
     return Finding(
@@ -75,7 +75,7 @@ def stages_are_nested(funnel: pl.DataFrame) -> Finding:
         pl.col("incidents_count").is_not_null(), pl.col("stage") != STAGES[-1]
     ).sort(pl.col("stage").cast(pl.Enum(STAGES)))
     growing = in_order.filter(
-        pl.col("incidents_count").diff().over("borough", "month_on") > 0
+        pl.col("incidents_count").diff().over("borough", "period_on") > 0
     ).height
     return Finding(growing == 0, f"{in_order.height} counts, {growing} above the stage before.")
 

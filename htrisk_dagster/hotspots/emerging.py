@@ -17,11 +17,12 @@ turned round. A period is hot where Gi* is significantly high in it.
 - historical: hot in at least 90% of periods but not in the final one.
 - no pattern: none of these.
 
-The page has changed between versions: older words for a sporadic spot do not ask for the final
-period. Where the words leave a choice: the final period decides first, so a cell hot in 90% of
-periods and cold in the final one is a new cold spot, no historical hot spot; persistent asks for the
-final period too, or it would cover historical; a new or consecutive hot spot may have been cold
-before. A period without variance is a period, neither hot nor cold, and is left out of the trend.
+The page has changed between versions: older words for a sporadic spot (2.8, as R's sfdep quotes
+them, against which all eight were compared) do not ask for the final period. Where the words leave
+a choice: the final period decides first, so a cell hot in 90% of periods and cold in the final one
+is a new cold spot, no historical hot spot; persistent asks for the final period too, or it would
+cover historical; a new or consecutive hot spot may have been cold before. A period without variance
+is a period, neither hot nor cold, and is left out of the trend.
 
 Unlike ArcGIS's default, a neighbourhood holds no earlier period and the mean is of the period, not
 of the whole cube: a period's Gi* is one that `esda` gives, and a season does not move all cells.

@@ -30,6 +30,7 @@ from htrisk_dagster.publishing.risk_map import (
     day_in_words,
     facts_of_day,
     require_one_row_a_cell,
+    stale_notice,
 )
 from htrisk_dagster.schemas.predictions import BANDS
 
@@ -130,6 +131,7 @@ def _headline(header: MapHeader, title: str) -> str:
             f'<p class="invented" role="alert"><strong>INVENTED CITY</strong> {INVENTED}</p>'
         )
     parts += [
+        *stale_notice(header),
         f'<p class="status">{escape(header.status)}</p>',
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(header.area_title)}. Target: {escape(header.target_title)}, as reported to "

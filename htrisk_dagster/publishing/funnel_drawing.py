@@ -25,7 +25,7 @@ _STYLE = (
 _WORDS = {
     "hidden": "not shown (k = 11)",
     "not recorded": "not recorded",
-    "month not complete": "not compared: some days have no map",
+    "period not complete": "not compared: some days have no map",
 }
 
 
@@ -35,9 +35,9 @@ def draw_funnel(stages: pl.DataFrame, *, title: str, period: str) -> str:
     Parameters
     ----------
     stages : DataFrame
-        `schemas.verified.FUNNEL`, the five rows of one borough and month.
+        `schemas.verified.FUNNEL`, the five rows of one borough and period.
     title, period : str
-        Heading, and the months under it.
+        Heading, and the days under it.
 
     Returns
     -------

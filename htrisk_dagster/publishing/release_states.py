@@ -57,6 +57,22 @@ class ReleaseState:
     is_in_force: bool
 
 
+@dataclass(frozen=True)
+class DayRelease:
+    """Where the map of one day stands.
+
+    Parameters
+    ----------
+    day : str
+    dossier : Dossier
+    state : ReleaseState
+    """
+
+    day: str
+    dossier: Dossier
+    state: ReleaseState
+
+
 def state_of(
     records: Sequence[ReviewRecord],
     subject: tuple[str, str, date],

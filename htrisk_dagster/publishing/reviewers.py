@@ -1,7 +1,7 @@
 """Who may review and publish, whose key is whose, and who is behind a request to the review page.
 
-Belongs here: the file of reviewers, identity from a reverse proxy's header, roles, the token against
-forged requests. Does not: keys (`signatures`), what a reviewer decides (`review_records`), the page
+Belongs here: the file of reviewers, identity from a reverse proxy's header, roles. Does not: keys
+(`signatures`), tokens of forms (`form_tokens`), what a reviewer decides (`review_records`), the page
 itself (`dashboard`).
 
 The file is TOML:
@@ -12,6 +12,11 @@ The file is TOML:
 
     [services.review_page]               # signs for those whom the proxy has named to the page
     public_key = "mB2c…="
+
+A reviewer's private key never goes to a server: who signs on the review page is signed for by the
+page's own key, and the record says so (`signed_by`). Such a record proves that this server had the
+proxy's word for the name, no more; without a `[services]` entry none counts, and whoever wants the
+stronger proof signs with `htrisk release`.
 """
 
 from __future__ import annotations
@@ -28,8 +33,6 @@ from htrisk_dagster.publishing.signatures import is_public_key
 
 ROLES = ("reviewer", "publisher")
 REVIEWER, PUBLISHER = ROLES
-CSRF_VALID_S = 3600
-_CSRF_SALT = "htrisk-review-page"
 
 
 @dataclass(frozen=True)
@@ -184,34 +187,3 @@ def _is_loopback(peer: str) -> bool:
         return ip_address(peer).is_loopback
     except ValueError:
         return False
-
-
-def csrf_token(reviewer: Reviewer, secret: str) -> str:
-    """Token for a form that `reviewer` is shown: a page elsewhere cannot know it.
-
-    Parameters
-    ----------
-    secret : str
-        Of the server, made at its start; at least 32 characters.
-    """
-    return str(_serializer(secret).dumps(reviewer.name))
-
-
-def is_csrf_token(
-    token: str, reviewer: Reviewer, secret: str, *, valid_s: int = CSRF_VALID_S
-) -> bool:
-    """Whether a token was made for `reviewer` by the holder of `secret` within `valid_s` seconds."""
-    from itsdangerous import BadData
-
-    try:
-        return bool(_serializer(secret).loads(token, max_age=valid_s) == reviewer.name)
-    except BadData:
-        return False
-
-
-def _serializer(secret: str) -> Any:
-    from itsdangerous import URLSafeTimedSerializer
-
-    if len(secret) < 32:
-        raise ReleaseError("The server's secret must have at least 32 characters.")
-    return URLSafeTimedSerializer(secret, salt=_CSRF_SALT)

@@ -76,6 +76,8 @@ class MapHeader:
         The publisher's code of a precinct, where it is not its number.
     is_schematic : bool
         Whether cells are areas without a place of their own, so that squares stand where they fit.
+    silence : str
+        Which sources have stopped before the day's cutoff; empty where all report up to it.
     """
 
     area_title: str
@@ -88,6 +90,7 @@ class MapHeader:
     status: str
     area_codes: Mapping[int, str] = field(default_factory=dict)
     is_schematic: bool = False
+    silence: str = ""
 
 
 def render_risk_map(
@@ -213,6 +216,7 @@ def _headline(header: MapHeader, title: str) -> str:
             f'<p class="invented" role="alert"><strong>INVENTED CITY</strong> {INVENTED}</p>'
         )
     parts += [
+        *stale_notice(header),
         f'<p class="status">{escape(header.status)}</p>',
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(header.area_title)}. Target: {escape(header.target_title)}, as reported to "
@@ -220,6 +224,16 @@ def _headline(header: MapHeader, title: str) -> str:
         "</header>",
     ]
     return "\n".join(parts)
+
+
+def stale_notice(header: MapHeader) -> list[str]:
+    """Notice that a map was made from reports that have stopped coming; nothing where they have not."""
+    if not header.silence:
+        return []
+    return [
+        f'<p class="invented" role="alert"><strong>STALE DATA</strong> Made from what was known. '
+        f"{escape(header.silence)}</p>"
+    ]
 
 
 def facts_of_day(placed: pl.DataFrame, header: MapHeader, day: str) -> str:

@@ -6,11 +6,13 @@ not: which tables go in (`defs/published.py`), pages made from it (`dashboard/`)
 Readers never open the working catalog: a process that holds a DuckDB file locks out the others. A
 snapshot is written beside, made read-only, and never changed; a reader keeps the one it has open
 while the link already names the next. https://duckdb.org/docs/stable/connect/concurrency
+
+The file names the dossier of each of its days and not their stage of review, which changes without
+it: that is the log's (`public_days.py`).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import date
@@ -22,10 +24,10 @@ import polars as pl
 from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.schemas.predictions import CELL_DAY_RISK
 from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.warehouse.leftovers import beside
 from htrisk_dagster.warehouse.partitions import replaced_whole
 
 LINK = "latest.duckdb"
-DRAFT = "draft"
 BY_CELL = "cell_day_risk_by_cell"
 _KEPT = 5
 _DAY_COLUMNS = (
@@ -54,8 +56,6 @@ class SnapshotHeader:
         `synthetic`, `files` or `api`.
     made_from : str
         Fingerprint of all that went in; part of the file's name.
-    status : str
-        Stage of review: `draft` unless a release record says otherwise.
     crs : str
         Projected coordinate system of the cells.
     cell_size_m : float
@@ -76,7 +76,6 @@ class SnapshotHeader:
     cell_size_m: float
     first_on: date
     last_on: date
-    status: str = DRAFT
     k: int = 11
 
 
@@ -121,15 +120,15 @@ def write_snapshot(folder: Path, header: SnapshotHeader, tables: Iterable[Snapsh
         Where a frame breaks its schema; the link stays as it was.
     """
     path = folder / f"risk-{header.made_from}.duckdb"
-    with replaced_whole(path) as beside:
-        with duckdb.connect(str(beside)) as connection:
+    with replaced_whole(path) as new:
+        with duckdb.connect(str(new)) as connection:
             contents = [_store(connection, each) for each in tables]
             connection.register("contents", pl.DataFrame(contents, schema=_CONTENTS).to_arrow())
             connection.register("header", pl.DataFrame([asdict(header)]).to_arrow())
             connection.execute("create schema snapshot")
             connection.execute("create table snapshot.contents as from contents")
             connection.execute("create table snapshot.header as from header")
-        beside.chmod(0o444)
+        new.chmod(0o444)
     _flip(folder / LINK, path)
     _forget_old(folder)
     return path
@@ -172,10 +171,10 @@ def _store(connection: duckdb.DuckDBPyConnection, each: SnapshotTable) -> dict[s
 
 def _flip(link: Path, to: Path) -> None:
     # A relative link survives a move of the folder; made beside and renamed, it is never absent.
-    beside = link.with_name(f".{link.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(to.name)
-    beside.replace(link)
+    new = beside(link)
+    new.unlink(missing_ok=True)
+    new.symlink_to(to.name)
+    new.replace(link)
 
 
 def _forget_old(folder: Path) -> None:

@@ -127,4 +127,38 @@ CURVES = Table(
     ),
     key=("curve", "model", "point"),
 )
-TABLES = (MODEL_SPREAD, QUARTER_COUNTS, HOUR_COUNTS, HOT_SPOT_CLASSES, CURVES)
+OFFENCE_MIX = Table(
+    LAYER,
+    "offence_mix",
+    "one part of the day, kind of day and offence category",
+    "Which category is reported, given that one is: predicted beside the share in the past, all police agencies together.",
+    (
+        Column("day_part", pl.String, "Quarter of the day."),
+        Column("is_weekend", pl.Boolean, "Saturday or Sunday."),
+        Column("offence_category", pl.String, "The FBI's category; rare ones together."),
+        Column("predicted_pct", pl.Float64, "Calibrated probability.", unit="%", lower=0, upper=100.0001),
+        Column("historical_pct", pl.Float64, "Share of the past, all hours.", unit="%", lower=0, upper=100.0001),
+    ),
+    key=("day_part", "is_weekend", "offence_category"),
+    warnings=(
+        "Shares of reports, no risk: nothing is said of how many there are.",
+        "Categories of fewer than 11 offences are told together; no agency is told by itself.",
+    ),
+)  # fmt: skip
+MAP_DOSSIERS = Table(
+    LAYER,
+    "map_dossiers",
+    "one day with a map",
+    "Which map of a day is in the snapshot: the digest under which reviewers sign for it and its documents.",
+    (
+        Column("risk_on", pl.Date, "Day the map is for, local."),
+        Column("dossier", pl.String, "SHA-256 over the map and its documents, 64 hex digits."),
+    ),
+    key=("risk_on",),
+    warnings=(
+        "Whether the map is out stands in the log of releases alone: it changes after the snapshot.",
+    ),
+)
+TABLES = (
+    MODEL_SPREAD, QUARTER_COUNTS, HOUR_COUNTS, HOT_SPOT_CLASSES, CURVES, OFFENCE_MIX, MAP_DOSSIERS,
+)  # fmt: skip

@@ -93,15 +93,24 @@ MOBILITY = Table(
 VERIFIED_CASE_COUNTS = Table(
     LAYER,
     "verified_case_counts",
-    "one borough or `(all)`, and month or all months",
-    "Verified cases counted by borough and month of report, with totals.",
+    "one borough or `(all)`, and period or all periods",
+    "Verified cases counted by borough and period of report, with totals: the shortest of months, quarters, half-years and years in which a borough has eleven in the mean.",
     (
         Column("borough", pl.String, "Borough, `unknown`, or `(all)` for the city."),
         Column(
-            "month_on",
+            "period_on",
             pl.Date,
-            "First day of the month of the report; missing: all months.",
+            "First day of the period of the report; missing: all periods.",
             nullable=True,
+        ),
+        Column(
+            "months_count",
+            pl.Int32,
+            "Length of the period; missing for all periods.",
+            unit="months",
+            nullable=True,
+            lower=1,
+            upper=12,
         ),
         Column(
             "cases_count",
@@ -112,7 +121,7 @@ VERIFIED_CASE_COUNTS = Table(
             lower=0,
         ),
     ),
-    key=("borough", "month_on"),
+    key=("borough", "period_on"),
     warnings=(
         "Suppressed at k = 11 with complementary suppression; two releases of a growing file can "
         "still tell what came between them, so release it seldom.",

@@ -225,9 +225,9 @@ class FeatureLayer:
         (field,) = self._fields([date_field])
         paths: list[Path] = []
         for month_start, month_stop in calendar_months(start, stop):
-            month = MonthOfPages(into, self.name, month_start, month_stop)
+            month = MonthOfPages(into, self.name, month_start, month_stop).reaching_what_is_there()
             if not month.finished() or (refresh is not None and refresh(month)):
-                in_month = window(field, month_start, month_stop, time_zone)
+                in_month = window(field, month.start, month.stop, time_zone)
                 condition = f"({where}) AND {in_month}"
                 self._passing(LayerChangedError, self._fill, month, columns, condition, progress)
             paths += month.finished()

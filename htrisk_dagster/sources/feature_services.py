@@ -102,7 +102,7 @@ def _fetch_whole(
     say: Callable[[str], None],
 ) -> None:
     files = list(folder.glob(f"{layer.name}.*json.gz"))
-    if files and (today - _day_written(files[0])).days < KEPT_DAYS:
+    if files and 0 <= (today - _day_written(files[0])).days < KEPT_DAYS:
         return
     say(f"{layer.name}: asking {service.url}")
     download = layer.download_geojson if table in _SHAPES else layer.download

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from htrisk_dagster.errors import SourceError
+from htrisk_dagster.errors import SourceError, UnreachableError
 
 if TYPE_CHECKING:
     import httpx
@@ -135,13 +135,14 @@ class JsonSite:
         Raises
         ------
         SourceError
-            Where the site refuses or redirects, at once; where it does not recover, after the last
-            attempt.
+            Where the site refuses or redirects, at once.
+        UnreachableError
+            Where it does not recover, after the last attempt.
         """
         try:
             return self._asking(self._wait, self._ask_once, path, params, about)
         except PassingError as fault:
-            raise SourceError(
+            raise UnreachableError(
                 f"{about} could not be read in {self._attempts} attempts; the last one: {fault}. "
                 "Nothing half-read was kept: run the same command again later."
             ) from fault

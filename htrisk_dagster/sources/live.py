@@ -83,7 +83,8 @@ def _fetch_month(
     today: date,
     say: Callable[[str], None],
 ) -> None:
-    have = MonthOfPages(folder, data_set.dataset_id, start, stop).finished()
+    month = MonthOfPages(folder, data_set.dataset_id, start, stop).reaching_what_is_there()
+    have = month.finished()
     is_stale = bool(have) and is_unsettled(stop, _day_written(have[0]), today)
     if have and not is_stale:
         return
@@ -98,7 +99,7 @@ def _fetch_month(
         data_set.dataset_id,
         date_column=data_set.date_column,
         start=start,
-        stop=stop,
+        stop=month.stop,
         into=folder,
         refresh=is_stale,
         progress=count,
@@ -106,8 +107,12 @@ def _fetch_month(
 
 
 def is_unsettled(stop: date, asked_on: date, today: date) -> bool:
-    """Whether a month that ends before `stop`, asked for on `asked_on`, should be asked again."""
-    return asked_on < today and asked_on < stop + timedelta(days=SETTLED_AFTER_DAYS)
+    """Whether a month that ends before `stop`, asked for on `asked_on`, should be asked again.
+
+    A day that lies ahead was told by a wrong clock: nobody knows what the month held then.
+    """
+    settled_on = stop + timedelta(days=SETTLED_AFTER_DAYS)
+    return asked_on > today or (asked_on < today and asked_on < settled_on)
 
 
 def _day_written(path: Path) -> date:

@@ -19,10 +19,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from htrisk_dagster.errors import storage_faults_told
 
 Row = dict[str, Any]
 
@@ -60,15 +62,16 @@ def write_json_gz(path: Path, content: object) -> None:
     """Write gzipped JSON beside `path`, synced, and rename it; the same content, the same bytes."""
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     beside = path.with_name(f".{path.name}.tmp")
-    try:
-        with beside.open("wb") as handle:
-            # Time and file name stay out of the gzip header.
-            handle.write(gzip.compress(text.encode(), mtime=0))
-            handle.flush()
-            os.fsync(handle.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with storage_faults_told(path):
+        try:
+            with beside.open("wb") as handle:
+                # Time and file name stay out of the gzip header.
+                handle.write(gzip.compress(text.encode(), mtime=0))
+                handle.flush()
+                os.fsync(handle.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def _contents(month: Path) -> list[bytes]:
@@ -109,6 +112,19 @@ class MonthOfPages:
             for path in sorted(self.folder.glob(f"{window_begins}*.json.gz"))
             if date.fromisoformat(path.name[stop]) >= self.stop
         ]
+
+    def reaching_what_is_there(self) -> MonthOfPages:
+        """The same month, up to the last day that its files speak of if that is later than `stop`.
+
+        After the clock was set back, the day to ask up to lies before days that have been fetched:
+        asked anew, the month must not become shorter.
+        """
+        begins = len(f"{self.dataset_id}-{self.start}-")
+        stops = [
+            date.fromisoformat(path.name[begins : begins + len("yyyy-mm-dd")])
+            for path in self.folder.glob(f"{self.dataset_id}-{self.start}-*.json.gz")
+        ]
+        return replace(self, stop=max([self.stop, *stops]))
 
     @contextmanager
     def replaced(self) -> Iterator[Callable[[list[Row]], None]]:

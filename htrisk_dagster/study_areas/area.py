@@ -226,6 +226,16 @@ class StudyArea(Part):
             raise ValueError("at least one target must be declared")
         return self
 
+    @field_validator("targets", "series", "offence_groups")
+    @classmethod
+    def _names_can_be_those_of_files(cls, value: dict[str, object]) -> dict[str, object]:
+        # A target names the folder of its models: `../x` must lead nowhere.
+        if wrong := [name for name in value if not re.fullmatch(r"[a-z][a-z0-9_]*", name)]:
+            raise ValueError(
+                f"{wrong[0]!r} is no name: small letters, digits and underscores, a letter first"
+            )
+        return value
+
     @field_validator("areas")
     @classmethod
     def _areas_are_different(cls, value: dict[str, AreaPlace]) -> dict[str, AreaPlace]:

@@ -4,13 +4,17 @@ Belongs here: the SQL of the views and the swap of the catalog file. Does not: a
 catalog can be removed and made again at any time.
 
 The file is built beside and renamed: a reader that has the old one open keeps it, and no reader
-can block the writer, which DuckDB's own lock would.
+can block the writer, which DuckDB's own lock would. It is read-only, and what somebody wrote into it all
+the same goes with it: DuckDB would add the log of his changes (`.wal`) to any file of that name.
 """
 
 from __future__ import annotations
 
+import fcntl
 import glob
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -46,13 +50,32 @@ def view_statements(root: Path, tables: Sequence[Table]) -> list[str]:
     return statements
 
 
-def build_catalog(root: Path, tables: Sequence[Table]) -> Path:
-    """Replace `<root>/warehouse.duckdb` with a catalog of `tables`; return its path."""
-    path = root / FILE_NAME
-    with replaced_whole(path) as beside, duckdb.connect(str(beside)) as connection:
-        for statement in view_statements(root, tables):
-            connection.execute(statement)
+def build_catalog(root: Path, tables: Sequence[Table], path: Path | None = None) -> Path:
+    """Replace `<root>/warehouse.duckdb`, or the file `path`, with a catalog of `tables`; return its path.
+
+    One at a time: of two processes that look at the partitions and write, the one that looked first
+    could be the last to write, and the other's new table would be an empty view.
+    """
+    path = path or root / FILE_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(path), replaced_whole(path) as new:
+        with duckdb.connect(str(new)) as connection:
+            for statement in view_statements(root, tables):
+                connection.execute(statement)
+        new.chmod(0o444)
+        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    # A lock of the kernel on the folder: it ends with the process, however that ends.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 _SQL_TYPES: dict[object, str] = {

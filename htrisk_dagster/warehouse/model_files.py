@@ -9,7 +9,9 @@ model may be used.
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from htrisk_dagster.errors import MissingPartitionError
-from htrisk_dagster.warehouse.partitions import this_writer
+from htrisk_dagster.warehouse.leftovers import ASIDE, beside
 
 _CARD = "card.json"
+# From Linux's own headers, linux/fs.h and fcntl.h.
+_RENAME_EXCHANGE, _AT_FDCWD = 2, -100
 
 
 @dataclass(frozen=True)
@@ -48,24 +52,26 @@ class ModelFiles:
     ) -> Path:
         """Replace one model; `card` says what it was made from and how it did.
 
-        The old folder is moved away before the new one takes its place: a reader in between finds
-        none and says so, never a mixture of two.
+        The new folder changes places with the old one at once, so that a reader and a kill find the
+        one or the other. A file system that cannot do that has none for a moment; what was moved
+        aside is put back by `leftovers.sweep`.
         """
         folder = self.folder(month, model)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = folder.with_name(f".{model}.{this_writer()}.tmp")
-        gone = folder.with_name(f".{model}.{this_writer()}.old")
+        new, gone = beside(folder), beside(folder, ASIDE)
+        text = json.dumps(dict(card), indent=1, sort_keys=True, default=str)
         try:
-            beside.mkdir()
-            for name, content in files.items():
-                (beside / name).write_bytes(content)
-            text = json.dumps(dict(card), indent=1, sort_keys=True, default=str)
-            (beside / _CARD).write_text(text)
-            if folder.exists():
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
+            for name, content in {**files, _CARD: text.encode()}.items():
+                _write_synced(new / name, content)
+            if not folder.exists():
+                new.rename(folder)
+            elif not _exchanged(new, folder):
                 folder.rename(gone)
-            beside.rename(folder)
+                new.rename(folder)
         finally:
-            for rest in (beside, gone):
+            for rest in (new, gone):
                 shutil.rmtree(rest, ignore_errors=True)
         return folder
 
@@ -108,3 +114,22 @@ class ModelFiles:
                 f"Materialise {self.area}/models/{model} for {day:%Y-%m}-01 or an earlier month first."
             )
         return usable[-1]
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two folders change places at once; False where the system cannot.
+
+    https://man7.org/linux/man-pages/man2/rename.2.html
+    """
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    paths = (os.fsencode(one), os.fsencode(other))
+    return bool(rename(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,16 +19,12 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.errors import MissingPartitionError, storage_faults_told
 from htrisk_dagster.schemas.table import Table
+from htrisk_dagster.warehouse.leftovers import beside
 
 WHOLE = "all"
 _MADE_FROM = "htrisk_made_from"
-
-
-def this_writer() -> str:
-    """Name of this process that no other has on a folder that many machines write to."""
-    return f"{platform.node()}.{os.getpid()}"
 
 
 @contextmanager
@@ -37,30 +32,38 @@ def replaced_whole(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; on success it is synced and takes its place.
 
     An exception, or a kill, leaves what was there. The name beside starts with a dot and does not
-    end in `.parquet`, so no glob ever reads it.
+    end in `.parquet`, so no glob ever reads it; `leftovers` tells how it is swept away.
+
+    Raises
+    ------
+    StorageError
+        Where the disk is full, read-only or not ours.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{this_writer()}.tmp")
-    try:
-        yield beside
-        with beside.open("rb") as handle:
-            os.fsync(handle.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    new = beside(path)
+    with storage_faults_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # What a killed process of the same number left would be written on by some.
+        new.unlink(missing_ok=True)
+        try:
+            yield new
+            with new.open("rb") as handle:
+                os.fsync(handle.fileno())
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
 
 
 def write_text_whole(path: Path, text: str) -> Path:
     """Write `text` to `path` through `replaced_whole`."""
-    with replaced_whole(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with replaced_whole(path) as new:
+        new.write_text(text, encoding="utf-8")
     return path
 
 
 def write_bytes_whole(path: Path, content: bytes) -> Path:
     """Write `content` to `path` through `replaced_whole`."""
-    with replaced_whole(path) as beside:
-        beside.write_bytes(content)
+    with replaced_whole(path) as new:
+        new.write_bytes(content)
     return path
 
 
@@ -135,9 +138,9 @@ class Partitions:
     ) -> Path:
         """Replace partition `key` with rows already checked, or without a fixed schema."""
         path = self.path(table, key)
-        with replaced_whole(path) as beside:
+        with replaced_whole(path) as new:
             frame.write_parquet(
-                beside,
+                new,
                 compression="zstd",
                 row_group_size=1 << 20,
                 metadata={_MADE_FROM: made_from},

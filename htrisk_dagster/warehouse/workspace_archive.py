@@ -33,6 +33,7 @@ from typing import Any
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.warehouse.catalog import FILE_NAME as CATALOG
+from htrisk_dagster.warehouse.leftovers import beside, sweep
 from htrisk_dagster.warehouse.partitions import replaced_whole
 
 FORMAT = "htrisk-workspace-1"
@@ -75,15 +76,16 @@ def archive_workspace(workspace: Path, to: Path) -> Archived:
     if not workspace.is_dir():
         raise SourceError(f"There is no workspace {workspace} to back up. Run `htrisk run` first.")
     to.parent.mkdir(parents=True, exist_ok=True)
-    stage = to.parent.absolute() / f".{to.name}.{os.getpid()}.stage"
+    sweep(to.parent, below=False)
+    stage = beside(to.absolute().with_name(f"{to.name}.stage"))
     stage.mkdir(mode=0o700)
     try:
         _copy_databases(workspace, stage)
         unsettled = _freeze(workspace, stage)
         names = sorted(p.relative_to(stage).as_posix() for p in stage.rglob("*") if p.is_file())
-        with replaced_whole(to) as beside:
-            beside.touch(mode=0o600)
-            _write(stage, names, workspace, beside)
+        with replaced_whole(to) as new:
+            new.touch(mode=0o600)
+            _write(stage, names, workspace, new)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return Archived(to, len(names), unsettled)

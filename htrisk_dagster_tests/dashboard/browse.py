@@ -30,6 +30,13 @@ PATHS = (
 )  # fmt: skip
 _PATIENCE_MS = 90_000
 _GRAVE = ("serious", "critical")
+_OVERFLOW = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  return Array.from(document.querySelectorAll("body *"))
+    .filter(element => element.getBoundingClientRect().right > width)
+    .map(element => element.outerHTML.slice(0, 120));
+}"""
 
 
 def loopback_up() -> None:
@@ -45,19 +52,20 @@ def interfaces() -> list[str]:
     return sorted(name for _, name in socket.if_nameindex())
 
 
-def serve(folder: str) -> tuple[subprocess.Popen[bytes], str]:
+def serve(*options: str, ready: str = "/data/drawing") -> tuple[subprocess.Popen[bytes], str]:
+    """Start the dashboard with options of the command; wait until the address `ready` is answered."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        sys.executable, "-m", "htrisk_dagster.cli", "dashboard", "--snapshot", folder, "--port", str(port),
-        "--dagster", "http://127.0.0.1:3000", "--mlflow", "http://127.0.0.1:5000",
+        sys.executable, "-m", "htrisk_dagster.cli", "dashboard", "--port", str(port),
+        "--dagster", "http://127.0.0.1:3000", "--mlflow", "http://127.0.0.1:5000", *options,
     ]  # fmt: skip
     server, base = subprocess.Popen(command), f"http://127.0.0.1:{port}"
     until = time.monotonic() + _PATIENCE_MS / 1000
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(f"{base}/data/drawing", timeout=20):
+            with urllib.request.urlopen(base + ready, timeout=20):
                 return server, base
         except OSError:
             time.sleep(0.3)
@@ -102,12 +110,10 @@ class Watched:
         found = Axe().run(self.page).response["violations"]
         return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in _GRAVE]
 
-    def overflow(self) -> int:
-        return int(
-            self.page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-        )
+    def overflow(self) -> list[str]:
+        """What reaches over the right edge of a page that scrolls sideways, innermost last."""
+        found: list[str] = self.page.evaluate(_OVERFLOW)
+        return found
 
 
 def settled(page: Page) -> None:
@@ -260,7 +266,7 @@ def use_the_map(browser: Browser, base: str) -> dict[str, Any]:
 
 def main(folder: str, report: str, pictures: str | None = None) -> None:
     loopback_up()
-    server, base = serve(folder)
+    server, base = serve("--snapshot", folder, "--drafts")
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(

@@ -21,4 +21,4 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def snapshot(folder: Path) -> Snapshot:
-    return SnapshotShelf(folder).newest()
+    return SnapshotShelf(folder, with_drafts=True).newest()

@@ -76,6 +76,13 @@ def boroughs() -> pl.DataFrame:
     )
 
 
+def precincts() -> pl.DataFrame:
+    """Precinct 1 is WEST, 2 is EAST, as `cells` has them."""
+    return boroughs().select(
+        pl.Series("precinct", [1, 2], dtype=pl.Int32), pl.exclude("borough", "precinct")
+    )
+
+
 def expected() -> np.ndarray:
     """Expected counts, shape (D, C): different every day, the highest in cell 7, then 8, then 9."""
     rng = np.random.default_rng(5)
@@ -115,19 +122,27 @@ def cases() -> pl.DataFrame:
     return pl.DataFrame(
         {
             "borough": ["WEST", "EAST", "WEST", "EAST"],
-            "month_on": [december, december, november, november],
+            "period_on": [december, december, november, november],
+            "months_count": pl.Series([1] * 4, dtype=pl.Int32),
             "cases_count": [14, None, 0, 0],
         }
     )
+
+
+def dossiers() -> pl.DataFrame:
+    """One a day: 64 times the day's number among the days, from 1."""
+    return pl.DataFrame({"risk_on": DAYS, "dossier": [str(i) * 64 for i in (1, 2, 3)]})
 
 
 def tables() -> dict[Table, pl.DataFrame]:
     return {
         CELLS: cells(),
         raw.BOROUGHS: boroughs(),
+        raw.PRECINCTS: precincts(),
         predictions.CELL_DAY_RISK: risk(),
         published.MODEL_SPREAD: spread(),
         staging.VERIFIED_CASE_COUNTS: cases(),
+        published.MAP_DOSSIERS: dossiers(),
     }
 
 

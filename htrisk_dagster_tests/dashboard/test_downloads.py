@@ -17,7 +17,7 @@ from htrisk_dagster_tests.dashboard.small_snapshot import SIZE_M, cells
 
 @pytest.fixture(scope="module")
 def client(folder) -> FlaskClient:
-    return create_app(folder).server.test_client()
+    return create_app(folder, with_drafts=True).server.test_client()
 
 
 def test_risk_of_a_day_as_csv(client):
@@ -25,8 +25,8 @@ def test_risk_of_a_day_as_csv(client):
     rows = pl.read_csv(io.BytesIO(answer.data))
     assert rows["rank"].to_list() == list(range(1, 401))
     assert rows["cell_id"][0] == 8
-    assert set(rows["status"]) == {"draft"}
-    assert "risk_nyc_2024-12-01.csv" in answer.headers["Content-Disposition"]
+    assert set(rows["review_stage"]) == {"draft"}
+    assert "DRAFT_risk_nyc_2024-12-01.csv" in answer.headers["Content-Disposition"]
 
 
 @pytest.mark.parametrize("kind", ["geojson", "gpkg"])
@@ -58,7 +58,11 @@ def test_a_table_with_outlines(client):
 
 def test_hidden_cases_are_null_and_none_is_zero(client):
     found = client.get("/data/verified_cases").json
-    assert found == {"west": {"2024-12": 14, "2024-11": 0}, "east": {"2024-12": None, "2024-11": 0}}
+    december, november = "December 2024", "November 2024"
+    assert found == {
+        "west": {"2024-12": [14, december], "2024-11": [0, november]},
+        "east": {"2024-12": [None, december], "2024-11": [0, november]},
+    }
 
 
 def test_answers_are_compressed_for_those_who_ask(client):
@@ -106,7 +110,7 @@ def test_only_loopback_is_answered(client, host, status):
 
 
 def test_a_proxy_may_ask_under_its_name(folder):
-    client = create_app(folder, hosts=["risk.example.org"]).server.test_client()
+    client = create_app(folder, with_drafts=True, hosts=["risk.example.org"]).server.test_client()
     assert client.get("/data/drawing", headers={"Host": "risk.example.org"}).status_code == 200
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -26,20 +27,26 @@ ALL = [f"{kind} {page.path}" for kind in ("wide", "narrow") for page in PAGES]
 
 
 @pytest.fixture(scope="module")
-def report(city: City, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def report(city: City, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Any]:
+    """What the browser saw; workers of pytest-xdist share one visit, as they share the city."""
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare of util-linux")
     if subprocess.run(["unshare", "-rn", "true"], check=False).returncode:
         pytest.skip("this machine lets nobody make a network namespace")
-    path = tmp_path_factory.mktemp("browser") / "report.json"
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    path = shared / "browser_report.json"
     snapshots = city.settings.published / city.area.name
-    done = subprocess.run(
-        ["unshare", "-rn", sys.executable, browse.__file__, str(snapshots), str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3_000:]
+    with (shared / "browser.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            done = subprocess.run(
+                ["unshare", "-rn", sys.executable, browse.__file__, str(snapshots), str(path)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr[-3_000:]
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
@@ -71,7 +78,7 @@ def test_axe_finds_nothing_serious(report, page):
 
 @pytest.mark.parametrize("page", ALL)
 def test_a_page_is_as_wide_as_its_window(report, page):
-    assert report["pages"][page]["overflow"] <= 0
+    assert report["pages"][page]["overflow"] == []
 
 
 @pytest.mark.parametrize("page", ALL)
@@ -126,8 +133,8 @@ def test_views_differ_and_hidden_is_not_none(report):
     found = report["map"]
     assert found["faded"] > 0
     assert {"u0", "u1"} <= set(found["kinds"]) <= {"u0", "u1", "u2", "u3", "u4", "none"}
-    words = ("no data", "cases hidden (k = 11)", "verified cases")
-    assert all(text.endswith(words) for text in found["cases"])
+    words = ("no data", "cases hidden (k = 11)", "verified cases, ")
+    assert all(any(word in text for word in words) for text in found["cases"])
 
 
 def test_a_permalink_opens_the_same_day_cell_and_view(report):

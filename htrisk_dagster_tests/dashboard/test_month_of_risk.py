@@ -34,6 +34,7 @@ def test_a_month_holds_its_days_alone_and_every_number_of_them(snapshot):
         "days": ["2024-12-01", "2024-12-02"],
         "cells": 400,
         "snapshot": "0123456789abcdef",
+        "stages": ["draft", "draft"],
     }
     december = risk().filter(risk_on=DAYS[1]).vstack(risk().filter(risk_on=DAYS[2]))
     np.testing.assert_array_equal(arrays["risk"], december["risk_prob"].to_numpy().astype("f4"))

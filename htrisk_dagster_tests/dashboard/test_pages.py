@@ -9,6 +9,10 @@ from datetime import date
 import plotly.io
 import polars as pl
 import pytest
+import shapely
+from htrisk_dagster.dashboard.application import create_app
+from htrisk_dagster.dashboard.downloads import places_geojson
+from htrisk_dagster.dashboard.mix_charts import mix_shares, mix_times, predicted_chart
 from htrisk_dagster.dashboard.page import Servers, Visit
 from htrisk_dagster.dashboard.pages import (
     PAGES,
@@ -62,13 +66,26 @@ def hours() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+def mix() -> pl.DataFrame:
+    """The past is the same at all hours; what is predicted is not."""
+    times = [("night", True, 50.0), ("night", False, 55.0), ("evening", False, 60.0)]
+    rows = [
+        (part, weekend, category, predicted, past)
+        for part, weekend, theft in times
+        for category, predicted, past in (("Theft", theft, 30.0), ("Assault", 100 - theft, 70.0))
+    ]
+    schema = ["day_part", "is_weekend", "offence_category", "predicted_pct", "historical_pct"]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
 def stages() -> pl.DataFrame:
     counts = (40, 38, None, None, 0)
     statuses = ("shown", "shown", "hidden", "not recorded", "shown")
     return pl.DataFrame(
         {
             "borough": "(all)",
-            "month_on": pl.Series([None] * 5, dtype=pl.Date),
+            "period_on": pl.Series([None] * 5, dtype=pl.Date),
+            "months_count": pl.Series([None] * 5, dtype=pl.Int32),
             "stage": verified.STAGES,
             "incidents_count": counts,
             "of_reported_pct": (100, 95, None, None, 0),
@@ -83,6 +100,7 @@ def fuller(tmp_path_factory):
         published.QUARTER_COUNTS: quarters(),
         published.HOUR_COUNTS: hours(),
         verified.FUNNEL: stages(),
+        published.OFFENCE_MIX: mix(),
     }
     folder = tmp_path_factory.mktemp("fuller") / "nyc"
     write_snapshot(
@@ -94,7 +112,7 @@ def fuller(tmp_path_factory):
     counts = "gender,exploitation,count\nfemale,sexual,900\nfemale,labour,30\nmale,sexual,\nmale,labour,500\n"
     margins = "(all),(all),1435\n"
     (folder.parent / "ctdc" / "gender_by_exploitation.csv").write_text(counts + margins)
-    return SnapshotShelf(folder).newest()
+    return SnapshotShelf(folder, with_drafts=True).newest()
 
 
 def text_of(component) -> str:
@@ -117,7 +135,7 @@ def test_a_page_without_its_tables_says_what_makes_them(snapshot, page):
         "/hot-places",
         "/officers",
     ):
-        assert "Materialise nyc/" in words or "never made" in words
+        assert "aterialise nyc/" in words or "never made" in words
         assert "publishing/snapshot" in words or "never made" in words
 
 
@@ -175,10 +193,23 @@ def test_key_figures_by_hand(fuller):
 
 
 def test_the_mix_is_of_the_last_four_complete_quarters(fuller):
-    shares = patterns.mix_shares(fuller)
+    shares = mix_shares(fuller)
     assert shares["series"].to_list() == ["robbery", "shootings"]
     assert shares["incidents_count"].to_list() == [110 + 120 + 130 + 140, 80]
     assert shares["historical_pct"].to_list() == pytest.approx([100 * 500 / 580, 100 * 80 / 580])
+
+
+def test_the_predicted_mix_stands_beside_the_historical_in_bars_or_pies(fuller):
+    assert mix_times(fuller) == ["night_on_a_weekday", "evening_on_a_weekday", "night_on_a_weekend"]
+    bars = text_of(predicted_chart(fuller, "evening_on_a_weekday", "bars"))
+    # The largest of the past first: assault 70 to 40 predicted, then theft.
+    assert '"x":[40.0,60.0],"y":["Assault","Theft"]' in bars
+    assert '"x":[70.0,30.0],"y":["Assault","Theft"]' in bars
+    pies = text_of(predicted_chart(fuller, "evening_on_a_weekday", "pie"))
+    assert pies.count('"type":"pie"') == 2
+    assert '"text":"predicted"' in pies
+    words = text_of(patterns.layout(Visit(fuller, wishes={"time": "night_on_a_weekend"})))
+    assert '"value":"night_on_a_weekend"' in words
 
 
 def test_hidden_hours_are_marked_and_counted(fuller):
@@ -265,7 +296,7 @@ def with_series(tmp_path_factory):
     base = [SnapshotTable(t, f) for t, f in tables().items()]
     header = replace(HEADER, made_from="f2")
     write_snapshot(folder, header, base + [table_of(n, f) for n, f in more.items()])
-    return SnapshotShelf(folder).newest()
+    return SnapshotShelf(folder, with_drafts=True).newest()
 
 
 def test_forecasts_of_the_whole_area_have_their_band_parts_and_holidays(with_series):
@@ -279,6 +310,28 @@ def test_forecasts_of_the_whole_area_have_their_band_parts_and_holidays(with_ser
 def test_the_composite_score_is_of_precincts(with_series):
     words = text_of(boroughs.composite_map(with_series))
     assert "composite score of 10 to 90" in words
+
+
+def test_precincts_leave_with_their_outlines(with_series):
+    found = json.loads(places_geojson(with_series, with_series.table("series.composite_risk")))
+    centres = {
+        f["properties"]["place"]: shapely.geometry.shape(f["geometry"]).centroid.x
+        for f in found["features"]
+    }
+    assert sorted(centres) == ["1", "2"], "the whole area is no precinct"
+    assert centres["1"] < centres["2"]
+    scores = {f["properties"]["place"]: f["properties"]["score"] for f in found["features"]}
+    assert scores == {"1": 90.0, "2": 10.0}
+
+
+def test_case_tables_leave_as_files(fuller):
+    client = create_app(fuller.path.parent, with_drafts=True).server.test_client()
+    answer = client.get("/download/cases/gender_by_exploitation.csv")
+    rows = pl.read_csv(answer.data)
+    assert rows.filter(gender="female", exploitation="sexual")["count"].to_list() == [900]
+    assert rows["count"].null_count() == 1, "a hidden count stays hidden"
+    assert "DRAFT" not in answer.headers["Content-Disposition"], "it is of no map"
+    assert client.get("/download/cases/nothing.csv").status_code == 404
 
 
 def test_officers_by_sex_of_the_state_and_of_agencies(with_series):

@@ -16,7 +16,6 @@ import polars as pl
 import pytest
 from htrisk_dagster.cli import app
 from htrisk_dagster.definitions import build_definitions
-from htrisk_dagster.defs.dagster_home import prepare_dagster_home
 from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.plan import Plan
 from htrisk_dagster.defs.runs import Runner, local_runner
@@ -87,10 +86,10 @@ class AnyCity:
 
     def run(self, layers: Sequence[str] | set[str]) -> None:
         home = self.settings.dagster_home
-        prepare_dagster_home(home)
         with pytest.MonkeyPatch.context() as patch, refuse_network() as tried:
             patch.setenv("DAGSTER_HOME", str(home))
-            with local_runner(build_definitions(self.settings, [self.name]), self.area) as runner:
+            definitions = build_definitions(self.settings, [self.name])
+            with local_runner(definitions, self.workspace, self.area) as runner:
                 self._steps(runner, layers)
         assert not tried
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -61,3 +62,28 @@ def test_complaints_are_fetched_read_and_kept_by_month(site: Site, tmp_path: Pat
     # The year-to-date file has not been asked for June, and nothing of a person is kept anywhere.
     pulls = b"".join(p.read_bytes() for p in (tmp_path / "api" / "pulls").rglob("*.json.gz"))
     assert pulls and not any(c.startswith(("vic", "susp")) for c in rows["2024-03-01"].columns)
+
+
+def test_the_mornings_job_reads_both_months_that_its_schedule_asks_for(
+    site: Site, tmp_path: Path
+) -> None:
+    settings = load_settings(origin="api", home=tmp_path, open_data_url=site.url)
+    definitions = build_definitions(settings, ["nyc"])
+    repository = definitions.get_repository_def()
+    at = datetime(2024, 4, 6, 8, tzinfo=UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance, repository_def=repository, scheduled_execution_time=at
+        )
+        (request,) = (
+            repository.get_schedule_def("nyc_reports_daily").evaluate_tick(context).run_requests
+        )
+        result = definitions.resolve_job_def("nyc_refresh_reports").execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(["nyc", "raw", "complaints"])],
+            tags=request.tags,
+        )
+    assert result.success
+    store = Workspace(settings).tables("nyc")
+    assert store.keys(raw.COMPLAINTS) == ["2024-03-01", "2024-04-01"]
+    assert store.read(raw.COMPLAINTS).height == 3

@@ -150,8 +150,9 @@ PRECINCT = {
     "lower_95_count": 0, "upper_95_count": 1,
 }  # fmt: skip
 # More geocoded than reported, and few of them.
-FUNNEL = [("(all)", None, "reported", 12, 100.0, "shown"), ("(all)", None, "geocoded", 22, 183.0, "shown"),
-          ("(all)", None, "flagged", 3, 25.0, "shown")]  # fmt: skip
+FUNNEL = [("(all)", None, None, "reported", 12, 100.0, "shown"),
+          ("(all)", None, None, "geocoded", 22, 183.0, "shown"),
+          ("(all)", None, None, "flagged", 3, 25.0, "shown")]  # fmt: skip
 
 
 FAULTS: dict[tuple[str, str], list[Fault]] = {

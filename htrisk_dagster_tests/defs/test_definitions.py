@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 from htrisk_dagster.definitions import build_definitions
 from htrisk_dagster.defs.partitions import report_months, risk_days, training_months
 from htrisk_dagster.schemas import ALL_TABLES, raw
@@ -186,7 +187,8 @@ def test_schedules_ask_for_partitions_by_the_day_in_new_york(
     at = datetime.fromisoformat(local).replace(tzinfo=NEW_YORK).astimezone(UTC)
 
     assert _request(definitions, "nyc_score_tomorrow", at).partition_key == tomorrow
-    assert _request(definitions, "nyc_reports_daily", at).partition_key == yesterdays_month
+    reports = _request(definitions, "nyc_reports_daily", at)
+    assert reports.tags["dagster/asset_partition_range_end"] == yesterdays_month
     assert _request(definitions, "nyc_place_daily", at).partition_key is None
 
 
@@ -228,6 +230,45 @@ def test_partitions_begin_on_a_fixed_day_and_end_after_tomorrow(now: date) -> No
     assert date.fromisoformat(days[-1]) == date.fromordinal(now.toordinal() + 1)
     assert months[-1] == now.replace(day=1).isoformat()
     assert len(days) == len(set(days)) == (now - date(2014, 1, 1)).days + 2
+
+
+@pytest.mark.parametrize(
+    ("local", "months"),
+    [
+        # A site that was silent over the turn of the month is asked for both.
+        ("2024-04-03T04:00", ["2024-03-01", "2024-04-01"]),
+        ("2024-03-01T04:00", ["2024-01-01", "2024-02-01"]),
+        ("2025-01-01T04:00", ["2024-11-01", "2024-12-01"]),
+        ("2014-01-20T04:00", ["2014-01-01"]),
+    ],
+)
+def test_the_month_before_is_read_again_too(
+    definitions: dg.Definitions, local: str, months: list[str]
+) -> None:
+    at = datetime.fromisoformat(local).replace(tzinfo=NEW_YORK).astimezone(UTC)
+
+    request = _request(definitions, "nyc_reports_daily", at)
+
+    ends = [request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")]
+    assert ends == [months[0], months[-1]]
+
+
+@pytest.mark.parametrize("year", [2024, 2026])
+def test_a_daily_schedule_ticks_once_a_local_day_whatever_its_length(
+    definitions: dg.Definitions, year: int
+) -> None:
+    """A leap year and a common one, with their days of 23 and 25 hours, asked of Dagster itself."""
+    begin = datetime(year, 1, 1, tzinfo=NEW_YORK)
+    days = [date(year, 1, 1) + timedelta(days=i) for i in range(365 + (year == 2024))]
+    daily = ("reports_daily", "place_daily", "score_tomorrow", "evaluate_daily")
+    for name in daily:
+        schedule = definitions.get_repository_def().get_schedule_def(f"nyc_{name}")
+        ticks = schedule_execution_time_iterator(
+            begin.timestamp(), str(schedule.cron_schedule), schedule.execution_timezone, True
+        )
+        local = [next(ticks).astimezone(NEW_YORK) for _ in days]
+        assert [tick.date() for tick in local] == days
+        assert len({(tick.hour, tick.minute) for tick in local}) == 1
 
 
 def _request(definitions: dg.Definitions, name: str, at: datetime) -> dg.RunRequest:

@@ -6,6 +6,7 @@ import duckdb
 import polars as pl
 import pytest
 from htrisk_dagster.defs.published import AS_THEY_ARE, disjoint_series, snapshots_folder
+from htrisk_dagster.defs.released import dossier_of
 from htrisk_dagster.features.feature_matrix import Series
 from htrisk_dagster.publishing.snapshot import newest_snapshot, read_header
 from htrisk_dagster.schemas import predictions, raw
@@ -26,10 +27,17 @@ def connection(path):
 def test_a_run_ends_with_a_snapshot_of_all_its_days(city: City, connection):
     header = read_header(connection)
     assert (header.first_on, header.last_on) == (MARCH[0], APRIL[1])
-    assert (header.area, header.status, header.data_origin) == ("nyc", "draft", "files")
+    assert (header.area, header.data_origin) == ("nyc", "files")
     stored = city.workspace.tables("nyc").read(predictions.CELL_DAY_RISK)
     published = connection.sql("from predictions.cell_day_risk").pl()
     assert published.equals(stored.sort("risk_on", "cell_id"))
+
+
+def test_it_names_the_dossier_that_reviewers_sign_for(city: City, connection):
+    named = dict(connection.sql("select risk_on, dossier from published.map_dossiers").fetchall())
+    assert len(named) == 7
+    for day in (MARCH[0], APRIL[1]):
+        assert named[day] == dossier_of(city.workspace, city.area, str(day)).digest
 
 
 def test_the_newest_run_has_nothing_to_publish(city: City):

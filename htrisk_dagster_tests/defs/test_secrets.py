@@ -12,11 +12,11 @@ from htrisk_dagster.defs.servers import Ports, commands
 from htrisk_dagster_tests.defs.small_city import SECRET_TOKEN, City
 
 
-def shows_token(path: Path) -> bool:
-    """Whether a file holds the token, unpacked where its format packs."""
+def shows(path: Path, secret: str = SECRET_TOKEN) -> bool:
+    """Whether a file holds a secret, unpacked where its format packs."""
     if path.suffix == ".parquet":
         texts = pl.read_parquet(path, hive_partitioning=False).select(pl.col(pl.String))
-        return any(column.str.contains(SECRET_TOKEN, literal=True).any() for column in texts)
+        return any(column.str.contains(secret, literal=True).any() for column in texts)
     content = path.read_bytes()
     if path.suffix == ".gz":
         content = gzip.decompress(content)
@@ -24,7 +24,7 @@ def shows_token(path: Path) -> bool:
         # SQLite may split a text over pages: read the rows too.
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
             content += "\n".join(database.iterdump()).encode()
-    return SECRET_TOKEN.encode() in content
+    return secret.encode() in content
 
 
 def test_the_search_finds_a_token_where_there_is_one(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_the_search_finds_a_token_where_there_is_one(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.db") as database:
         database.execute("create table runs (tags text)")
         database.execute("insert into runs values (?)", (SECRET_TOKEN,))
-    assert all(shows_token(path) for path in tmp_path.iterdir())
+    assert all(shows(path) for path in tmp_path.iterdir())
 
 
 def test_no_output_of_a_run_shows_the_token(city: City) -> None:
@@ -44,7 +44,7 @@ def test_no_output_of_a_run_shows_the_token(city: City) -> None:
     layers = {p.relative_to(city.settings.workspace).parts[0] for p in searched}
 
     assert layers >= {"warehouse", "restricted", "dagster", "mlflow", "dbt"}
-    assert [str(p) for p in searched if shows_token(p)] == []
+    assert [str(p) for p in searched if shows(p)] == []
 
 
 def test_no_command_line_and_no_report_shows_it(city: City) -> None:

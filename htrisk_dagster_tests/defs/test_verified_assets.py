@@ -23,7 +23,7 @@ def figures(city: City, table: str) -> dict[str, object]:
 def test_totals_are_those_of_the_restricted_rows(city: City) -> None:
     cases = city.workspace.restricted("nyc").read(raw.VERIFIED_CASES, [WHOLE])
     counts = city.workspace.tables("nyc").read(staging.VERIFIED_CASE_COUNTS)
-    whole = counts.filter(pl.col("month_on").is_null(), borough="(all)")
+    whole = counts.filter(pl.col("period_on").is_null(), borough="(all)")
     assert cases.height == without_canary(cases).height + 1
     assert whole["cases_count"].to_list() == [without_canary(cases).height]
 

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 import shapely
 from htrisk_dagster.evaluation.verified_counts import (
-    BY_MONTH,
-    count_by_borough_month,
+    BY_PERIOD,
+    count_by_borough_period,
     place_cases,
     release,
 )
@@ -115,8 +115,8 @@ def counts_of(numbers: dict[tuple[str, date], int]) -> pl.DataFrame:
 def test_a_small_count_is_hidden_with_what_would_give_it_away():
     """3 of 3 + 30 + 40 + 50: the margins are shown, so that a square of four must be hidden."""
     placed = counts_of({("A", JUNE): 3, ("A", JULY): 30, ("B", JUNE): 40, ("B", JULY): 50})
-    found = count_by_borough_month(placed)
-    shown = {(b, m): n for b, m, n in found.rows()}
+    found = count_by_borough_period(placed)
+    shown = {(b, on): n for b, on, _, n in found.rows()}
 
     assert VERIFIED_CASE_COUNTS.problems(found) == []
     assert shown["(all)", None] == 123
@@ -127,24 +127,39 @@ def test_a_small_count_is_hidden_with_what_would_give_it_away():
 
 
 def test_without_a_small_count_all_is_shown():
-    placed = counts_of({("A", JUNE): 11, ("B", JUNE): 20, ("B", JULY): 12})
-    found = count_by_borough_month(placed)
-    assert found.filter(pl.col("month_on").is_null()).rows() == [
-        ("(all)", None, 43), ("A", None, 11), ("B", None, 32),
+    placed = counts_of({("A", JUNE): 11, ("B", JUNE): 20, ("B", JULY): 14})
+    found = count_by_borough_period(placed)
+    assert found.filter(pl.col("period_on").is_null()).rows() == [
+        ("(all)", None, None, 45), ("A", None, None, 11), ("B", None, None, 34),
     ]  # fmt: skip
-    assert found.filter(borough="A").rows()[:2] == [("A", JUNE, 11), ("A", JULY, 0)]
+    assert found.filter(borough="A").rows()[:2] == [("A", JUNE, 1, 11), ("A", JULY, 1, 0)]
 
 
 def test_months_are_those_of_the_report():
     day = [date(2015, 6, 30)] * 11 + [date(2015, 7, 1)] * 12
-    found = count_by_borough_month(pl.DataFrame({"reported_on": day, "borough": "A"}))
-    assert found.filter(borough="A").rows() == [("A", JUNE, 11), ("A", JULY, 12), ("A", None, 23)]
+    found = count_by_borough_period(pl.DataFrame({"reported_on": day, "borough": "A"}))
+    assert found.filter(borough="A").rows() == [
+        ("A", JUNE, 1, 11), ("A", JULY, 1, 12), ("A", None, None, 23),
+    ]  # fmt: skip
+
+
+def test_where_months_would_hide_all_the_periods_are_longer():
+    """120 cases in two boroughs and 12 months, five a borough and month: quarters have fifteen."""
+    days = pl.date_range(date(2015, 1, 1), date(2015, 12, 31), eager=True).gather_every(3)[:120]
+    both = [pl.DataFrame({"reported_on": days[i::2], "borough": b}) for i, b in enumerate("AB")]
+    found = count_by_borough_period(pl.concat(both))
+    assert found["months_count"].drop_nulls().unique().to_list() == [3]
+    assert found["cases_count"].null_count() == 0
+    quarters = found.filter(pl.col("period_on").is_not_null(), borough="(all)")
+    assert [on.month for on in quarters["period_on"]] == [1, 4, 7, 10]
+    by_hand = [int(((days.dt.month() - 1) // 3 == q).sum()) for q in range(4)]
+    assert quarters["cases_count"].to_list() == by_hand
 
 
 def test_few_or_no_cases_are_an_empty_table():
     none = pl.DataFrame(schema={"reported_on": pl.Date, "borough": pl.String})
-    assert count_by_borough_month(none).equals(VERIFIED_CASE_COUNTS.empty())
-    assert count_by_borough_month(counts_of({("A", JUNE): 10})).is_empty()
+    assert count_by_borough_period(none).equals(VERIFIED_CASE_COUNTS.empty())
+    assert count_by_borough_period(counts_of({("A", JUNE): 10})).is_empty()
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -154,18 +169,18 @@ def test_the_attacker_recovers_nothing(seed):
     records = pl.DataFrame(
         {
             "borough": rng.choice(["A", "B", "C", "D"], n, p=[0.5, 0.3, 0.15, 0.05]),
-            "month": [f"2015-{m:02d}-01" for m in rng.integers(1, 7, n)],
+            "period": [f"2015-{m:02d}-01" for m in rng.integers(1, 7, n)],
         }
     )
-    published = release(records, [BY_MONTH])
+    published = release(records, [BY_PERIOD])
     assert published[0].cells["count"].null_count() > 0
     assert attack(published) == []
 
 
 def test_the_attacker_sees_counts_that_are_hidden_without_complements():
     """The same attack on bare suppression, as it was: it could fail."""
-    records = pl.DataFrame({"borough": ["A"] * 3 + ["B"] * 60, "month": ["2015-06"] * 63})
-    published = release(records, [TableSpec("t", ("borough", "month"))])[0]
+    records = pl.DataFrame({"borough": ["A"] * 3 + ["B"] * 60, "period": ["2015-06"] * 63})
+    published = release(records, [TableSpec("t", ("borough", "period"))])[0]
     bare = published.cells.with_columns(
         pl.when(pl.col("borough") == "A").then(None).otherwise(
             pl.when(pl.col("borough") == "B").then(60).otherwise(63)

@@ -14,7 +14,15 @@ def counts_of(a_june: int | None, a_july: int | None) -> pl.DataFrame:
     """Two boroughs and months with all totals; A has 3 in June and 30 in July."""
     rows = [("A", JUNE, a_june), ("A", JULY, a_july), ("B", JUNE, 40), ("B", JULY, 50), ("A", None, 33),
             ("B", None, 90), ("(all)", JUNE, 43), ("(all)", JULY, 80), ("(all)", None, 123)]  # fmt: skip
-    return pl.DataFrame(rows, schema=staging.VERIFIED_CASE_COUNTS.polars_schema(), orient="row")
+    frame = pl.DataFrame(
+        rows,
+        schema={"borough": pl.String, "period_on": pl.Date, "cases_count": pl.Int64},
+        orient="row",
+    )
+    months = pl.when(pl.col("period_on").is_not_null()).then(1)
+    return staging.VERIFIED_CASE_COUNTS.conform(
+        frame.with_columns(months_count=months.cast(pl.Int32))
+    )
 
 
 @pytest.mark.parametrize(("june", "july"), [(3, 30), (None, 30), (None, None)])
@@ -25,7 +33,7 @@ def test_a_count_that_totals_give_away_fails(june: int | None, july: int | None)
 
 def test_a_square_of_four_hidden_counts_passes():
     counts = counts_of(None, None).with_columns(
-        pl.when(pl.col("month_on").is_not_null() & (pl.col("borough") != "(all)"))
+        pl.when(pl.col("period_on").is_not_null() & (pl.col("borough") != "(all)"))
         .then(None).otherwise("cases_count").alias("cases_count")
     )  # fmt: skip
     finding = rules.attacker_recovers_nothing(counts)

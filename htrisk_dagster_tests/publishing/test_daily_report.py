@@ -249,3 +249,10 @@ def test_risk_of_other_cells_is_refused(risk, cells, boroughs, card):
         render_daily_report(
             risk.filter(pl.col("cell_id") > 0), cells, boroughs=boroughs, card=card, header=HEADER
         )
+
+
+def test_a_report_of_reports_that_stopped_coming_says_so(risk, cells, boroughs, card, page):
+    header = replace(HEADER, silence="complaints: 6 days behind.")
+    stale = render_daily_report(risk, cells, boroughs=boroughs, card=card, header=header)
+    assert "<strong>STALE DATA</strong> Made from what was known. complaints: 6 days" in stale
+    assert "STALE" not in page

@@ -11,7 +11,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 
 def stages(counts: list[int | None], statuses: list[str]) -> pl.DataFrame:
     shares = [None if n is None else float(n) for n in counts]
-    rows = zip(["A <B>"] * 5, [None] * 5, STAGES, counts, shares, statuses, strict=True)
+    rows = zip(["A <B>"] * 5, [None] * 5, [None] * 5, STAGES, counts, shares, statuses, strict=True)
     return pl.DataFrame(list(rows), schema=FUNNEL.polars_schema(), orient="row")
 
 

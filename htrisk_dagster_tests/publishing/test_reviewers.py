@@ -4,8 +4,6 @@ import pytest
 from htrisk_dagster.errors import ReleaseError
 from htrisk_dagster.publishing.reviewers import (
     NOBODY,
-    csrf_token,
-    is_csrf_token,
     read_reviewers,
     reviewer_of,
 )
@@ -13,7 +11,6 @@ from htrisk_dagster_tests.publishing.release_people import PEOPLE
 
 ANNA = PEOPLE.people["anna"].public_key
 BEN = PEOPLE.people["ben"].public_key
-SECRET = "s" * 32
 
 
 def written(tmp_path, text):
@@ -95,19 +92,3 @@ def test_who_has_not_the_role_or_is_named_twice_is_nobody():
     assert who({"X-Forwarded-User": "ben,anna"}) is None
     assert who({"X-Forwarded-User": "ben", "x-forwarded-user": "anna"}) is None
     assert who({"X-Forwarded-User": "eve"}) is None
-
-
-def test_a_token_is_of_one_reviewer_one_server_and_one_hour(monkeypatch):
-    anna, ben = PEOPLE.people["anna"], PEOPLE.people["ben"]
-    token = csrf_token(anna, SECRET)
-    assert is_csrf_token(token, anna, SECRET)
-    assert not is_csrf_token(token, ben, SECRET)
-    assert not is_csrf_token(token, anna, "t" * 32)
-    assert not is_csrf_token(token + "x", anna, SECRET)
-    assert not is_csrf_token("", anna, SECRET)
-    assert not is_csrf_token(token, anna, SECRET, valid_s=-1)
-
-
-def test_a_short_secret_is_refused():
-    with pytest.raises(ReleaseError, match="32 characters"):
-        csrf_token(PEOPLE.people["anna"], "short")

@@ -219,6 +219,14 @@ def test_an_invented_city_says_so_on_both_sheets(risk, cells, boroughs, page):
     assert "INVENTED" not in page
 
 
+def test_a_map_of_reports_that_stopped_coming_says_so(risk, cells, boroughs, page):
+    silence = "complaints: the newest report is of 2015-07-24, 6 days behind. <fetch it>"
+    stale = render_risk_map(risk, cells, boroughs=boroughs, header=replace(HEADER, silence=silence))
+    assert "STALE DATA Made from what was known. complaints: the newest report" in words(stale)
+    assert "<fetch it>" not in stale
+    assert "STALE" not in page
+
+
 def test_what_comes_from_outside_is_escaped(risk, cells, boroughs):
     nasty = '<script>alert("x")</script>&'
     names = (

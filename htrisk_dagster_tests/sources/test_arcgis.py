@@ -197,6 +197,21 @@ def test_a_month_that_stops_in_the_middle_is_gone_on_with(layer: Layer, tmp_path
     assert len({p.parent for p in paths}) == 3
 
 
+def test_a_month_asked_for_by_a_clock_that_was_set_back_is_not_cut_short(
+    layer: Layer, tmp_path: Path
+) -> None:
+    march = {**QUARTER, "stop": date(2024, 4, 1)}
+    sooner = {**QUARTER, "stop": date(2024, 3, 5)}
+    layer.most_rows = 20
+    with opened(layer) as client:
+        (before,) = client.download_months(COLUMNS, into=tmp_path / "a", **march)
+        rows = before.read_bytes()
+        (after,) = client.download_months(
+            COLUMNS, into=tmp_path / "a", refresh=lambda month: True, **sooner
+        )
+    assert (after.name, after.read_bytes()) == (before.name, rows)
+
+
 def test_a_month_that_changes_is_read_again_and_given_up_after_three(
     layer: Layer, tmp_path: Path
 ) -> None:

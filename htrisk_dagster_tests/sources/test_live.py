@@ -113,6 +113,9 @@ def test_only_months_that_had_not_settled_are_asked_again(site, fetch):
         (date(2024, 4, 1), date(2024, 4, 2), True),
         (date(2024, 7, 9), date(2025, 1, 1), True),
         (date(2024, 7, 10), date(2025, 1, 1), False),
+        # Asked for on a day that is still to come: a clock was wrong.
+        (date(2024, 4, 12), date(2024, 4, 10), True),
+        (date(2031, 1, 1), date(2025, 1, 1), True),
     ],
 )
 def test_a_month_settles_a_hundred_days_after_its_end(asked, today, again):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from datetime import date, datetime
 
 import duckdb
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from htrisk_dagster.schemas import ALL_TABLES
 from htrisk_dagster.schemas.table import Column, Table
+from htrisk_dagster.warehouse import catalog
 from htrisk_dagster.warehouse.catalog import build_catalog, sql_type
 from htrisk_dagster.warehouse.partitions import Partitions
 
@@ -126,3 +128,56 @@ def test_a_catalog_that_cannot_be_built_leaves_the_old_one(tmp_path):
         build_catalog(tmp_path, [VISITS])
     assert ask(path, "select * from toy.visits") == []
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["warehouse.duckdb"]
+
+
+def test_what_somebody_wrote_into_the_catalog_goes_with_it(tmp_path):
+    """His log of changes would otherwise be played into the new catalog, views and all."""
+    Partitions(tmp_path, "nyc").write(VISITS, visits(3), "a")
+    path = build_catalog(tmp_path, [VISITS])
+    path.chmod(0o644)
+    alters = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1])\n"
+        "c.execute('create or replace view toy.visits as select 99 as place')\n"
+        "print('altered', flush=True); sys.stdin.read()"
+    )
+    analyst = subprocess.Popen(
+        [sys.executable, "-c", alters, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert analyst.stdout is not None
+    assert analyst.stdout.readline() == b"altered\n"
+    assert path.with_name("warehouse.duckdb.wal").exists()
+
+    build_catalog(tmp_path, [VISITS])
+
+    assert ask(path, "select place from toy.visits") == [(3,)]
+    analyst.kill()
+    analyst.communicate()
+    assert ask(path, "select place from toy.visits") == [(3,)]
+
+
+def test_a_table_that_another_process_made_meanwhile_is_never_lost(tmp_path, monkeypatch):
+    """The slower of two builders has looked before the other's partition was there."""
+    Partitions(tmp_path, "nyc").write(VISITS, visits(3), "a")
+    looked, may_write = threading.Event(), threading.Event()
+    statements = catalog.view_statements
+
+    def slow(root, tables):
+        found = statements(root, tables)
+        looked.set()
+        may_write.wait(10)
+        return found
+
+    monkeypatch.setattr(catalog, "view_statements", slow)
+    slower = threading.Thread(target=build_catalog, args=(tmp_path, [VISITS, EMPTY]))
+    slower.start()
+    looked.wait(10)
+    Partitions(tmp_path, "nyc").write(EMPTY, visits(7), "a")
+    monkeypatch.setattr(catalog, "view_statements", statements)
+    other = threading.Thread(target=build_catalog, args=(tmp_path, [VISITS, EMPTY]))
+    other.start()
+    other.join(0.5)
+    may_write.set()
+    slower.join()
+    other.join()
+
+    assert ask(tmp_path / "warehouse.duckdb", 'select place from toy."order"') == [(7,)]

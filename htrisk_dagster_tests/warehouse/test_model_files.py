@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import sys
+import threading
 from datetime import date
+from pathlib import Path
 
 import pytest
 from htrisk_dagster.errors import MissingPartitionError
+from htrisk_dagster.warehouse import model_files
 from htrisk_dagster.warehouse.model_files import ModelFiles
 
 FILES = {"weights.npz": b"\x00\x01", "options.json": b"{}"}
@@ -104,3 +108,40 @@ def test_a_day_before_every_model_is_one_sentence(models):
         "No model 'lstm' for shootings in nyc was trained before 2015-06-30. "
         "Materialise nyc/models/lstm for 2015-06-01 or an earlier month first."
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems exchange no folders")
+def test_a_reader_never_finds_a_model_absent_while_it_is_replaced(tmp_path: Path) -> None:
+    models = ModelFiles(tmp_path, "nyc", "t")
+    models.write("2024-01-01", "lstm", {"a": b"0"}, {"n": 0})
+    looks, absent = [0], [0]
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            looks[0] += 1
+            absent[0] += not models.folder("2024-01-01", "lstm").exists()
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for n in range(60):
+        models.write("2024-01-01", "lstm", {"a": str(n).encode()}, {"n": n})
+    stop.set()
+    reader.join()
+
+    assert looks[0] > 60
+    assert absent == [0]
+    assert models.read("2024-01-01", "lstm") == {"a": b"59"}
+    assert [p.name for p in models.folder("2024-01-01", "lstm").parent.iterdir()] == ["lstm"]
+
+
+def test_a_file_system_that_cannot_exchange_folders_replaces_them_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_files, "_exchanged", lambda one, other: False)
+    models = ModelFiles(tmp_path, "nyc", "t")
+    for n in (b"1", b"2"):
+        models.write("2024-01-01", "lstm", {"a": n}, {})
+
+    assert models.read("2024-01-01", "lstm") == {"a": b"2"}
+    assert [p.name for p in models.folder("2024-01-01", "lstm").parent.iterdir()] == ["lstm"]

@@ -279,7 +279,7 @@ def test_two_machines_never_write_beside_under_one_name(
     """Processes of two containers often have the same id."""
     names = []
     for host in ("node-a", "node-b"):
-        monkeypatch.setattr("platform.node", lambda host=host: host)
+        monkeypatch.setattr("socket.gethostname", lambda host=host: host)
         with replaced_whole(tmp_path / "x.parquet") as beside:
             names.append(beside.name)
             beside.write_bytes(b"1")

@@ -45,7 +45,7 @@
         return [Object.assign({}, navbar, { collapsed: { mobile: !open } }), open];
       },
       // Which of the day's controls moved decides the day; all of them then show it.
-      day: function (index, earlier, later, picked, days) {
+      day: function (index, earlier, later, picked, days, stages) {
         var by = (window.dash_clientside.callback_context.triggered[0] || {}).prop_id || "";
         var at = index;
         if (by.indexOf("day-earlier") === 0) { at = index - 1; }
@@ -55,7 +55,8 @@
           if (at < 0) { at = days.length - 1; }
         }
         at = Math.min(days.length - 1, Math.max(0, at));
-        return [at, days[at], days[at], inWords(days[at]), at === 0, at === days.length - 1];
+        var title = inWords(days[at]) + (stages[at] === "published" ? "" : " · " + stages[at].toUpperCase());
+        return [at, days[at], days[at], title, at === 0, at === days.length - 1];
       },
       map: function (day, view, withCases, cell) {
         permalink({ date: day, view: view === "risk" ? null : view, cases: withCases ? "1" : null, cell: cell });

@@ -26,7 +26,7 @@
     var head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
     var at = 4 + length, n = head.days.length * head.cells;
     function take(Kind) { var part = new Kind(buffer, at, n); at += part.byteLength; return part; }
-    return { days: head.days, cells: head.cells, risk: take(Float32Array), expected: take(Float32Array),
+    return { days: head.days, stages: head.stages, cells: head.cells, risk: take(Float32Array), expected: take(Float32Array),
       spread: take(Float32Array), rank: take(Uint16Array), upper: take(Uint8Array) };
   }
 
@@ -73,6 +73,8 @@
     nodes.chosen = make("rect", { width: 10, height: 10, "class": "chosen", visibility: "hidden" }, svg);
     nodes.cursor = make("rect", { width: 10, height: 10, "class": "cursor", visibility: "hidden" }, svg);
     scaleBar(svg);
+    // A picture of the map goes on without its page: the stage stands on the sheet itself.
+    nodes.stage = make("text", { x: 6, y: 34, "class": "stage" }, svg);
     at = {};
     geometry.col.forEach(function (col, i) { at[col + "," + geometry.row[i]] = i; });
     listen(svg);
@@ -217,6 +219,8 @@
     else { nodes.chosen.setAttribute("visibility", "hidden"); }
     if (cursor >= 0) { say(sentence(cursor)); } else { rest(); }
     label();
+    var stage = data.stages[state.index];
+    nodes.stage.textContent = stage === "published" ? "" : stage.toUpperCase();
     nodes.svg.setAttribute("data-day", state.day);
     nodes.svg.setAttribute("data-view", view);
   }
@@ -250,7 +254,7 @@
     nodes.names.forEach(function (node) {
       var found = state.cases && cases && (cases[node.name.toLowerCase()] || {})[state.day.slice(0, 7)];
       node.cases.textContent = !state.cases ? "" : found === undefined || !cases ? "no data"
-        : found === null ? "cases hidden (k = 11)" : found + " verified cases";
+        : found[0] === null ? "cases hidden (k = 11)" : found[0] + " verified cases, " + found[1];
     });
   }
 

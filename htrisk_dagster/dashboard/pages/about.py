@@ -6,13 +6,15 @@ descriptions of tables and columns (`schemas/`).
 
 from __future__ import annotations
 
+from collections import Counter
+
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.page import Page, Visit, aria
 from htrisk_dagster.dashboard.panels import asset_address, panel, rows_table
-from htrisk_dagster.dashboard.snapshots import BY_DAY
+from htrisk_dagster.dashboard.snapshots import BY_DAY, Snapshot
 from htrisk_dagster.schemas import ALL_TABLES, published
 from htrisk_dagster.schemas.table import Table
 
@@ -70,9 +72,9 @@ def _snapshot(visit: Visit) -> Component:
     facts = {
         "Study area": header.area_title,
         "Target": header.target_title,
-        "Maps": f"{header.first_on} to {header.last_on}",
+        "Maps": f"{visit.snapshot.days[0]} to {visit.snapshot.days[-1]}",
         "Data": header.data_origin,
-        "Stage of review": header.status,
+        "Stage of review": _stage_words(visit.snapshot),
         "Made from": header.made_from,
         "Published": f"{visit.snapshot.written_at:%Y-%m-%d %H:%M} UTC",
         "File": visit.snapshot.path.name,
@@ -87,6 +89,11 @@ def _snapshot(visit: Visit) -> Component:
         "again shows it."
     )
     return panel(visit, "The snapshot", body, what=what)
+
+
+def _stage_words(snapshot: Snapshot) -> str:
+    counted = Counter(stage.stage for stage in snapshot.stages.values())
+    return ", ".join(f"{n} {stage}" for stage, n in sorted(counted.items()))
 
 
 def _files(visit: Visit) -> Component:
@@ -125,9 +132,7 @@ def _has_places(name: str) -> bool:
     if table is None:
         return False
     columns = set(table.column_names)
-    return name not in BY_DAY and (
-        "cell_id" in columns or "geometry" in columns or "lon" in columns
-    )
+    return name not in BY_DAY and bool(columns & {"cell_id", "geometry", "lon", "precinct"})
 
 
 def _declared() -> dict[str, Table]:

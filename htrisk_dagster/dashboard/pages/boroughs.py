@@ -12,8 +12,9 @@ from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import SEQUENCE, line_style, styled
+from htrisk_dagster.dashboard.mix_charts import spoken
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, remember
-from htrisk_dagster.dashboard.pages.patterns import ALL, spoken
+from htrisk_dagster.dashboard.pages.patterns import ALL
 from htrisk_dagster.dashboard.panels import chart, not_in_snapshot, number, panel, rows_table
 from htrisk_dagster.dashboard.place_charts import add_precincts, base_map
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
@@ -106,8 +107,15 @@ def _composite(visit: Visit) -> Component:
         gap = not_in_snapshot(_COMPOSITE, visit.snapshot.header.area)
         return panel(visit, "Composite risk of precincts", [gap], what=what, width="half")
     body = [composite_map(visit.snapshot)]
+    files = (("GeoJSON", f"/download/{_COMPOSITE}.geojson"),)
     return panel(
-        visit, "Composite risk of precincts", body, what=what, tables=[_COMPOSITE], width="half"
+        visit,
+        "Composite risk of precincts",
+        body,
+        what=what,
+        tables=[_COMPOSITE],
+        width="half",
+        downloads=files,
     )
 
 
@@ -144,7 +152,16 @@ def _by_precinct(visit: Visit) -> Component:
             visit.snapshot, rows.drop("offence_groups"), "expected_count", "expected reports"
         ),
     ]
-    return panel(visit, "Forecast by precinct", body, what=what, tables=[_PRECINCTS], width="half")
+    files = (("GeoJSON of the day", f"/download/{_PRECINCTS}.geojson"),)
+    return panel(
+        visit,
+        "Forecast by precinct",
+        body,
+        what=what,
+        tables=[_PRECINCTS],
+        width="half",
+        downloads=files,
+    )
 
 
 def _precinct_map(snapshot: Snapshot, rows: pl.DataFrame, value: str, words: str) -> Component:

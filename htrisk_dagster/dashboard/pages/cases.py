@@ -9,6 +9,7 @@ published tables themselves.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,17 @@ import dash_mantine_components as dmc
 import polars as pl
 from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
+from flask import Response, abort
 
 from htrisk_dagster.dashboard.chart_style import COLOURS, styled
+from htrisk_dagster.dashboard.downloads import file_to_keep
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, in_browser, remember
 from htrisk_dagster.dashboard.panels import chart, missing, panel, rows_grid, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
-from htrisk_dagster.errors import SettingError
+from htrisk_dagster.errors import MissingPartitionError, SettingError
 from htrisk_dagster.victim_population.clusters import cluster_counts
 from htrisk_dagster.victim_population.published_tables import ALL
+from htrisk_dagster.warehouse.exported_csv import csv_for_people
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -39,13 +43,29 @@ _WHAT = (
 
 def case_tables(snapshot: Snapshot) -> dict[str, pl.DataFrame]:
     """Published tables by name, inner cells and margins; empty where no release lies beside."""
-    folder = snapshot.path.parent.parent / _DATA_SET
+    folder = folder_of_cases(snapshot)
     return {path.stem: _read(path) for path in sorted(folder.glob("*.csv"))}
+
+
+def folder_of_cases(snapshot: Snapshot) -> Path:
+    """Folder of the published case tables, beside the snapshots of study areas."""
+    return snapshot.path.parent.parent / _DATA_SET
 
 
 def _read(path: Path) -> pl.DataFrame:
     frame = pl.read_csv(path, infer_schema=False)
     return frame.with_columns(pl.col("count").cast(pl.Int64))
+
+
+def _of_release(snapshot: Snapshot, name: str) -> list[Component]:
+    """From when the tables are, and the chosen one as a file."""
+    path = next(folder_of_cases(snapshot).glob(f"{name}.csv"))
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    address = f"/download/cases/{name}.csv"
+    return [
+        html.Span(f"{name}, published {written:%Y-%m-%d %H:%M} UTC"),
+        html.A("CSV", href=address, title=f"{name} as CSV", download=""),
+    ]
 
 
 def layout(visit: Visit) -> list[Component]:
@@ -81,7 +101,12 @@ def layout(visit: Visit) -> list[Component]:
         panel(
             visit,
             "The table",
-            [html.Div(_rows(tables[chosen], chosen), id="case-rows")],
+            [
+                html.Div(_rows(tables[chosen], chosen), id="case-rows"),
+                html.Div(
+                    _of_release(visit.snapshot, chosen), id="case-release", className="fresh bare"
+                ),
+            ],
             what="The chosen table, with a filter under each heading. Hidden counts are not shown (k = 11).",
         ),
     ]
@@ -101,12 +126,24 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     @app.callback(
         Output("case-axes", "children"),
         Output("case-rows", "children"),
+        Output("case-release", "children"),
         Input("case-table", "value"),
         prevent_initial_call=True,
     )
-    def show_axes(name: str) -> tuple[list[Component], Component]:
-        frame = case_tables(shelf.newest())[name]
-        return axes_of(frame), _rows(frame, name)
+    def show_axes(name: str) -> tuple[list[Component], Component, list[Component]]:
+        snapshot = shelf.newest()
+        frame = case_tables(snapshot)[name]
+        return axes_of(frame), _rows(frame, name), _of_release(snapshot, name)
+
+    @app.server.get("/download/cases/<name>.csv")
+    def case_table(name: str) -> Response:
+        try:
+            frame = case_tables(shelf.newest()).get(name)
+        except MissingPartitionError as error:
+            abort(404, str(error))
+        if frame is None:
+            abort(404, f"There is no published case table '{name}'.")
+        return file_to_keep(csv_for_people(frame).encode(), "text/csv", f"{name}.csv")
 
     @app.callback(
         Output("case-plot", "children"),

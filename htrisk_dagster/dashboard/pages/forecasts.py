@@ -13,7 +13,13 @@ from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import BAND, COLOURS, line_style, styled
 from htrisk_dagster.dashboard.page import Page, Visit
-from htrisk_dagster.dashboard.panels import chart, not_in_snapshot, panel, rows_table
+from htrisk_dagster.dashboard.panels import (
+    chart,
+    no_agencies,
+    not_in_snapshot,
+    panel,
+    rows_table,
+)
 from htrisk_dagster.dashboard.snapshots import Snapshot
 from htrisk_dagster.schemas.raw import HOLIDAYS
 
@@ -30,14 +36,17 @@ def layout(visit: Visit) -> list[Component]:
 
 def _monthly(visit: Visit) -> Component:
     what = (
-        "Reported incidents of the whole area by period, forecast by SARIMAX from the periods before, with "
-        "the band that holds 95 of 100 outcomes. The band of a later period is wider: it knows less."
+        "Reported incidents of the whole area by month, forecast from the months before by the model that "
+        "did best on blind months, SARIMAX, smoothing and others among them, with the band that holds 95 of "
+        "100 outcomes. The band of a later month is wider: it knows less."
     )
     if not visit.snapshot.has(_FORECASTS):
         gap = not_in_snapshot(_FORECASTS, visit.snapshot.header.area)
         return panel(visit, "Periods ahead, with 95% bands", [gap], what=what)
     rows = of_whole_area(visit.snapshot.table(_FORECASTS))
-    body = [band_chart(rows, "period_on", "reported incidents")]
+    by = ", ".join(rows["model"].unique().sort()) if "model" in rows.columns else ""
+    note = [html.P(f"By {by}.", className="quiet")] if by else []
+    body = [*note, band_chart(rows, "period_on", "reported incidents")]
     return panel(visit, "Periods ahead, with 95% bands", body, what=what, tables=[_FORECASTS])
 
 
@@ -65,8 +74,7 @@ def _volume(visit: Visit) -> Component:
         "of 95%. Holidays are marked: they differ from other days in both directions."
     )
     if not visit.snapshot.has(_VOLUME):
-        gap = not_in_snapshot(_VOLUME, visit.snapshot.header.area)
-        return panel(visit, "Thirty days of volume", [gap], what=what)
+        return panel(visit, "Thirty days of volume", [no_agencies(visit, _VOLUME)], what=what)
     rows = of_whole_area(visit.snapshot.table(_VOLUME)).sort("forecast_on")
     holidays = rows.filter("is_holiday").select(pl.col("forecast_on").alias("day"), "holiday")
     body = [band_chart(rows, "forecast_on", "incidents a day", holidays=holidays)]

@@ -16,9 +16,10 @@ from htrisk_dagster.dashboard.chart_style import COLOURS, styled
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, remember
 from htrisk_dagster.dashboard.panels import chart, not_in_snapshot, panel, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
+from htrisk_dagster.evaluation.release_periods import in_words
 from htrisk_dagster.schemas.verified import FUNNEL, STAGES
 
-ALL, WHOLE = "(all)", "all months"
+ALL, WHOLE = "(all)", "all days"
 _TABLE = FUNNEL.full_name
 _WHAT = (
     "How many reported incidents of the target had a place, lay in a flagged cell and were reviewed, "
@@ -30,12 +31,12 @@ _WORDS = {
     "shown": "",
     "hidden": "hidden (k = 11)",
     "not recorded": "not recorded",
-    "month not complete": "no map on every day",
+    "period not complete": "no map on every day",
 }
 
 
 def layout(visit: Visit) -> list[Component]:
-    """Choice of borough and month, the funnel, and its table."""
+    """Choice of borough and period, the funnel, and its table."""
     snapshot = visit.snapshot
     if not snapshot.has(_TABLE):
         gap = not_in_snapshot(_TABLE, snapshot.header.area)
@@ -45,21 +46,21 @@ def layout(visit: Visit) -> list[Component]:
         gap = html.P("No month has a map on any of its days yet, so that nothing can be followed.")
         return [panel(visit, "From reported to verified", [gap], what=_WHAT, tables=[_TABLE])]
     boroughs = sorted(rows["borough"].unique(), key=lambda b: (b != ALL, b))
-    months = [WHOLE, *(str(m) for m in rows["month_on"].drop_nulls().unique().sort())]
-    wished = visit.wishes.get("borough"), visit.wishes.get("month")
+    of_rows = rows.select("period_on", "months_count").drop_nulls().unique().sort("period_on")
+    periods = {WHOLE: "All days with a map"} | {
+        str(start): in_words(start, months) for start, months in of_rows.iter_rows()
+    }
+    places = {b: "Whole area" if b == ALL else b.title() for b in boroughs}
     choices = [
         dmc.Select(
             id=f"funnel-{name}",
             label=name.capitalize(),
-            data=[{"value": v, "label": _label(v)} for v in values],
-            value=wish if wish in values else values[0],
+            data=[{"value": v, "label": label} for v, label in values.items()],
+            value=wish if (wish := visit.wishes.get(name)) in values else next(iter(values)),
             allowDeselect=False,
             w=220,
         )
-        for name, values, wish in (
-            ("borough", boroughs, wished[0]),
-            ("month", months, wished[1]),
-        )
+        for name, values in (("borough", places), ("period", periods))
     ]
     body = [
         html.Div(choices, className="controls"),
@@ -68,33 +69,27 @@ def layout(visit: Visit) -> list[Component]:
     return [panel(visit, "From reported to verified", body, what=_WHAT, tables=[_TABLE])]
 
 
-def _label(value: str) -> str:
-    if value == ALL:
-        return "Whole area"
-    return f"{date.fromisoformat(value):%B %Y}" if value[:2] == "20" else value.title()
-
-
 def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     """Callbacks of the choices."""
 
     @app.callback(
         Output("funnel", "children"),
         Input("funnel-borough", "value"),
-        Input("funnel-month", "value"),
+        Input("funnel-period", "value"),
     )
-    def show_funnel(borough: str, month: str) -> Component:
-        return funnel_chart(shelf.newest(), borough, None if month == WHOLE else month)
+    def show_funnel(borough: str, period: str) -> Component:
+        return funnel_chart(shelf.newest(), borough, None if period == WHOLE else period)
 
-    remember(app, "funnel-borough", "funnel-month")
+    remember(app, "funnel-borough", "funnel-period")
 
 
-def funnel_chart(snapshot: Snapshot, borough: str, month: str | None) -> Component:
+def funnel_chart(snapshot: Snapshot, borough: str, period: str | None) -> Component:
     """Bars of the five stages; a stage without a bar says why."""
     import plotly.graph_objects as go
 
     rows = snapshot.table(_TABLE).filter(
         (pl.col("borough") == borough)
-        & pl.col("month_on").eq_missing(pl.lit(date.fromisoformat(month) if month else None))
+        & pl.col("period_on").eq_missing(pl.lit(date.fromisoformat(period) if period else None))
     )
     by_stage = {r["stage"]: r for r in rows.iter_rows(named=True)}
     stages = [s for s in STAGES if s in by_stage]

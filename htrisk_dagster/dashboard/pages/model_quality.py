@@ -223,9 +223,7 @@ def _drift(visit: Visit) -> Component:
         "Whether the newest days are still those that the models were trained for: features of the last "
         "four weeks, and reported incidents against the champion's expectation."
     )
-    return panel(
-        visit, "Drift", [_whole(visit, table, what)], what=what, tables=[table], width="half"
-    )
+    return panel(visit, "Drift", [_whole(visit, table, what)], what=what, tables=[table])
 
 
 def _whole(visit: Visit, table: str, caption: str) -> Component:

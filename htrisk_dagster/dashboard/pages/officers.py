@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import COLOURS, line_style, styled
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, remember
-from htrisk_dagster.dashboard.panels import chart, not_in_snapshot, panel, rows_grid, rows_table
+from htrisk_dagster.dashboard.panels import chart, no_agencies, panel, rows_grid, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
 
 _TRENDS = "agencies.officer_trends"
@@ -28,7 +28,7 @@ def layout(visit: Visit) -> list[Component]:
         "not carried on. The state is the sum of the agencies that were counted in every year."
     )
     if not visit.snapshot.has(_TRENDS):
-        gap = not_in_snapshot(_TRENDS, visit.snapshot.header.area)
+        gap = no_agencies(visit, _TRENDS)
         return [panel(visit, "Officers by sex", [gap], what=what)]
     rows = visit.snapshot.table(_TRENDS)
     agencies = rows.select("agency_id", "agency").unique().sort("agency").rows()

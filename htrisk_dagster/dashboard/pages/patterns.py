@@ -14,27 +14,30 @@ import polars as pl
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
-from htrisk_dagster.dashboard.chart_style import COLOURS, SEQUENCE, styled
+from htrisk_dagster.dashboard.chart_style import SEQUENCE, styled
+from htrisk_dagster.dashboard.mix_charts import mix_chart, mix_times, predicted_chart, spoken
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, remember
 from htrisk_dagster.dashboard.panels import (
     chart,
     key_figure,
+    no_agencies,
     not_in_snapshot,
     panel,
     rows_table,
     shown_value,
 )
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
-from htrisk_dagster.schemas.published import HOUR_COUNTS, QUARTER_COUNTS, WEEKDAYS
+from htrisk_dagster.schemas.agencies import OFFENCE_MIX as AGENCY_MIX
+from htrisk_dagster.schemas.published import HOUR_COUNTS, OFFENCE_MIX, QUARTER_COUNTS, WEEKDAYS
 
 ALL = "(all)"
 _QUARTERS, _HOURS = QUARTER_COUNTS.full_name, HOUR_COUNTS.full_name
-_MIX = "predictions.offence_mix"
+_MIX = OFFENCE_MIX.full_name
 _A_DAY = 24
 
 
 def layout(visit: Visit) -> list[Component]:
-    """Filters with key figures, the heat map, and the mix."""
+    """Filters with key figures, the heat map, the mix, and the predicted mix."""
     snapshot, area = visit.snapshot, visit.snapshot.header.area
     if not snapshot.has(_QUARTERS, _HOURS):
         gap = not_in_snapshot(_QUARTERS, area)
@@ -97,13 +100,45 @@ def layout(visit: Visit) -> list[Component]:
                 html.Div(id="mix"),
             ],
             what=(
-                "Each series' share of the incidents in these series, in the year before the newest complete "
-                "quarter, and the predicted share where the snapshot has a forecast of the mix. Bars, "
-                "because lengths are compared more exactly than angles; the pie is there on request."
+                "Each series' share of the incidents in these series, in the four newest complete quarters. "
+                "Bars, because lengths are compared more exactly than angles; the pie is there on request."
             ),
-            tables=[_QUARTERS, _MIX],
+            tables=[_QUARTERS],
         ),
+        _predicted(visit),
     ]
+
+
+def _predicted(visit: Visit) -> Component:
+    title = "The predicted mix against the historical"
+    what = (
+        "Given that an offence is reported at that time, of which category it is: by the classifier, "
+        "calibrated on later days, beside the share of the past at all hours. All police agencies "
+        "together, each by its number of offences. Rare categories are told as one."
+    )
+    if not visit.snapshot.has(_MIX):
+        return panel(visit, title, [no_agencies(visit, AGENCY_MIX.full_name)], what=what)
+    times = mix_times(visit.snapshot)
+    wish = visit.wishes.get("time")
+    body = [
+        html.Div(
+            [
+                _select("mix-time", "Time", times, wish if wish in times else times[0]),
+                html.Div(
+                    dmc.SegmentedControl(
+                        id="mix-shape",
+                        value="bars",
+                        data=[{"value": "bars", "label": "Bars"}, {"value": "pie", "label": "Pie"}],
+                    ),
+                    role="group",
+                    **aria(label="Kind of chart of the predicted mix"),
+                ),
+            ],
+            className="controls",
+        ),
+        html.Div(id="mix-predicted"),
+    ]
+    return panel(visit, title, body, what=what, tables=[_MIX])
 
 
 def _choices(snapshot: Snapshot, column: str) -> list[str]:
@@ -117,11 +152,6 @@ def _select(name: str, label: str, values: list[str], value: str) -> Component:
         id=name, label=label, data=data, value=value, allowDeselect=False, w=230
     )
     return select
-
-
-def spoken(value: str) -> str:
-    """A name of the tables in words: `felony_assault` is `Felony assault`."""
-    return "All" if value == ALL else value.replace("_", " ").capitalize()
 
 
 def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
@@ -141,7 +171,14 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     def show_mix(kind: str) -> Component:
         return mix_chart(shelf.newest(), kind)
 
+    @app.callback(
+        Output("mix-predicted", "children"), Input("mix-time", "value"), Input("mix-shape", "value")
+    )
+    def show_predicted(time: str, kind: str) -> Component:
+        return predicted_chart(shelf.newest(), time, kind)
+
     remember(app, "pattern-series", "pattern-borough")
+    remember(app, "mix-time")
 
 
 def key_figures(snapshot: Snapshot, series: str, borough: str) -> list[Component]:
@@ -264,76 +301,6 @@ def hours_chart(snapshot: Snapshot, series: str) -> Component:
 
 def _tick(hour: str, block: int) -> str:
     return hour if block == 1 else f"{hour}-{int(hour) + block}"
-
-
-def mix_chart(snapshot: Snapshot, kind: str) -> Component:
-    """Historical shares of the series, beside predicted ones where there are some."""
-    import plotly.graph_objects as go
-
-    shares = mix_shares(snapshot)
-    names = [spoken(s) for s in shares["series"]]
-    if kind == "pie":
-        figure = go.Figure(
-            go.Pie(
-                labels=names,
-                values=shares["historical_pct"].to_list(),
-                sort=False,
-                textinfo="label+percent",
-                marker={"colors": [COLOURS[i % len(COLOURS)] for i in range(len(names))]},
-            )
-        )
-        styled(figure, height=420).update_layout(showlegend=False)
-    else:
-        figure = go.Figure()
-        for index, (column, name) in enumerate(
-            (("historical_pct", "historical"), ("predicted_pct", "predicted"))
-        ):
-            if column in shares.columns:
-                figure.add_bar(
-                    y=names,
-                    x=shares[column].to_list(),
-                    name=name,
-                    orientation="h",
-                    marker={"color": COLOURS[index]},
-                )
-        styled(figure, x_title="share, %", height=120 + 38 * len(names))
-        figure.update_yaxes(autorange="reversed", showgrid=False)
-    parts: list[Component] = [
-        chart(figure, "Shares of the series.", rows_table(shares, "Shares of the series, %."))
-    ]
-    if "predicted_pct" not in shares.columns:
-        parts.append(
-            html.P(
-                f"This snapshot has no {_MIX}: no model of the mix was trained for it.",
-                className="quiet",
-            )
-        )
-    return html.Div(parts)
-
-
-def mix_shares(snapshot: Snapshot) -> pl.DataFrame:
-    """Share of each series in the last four complete quarters, of those whose counts are shown.
-
-    Returns
-    -------
-    DataFrame
-        `series`, `incidents_count`, `historical_pct`, largest first; `predicted_pct` where the
-        snapshot has a forecast of the mix.
-    """
-    rows = snapshot.table(_QUARTERS).filter(pl.col("quarter_on").is_not_null(), borough=ALL)
-    newest = rows["quarter_on"].unique().sort().tail(4)
-    counts = (
-        rows.filter(pl.col("quarter_on").is_in(newest.implode()))
-        .group_by("series")
-        .agg(
-            pl.when(pl.col("incidents_count").is_not_null().all())
-            .then(pl.col("incidents_count").sum())
-            .alias("incidents_count")
-        )
-        .sort("incidents_count", "series", descending=[True, False], nulls_last=True)
-    )
-    count = pl.col("incidents_count")
-    return counts.with_columns((100 * count / count.sum()).alias("historical_pct"))
 
 
 PAGE = Page(

@@ -7,6 +7,7 @@ Belongs here: the page's controls and panels. Does not: the drawing in the brows
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -20,6 +21,7 @@ from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, in_browser
 from htrisk_dagster.dashboard.panels import chart, number, panel, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
 from htrisk_dagster.publishing.map_drawing import place_on_sheet
+from htrisk_dagster.publishing.public_days import DayStage
 
 VIEWS = ("risk", "uncertainty", "faded")
 _N_LISTED = 20
@@ -49,6 +51,9 @@ def layout(visit: Visit) -> list[Component]:
                 html.P(id="map-note", className="quiet"),
                 dcc.Store(id="day", data=day),
                 dcc.Store(id="days", data=days),
+                dcc.Store(
+                    id="day-stages", data=[snapshot.stage_of(d).stage for d in snapshot.days]
+                ),
                 dcc.Store(id="chosen-cell", data=cell),
                 dcc.Store(id="map-drawn"),
             ],
@@ -56,7 +61,7 @@ def layout(visit: Visit) -> list[Component]:
                 "Squares of the study area, coloured by the rank of their expected count on the day. "
                 "Risk is the probability of at least one report. The uncertainty view shows how far "
                 "the models disagree; the faded view lets the colour of a rank pale with it. Verified "
-                "cases appear by borough and month only, and hidden is not the same as none."
+                "cases appear by borough and whole period only, and hidden is not the same as none."
             ),
             tables=(
                 "predictions.cell_day_risk",
@@ -183,6 +188,7 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
         Input("day-later", "n_clicks"),
         Input("day-picked", "value"),
         State("days", "data"),
+        State("day-stages", "data"),
     )
     in_browser(
         app,
@@ -236,6 +242,7 @@ def cell_panel(snapshot: Snapshot, cell: int | None, day: date) -> list[Componen
         return [html.P(f"There is no forecast of cell {cell} on {day}.", className="missing")]
     sheet = _sheet_of(snapshot, cell)
     facts = {
+        "Stage": stage_words(snapshot.stage_of(day)),
         "Place": f"map square {sheet}, precinct {found['precinct']}, {str(found['borough']).title()}",
         "Centre": f"{found['lat']:.4f}, {found['lon']:.4f}",
         "Score": f"rank {found['rank']:,} of {snapshot.n_cells:,}: {found['band']}",
@@ -263,6 +270,15 @@ def cell_panel(snapshot: Snapshot, cell: int | None, day: date) -> list[Componen
     ]
 
 
+def stage_words(stage: DayStage) -> str:
+    """Where a day's map stands, as a reader says it."""
+    by = " and ".join(stage.reviewed_by)
+    if stage.is_out:
+        until = f" until {stage.until:%Y-%m-%d}" if stage.until else ""
+        return f"published{until}" + (f", reviewed by {by}" if by else "")
+    return f"{stage.stage.upper()}, not published" + (f"; reviewed by {by}" if by else "")
+
+
 def _reason_words(reason: str) -> str:
     """`+ borough (x1.2)` as a reader says it."""
     sign, _, rest = reason.partition(" ")
@@ -277,8 +293,13 @@ def _spread_words(ratio: float | None) -> str:
 
 
 def _sheet_of(snapshot: Snapshot, cell: int) -> str:
-    placed = place_on_sheet(snapshot.table("grid.cells"))
-    return str(placed.filter(pl.col("cell_id") == cell)["sheet"].item())
+    return str(_sheets(snapshot).filter(pl.col("cell_id") == cell)["sheet"].item())
+
+
+@lru_cache(maxsize=2)
+def _sheets(snapshot: Snapshot) -> pl.DataFrame:
+    """Square of the sheet of each cell, worked out once a snapshot: every step of a day asks for it."""
+    return place_on_sheet(snapshot.table("grid.cells")).select("cell_id", "sheet")
 
 
 def _history(rows: pl.DataFrame, day: date) -> Component:
@@ -324,8 +345,7 @@ def top_cells(snapshot: Snapshot, day: date) -> Component:
         [day, _N_LISTED],
     )
     interval = pl.format("{} to {}", "lower_95_count", "upper_95_count").alias("interval")
-    sheets = place_on_sheet(snapshot.table("grid.cells")).select("cell_id", "sheet")
-    shown = rows.join(sheets, on="cell_id", how="left", maintain_order="left").select(
+    shown = rows.join(_sheets(snapshot), on="cell_id", how="left", maintain_order="left").select(
         "rank",
         "sheet",
         "precinct",
@@ -338,7 +358,8 @@ def top_cells(snapshot: Snapshot, day: date) -> Component:
     )
     names = {"sheet": "map square", "expected_count": "expected count", "risk_pct": "risk, %",
              "interval": "95% interval"}  # fmt: skip
-    caption = f"Valid for {day} only. Of {snapshot.header.target_title}, as reported."
+    draft = "" if snapshot.stage_of(day).is_out else "DRAFT. "
+    caption = f"{draft}Valid for {day} only. Of {snapshot.header.target_title}, as reported."
     return rows_table(shown, caption, names=names)
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
+from htrisk_dagster.defs.retries import passing_faults_retried
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import agencies, nibrs
 from htrisk_dagster.schemas.table import Table
@@ -83,7 +84,9 @@ def _learnt(
         from htrisk_dagster.defs import agency_results
 
         store: Callable[..., Figures] = getattr(agency_results, step)
-        yield from _results(area, store(workspace, area, tracking, context.run.run_id))
+        with passing_faults_retried(context):
+            figures = store(workspace, area, tracking, context.run.run_id)
+        yield from _results(area, figures)
 
     return learnt
 

@@ -11,6 +11,7 @@ import dagster as dg
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.partitions import training_months
+from htrisk_dagster.defs.retries import passing_faults_retried
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas.predictions import FEATURE_IMPORTANCE
 from htrisk_dagster.study_areas.area import StudyArea
@@ -78,15 +79,16 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         for key in sorted(
             context.selected_asset_keys, key=lambda k: list(DESCRIPTIONS).index(k.path[-1])
         ):
-            figures = trained.store_model(
-                workspace,
-                area,
-                tracking,
-                data,
-                key.path[-1],
-                dagster_run_id=context.run.run_id,
-                progress=trained.reporter(context.log.info),
-            )
+            with passing_faults_retried(context):
+                figures = trained.store_model(
+                    workspace,
+                    area,
+                    tracking,
+                    data,
+                    key.path[-1],
+                    dagster_run_id=context.run.run_id,
+                    progress=trained.reporter(context.log.info),
+                )
             yield dg.MaterializeResult(asset_key=key, metadata=tracking.as_metadata(figures))
 
     @dg.asset(
@@ -110,7 +112,8 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         from htrisk_dagster.defs.crowned import store_stack
 
         month, run = context.partition_key, context.run.run_id
-        figures = store_stack(workspace, area, tracking, month, dagster_run_id=run)
+        with passing_faults_retried(context):
+            figures = store_stack(workspace, area, tracking, month, dagster_run_id=run)
         return dg.MaterializeResult(metadata=tracking.as_metadata(figures))
 
     @dg.asset(
@@ -135,8 +138,9 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         from htrisk_dagster.defs.crowned import store_champion
 
         month = context.partition_key
-        figures = store_champion(workspace, area, tracking, month)
-        page = store_page(workspace, area, tracking, month)
+        with passing_faults_retried(context):
+            figures = store_champion(workspace, area, tracking, month)
+            page = store_page(workspace, area, tracking, month)
         return dg.MaterializeResult(metadata={**figures, **page})
 
     @dg.asset(

@@ -10,6 +10,7 @@ import dagster as dg
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.partitions import risk_days, single_run
 from htrisk_dagster.defs.published import read_tables
+from htrisk_dagster.defs.retries import passing_faults_retried
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import governance
 from htrisk_dagster.study_areas.area import StudyArea
@@ -73,7 +74,8 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         """Write the report of each day asked, and log it with the run of the champion's model."""
         from htrisk_dagster.defs.daily_reports import store_reports
 
-        made = store_reports(workspace, area, tracking, list(context.partition_keys))
+        with passing_faults_retried(context):
+            made = store_reports(workspace, area, tracking, list(context.partition_keys))
         for day, figures in made.items():
             context.add_asset_metadata(figures, partition_key=day)
         return dg.MaterializeResult()
@@ -108,7 +110,13 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=[area.name, "publishing", "snapshot"],
         group_name=f"{area.name}_publishing",
-        deps=[[area.name, table.layer, table.name] for table in read_tables(area)],
+        # The documents of each day too: the snapshot names their dossier.
+        deps=[
+            risk_map,
+            daily_report,
+            [area.name, governance.LAYER, governance.CANARY_SEARCH.name],
+            *([area.name, table.layer, table.name] for table in read_tables(area)),
+        ],
         description="One read-only DuckDB file with all that readers are shown, and the link to it.",
         kinds={"duckdb"},
         tags={"study_area": area.name},

@@ -11,6 +11,7 @@ from htrisk_dagster.defs.intake import store_area_table, store_source
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.partitions import report_months, single_run
 from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
+from htrisk_dagster.defs.retries import passing_faults_retried
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.schemas.table import Table
@@ -42,9 +43,9 @@ def _by_month(area: StudyArea, table: Table, day_column: str) -> dg.AssetsDefini
     ) -> dg.MaterializeResult[None]:
         """Read the files of the months once and write a partition a month."""
         months = list(context.partition_keys)
-        return dg.MaterializeResult(
-            metadata=store_source(workspace, area, table, months, day_column, context.log.info)
-        )
+        with passing_faults_retried(context):
+            figures = store_source(workspace, area, table, months, day_column, context.log.info)
+        return dg.MaterializeResult(metadata=figures)
 
     return monthly
 
@@ -65,9 +66,9 @@ def _whole(area: StudyArea, table: Table) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> dg.MaterializeResult[None]:
         """Read the files and replace the table."""
-        return dg.MaterializeResult(
-            metadata=store_source(workspace, area, table, [], None, context.log.info)
-        )
+        with passing_faults_retried(context):
+            figures = store_source(workspace, area, table, [], None, context.log.info)
+        return dg.MaterializeResult(metadata=figures)
 
     return whole
 

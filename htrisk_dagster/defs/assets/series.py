@@ -10,6 +10,7 @@ import dagster as dg
 
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
+from htrisk_dagster.defs.retries import passing_faults_retried
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import series, staging
 from htrisk_dagster.schemas.table import Table
@@ -79,7 +80,8 @@ def _counts_and_forecasts(area: StudyArea) -> list[dg.AssetsDefinition]:
         """The coming twelve months by area with 95% bands, and the errors of blind months before."""
         from htrisk_dagster.defs.area_series import store_forecasts
 
-        metadata = store_forecasts(workspace, area, tracking, context.run_id)
+        with passing_faults_retried(context):
+            metadata = store_forecasts(workspace, area, tracking, context.run_id)
         for table in _FORECAST_TABLES:
             yield dg.MaterializeResult(asset_key=_key(area, table), metadata=metadata)
 

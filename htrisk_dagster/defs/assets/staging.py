@@ -14,10 +14,12 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.raw_tables import raw_table_names
+from htrisk_dagster.defs.retries import passing_faults_retried
 from htrisk_dagster.defs.staged import publish_staged
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import marts, raw, staging
 from htrisk_dagster.study_areas.area import StudyArea
+from htrisk_dagster.warehouse.catalog import FILE_NAME
 
 _TABLES = {t.name: t for t in (*staging.TABLES, *marts.TABLES)}
 
@@ -65,15 +67,14 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         manifest=dbt_project.manifest(),
         name=f"{area.name}_dbt",
         dagster_dbt_translator=StudyAreaTranslator(area),
+        pool="htrisk_dbt",  # two at once would write into one folder
     )
     def staged(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> Iterator[Any]:
         """Build and test every model beside the warehouse, then move all of them into it."""
-        workspace.build_catalog()
-        profile = dbt_project.write_profile(
-            workspace.settings.workspace, workspace.settings.warehouse, area.name
-        )
+        profile = dbt_project.write_profile(workspace.dbt_folder(area.name), area.name)
+        workspace.build_catalog(profile / FILE_NAME)
         dbt = DbtCliResource(
             project_dir=str(dbt_project.FOLDER),
             profiles_dir=str(profile),
@@ -89,7 +90,9 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         # Test results are told in any case; a model counts only when the warehouse has it.
         yield from (e for e in events if isinstance(e, dg.AssetCheckResult))
         if error := invocation.get_error():
-            raise error
+            # dbt opens the catalog too, which an analyst's shell may have locked.
+            with passing_faults_retried(context):
+                raise error
         publish_staged(workspace, area, profile / "external")
         yield from (e for e in events if not isinstance(e, dg.AssetCheckResult))
 

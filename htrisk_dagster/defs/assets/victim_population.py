@@ -11,6 +11,7 @@ import dagster as dg
 
 from htrisk_dagster.defs.metadata import table_metadata
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
+from htrisk_dagster.defs.retries import passing_faults_retried
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import victim_population as tables
 from htrisk_dagster.schemas.table import Table
@@ -81,7 +82,8 @@ def case_logits(
     """Five models, by both recipes and with the data source, and what they extrapolate to."""
     from htrisk_dagster.defs.case_results import extrapolations, store_logits
 
-    figures = store_logits(workspace, tracking, context.run.run_id)
+    with passing_faults_retried(context):
+        figures = store_logits(workspace, tracking, context.run.run_id)
     if figures["models"]:
         figures["extrapolation"] = " ".join(e.sentence for e in extrapolations(workspace))
     return dg.MaterializeResult(metadata=_shown(figures))
@@ -103,9 +105,9 @@ def case_clusters(
     """Cluster with the number of clusters of the best silhouette."""
     from htrisk_dagster.defs.case_results import store_clusters
 
-    return dg.MaterializeResult(
-        metadata=_shown(store_clusters(workspace, tracking, context.run.run_id))
-    )
+    with passing_faults_retried(context):
+        figures = store_clusters(workspace, tracking, context.run.run_id)
+    return dg.MaterializeResult(metadata=_shown(figures))
 
 
 @dg.asset(

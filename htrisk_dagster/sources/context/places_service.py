@@ -27,7 +27,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from htrisk_dagster.errors import SourceError
+from htrisk_dagster.errors import SourceError, UnreachableError
 from htrisk_dagster.sources.json_site import FIRST_WAIT_S, USER_AGENT
 from htrisk_dagster.study_areas.area import BoundingBox
 
@@ -179,7 +179,7 @@ class PlacesService:
         try:
             answer = self._asking(_PassingError, self._ask_once, body, about)
         except _PassingError as fault:
-            raise SourceError(
+            raise UnreachableError(
                 f"{about} could not be asked for in {self._attempts} attempts; the last one: {fault}. "
                 "What was answered before is kept: run the same command again later."
             ) from fault

@@ -73,7 +73,7 @@ class Preset:
     complaints_per_day: float
     target_per_day: float = 1.5
     permits_per_day: float = 40.0
-    verified_cases_per_day: float = 0.35
+    verified_cases_per_day: float = 1.0
     has_policing_feedback: bool = False
     defects: Defects = NO_DEFECTS
     is_part: bool = False
