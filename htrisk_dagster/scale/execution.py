@@ -17,18 +17,17 @@ _STRETCH_DAYS = 366
 
 
 class Execution(Protocol):
-    """Does jobs and gives their reports in the order of the jobs.
+    """Does jobs and gives their reports in the order of the jobs."""
 
-    Attributes
-    ----------
-    n_tiles : int
-        Tiles a grid is best cut into here.
-    period_days : int
-        Days of a period; neither changes a byte of what is written.
-    """
+    @property
+    def n_tiles(self) -> int:
+        """Tiles a grid is best cut into here; no byte of what is written depends on it."""
+        ...
 
-    n_tiles: int
-    period_days: int
+    @property
+    def period_days(self) -> int:
+        """Days a period best has here; no byte of what is written depends on it."""
+        ...
 
     def run(self, jobs: Sequence[Job]) -> list[UnitReport]:
         """Do all jobs, in any order; raise the error of the first that cannot be done."""

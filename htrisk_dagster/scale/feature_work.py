@@ -48,7 +48,7 @@ def make_features(unit: Unit) -> UnitReport:
             files = write_days(tables, table, block, unit.made_from)
         else:
             files = [_write_tile(tables, table, block, unit)]
-    absent = np.atleast_1d(np.isnan(block.features).all(axis=(0, 1)))
+    absent = np.asarray(np.isnan(block.features).all(axis=(0, 1)))
     return UnitReport(
         tuple(str(path.relative_to(root)) for path in files),
         {"cell_days": block.n_days * block.n_cells},

@@ -1,4 +1,4 @@
-"""A city of 40 cells and eight months: seconds for its features, models and maps."""
+"""A city of 40 cells and five months: seconds for its features, models and maps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from htrisk_dagster.warehouse.partitions import Partitions, by_month
 
 # Learners are held to the same in `test_training_work`, and on a cluster.
 MODELS = ("historical_mean", "empirical_bayes")
-FIRST, MONTH, LAST = date(2023, 8, 1), date(2024, 3, 1), date(2024, 3, 9)
+FIRST, MONTH, LAST = date(2023, 10, 20), date(2024, 3, 1), date(2024, 3, 9)
 N_DAYS = (LAST - FIRST).days + 1
 
 
@@ -61,7 +61,7 @@ def cells() -> pl.DataFrame:
     )  # fmt: skip
 
 
-def incidents(area: StudyArea, n: int = 9_000) -> pl.DataFrame:
+def incidents(area: StudyArea, n: int = 6_000) -> pl.DataFrame:
     """Four hot cells, late reports, and one row in eight without a cell."""
     rng = np.random.default_rng(11)
     weight = np.where(np.isin(np.arange(40), [4, 12, 13, 33]), 8.0, 1.0)
