@@ -93,8 +93,8 @@ def running_proxy(
             assert text.count(old) == 1, old
             text = text.replace(old, new)
     (folder / "nginx.conf").write_text(text)
-    made = [OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={NAME}",
-            "-keyout", "key.pem", "-out", "cert.pem"]  # fmt: skip
+    made = [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-days", "2", "-subj", f"/CN={NAME}", "-keyout", "key.pem", "-out", "cert.pem"]  # fmt: skip
     subprocess.run(made, cwd=folder, check=True, capture_output=True)
     hashed = subprocess.run(
         [OPENSSL, "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True

@@ -260,8 +260,7 @@ def test_a_daily_schedule_ticks_once_a_local_day_whatever_its_length(
     """A leap year and a common one, with their days of 23 and 25 hours, asked of Dagster itself."""
     begin = datetime(year, 1, 1, tzinfo=NEW_YORK)
     days = [date(year, 1, 1) + timedelta(days=i) for i in range(365 + (year == 2024))]
-    daily = ("reports_daily", "place_daily", "score_tomorrow", "evaluate_daily")
-    for name in daily:
+    for name in ("reports_daily", "score_tomorrow"):
         schedule = definitions.get_repository_def().get_schedule_def(f"nyc_{name}")
         ticks = schedule_execution_time_iterator(
             begin.timestamp(), str(schedule.cron_schedule), schedule.execution_timezone, True
