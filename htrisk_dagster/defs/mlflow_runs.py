@@ -72,7 +72,9 @@ def make_database(uri: str, store: Path) -> None:
     store.mkdir(parents=True, exist_ok=True)
     new = beside(path)
     try:
-        SqlAlchemyStore(f"{_SQLITE}{new}", (store / "artifacts").as_uri()).engine.dispose()
+        artifacts = (store / "artifacts").as_uri()
+        made = SqlAlchemyStore(f"{_SQLITE}{new}", artifacts)  # type: ignore[no-untyped-call]
+        made.engine.dispose()
         with suppress(FileExistsError):  # two cold processes: the first one's stays
             os.link(new, path)
     finally:
