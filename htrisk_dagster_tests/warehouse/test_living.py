@@ -11,8 +11,7 @@ from htrisk_dagster.warehouse.leftovers import beside
 from htrisk_dagster.warehouse.living import dead_names, forget, is_living, living
 
 HOLD = (
-    "import sys; from pathlib import Path; from htrisk_dagster.warehouse.leftovers import beside
-from htrisk_dagster.warehouse.living import living\n"
+    "import sys; from pathlib import Path; from htrisk_dagster.warehouse.living import living\n"
     "with living(Path(sys.argv[1]), 'run'):\n    print('held', flush=True); sys.stdin.read()\n"
 )
 
