@@ -73,7 +73,8 @@ def make_database(uri: str, store: Path) -> None:
     new = beside(path)
     try:
         artifacts = (store / "artifacts").as_uri()
-        SqlAlchemyStore(f"{_SQLITE}{new}", artifacts).engine.dispose()  # type: ignore[no-untyped-call]
+        made = SqlAlchemyStore(f"{_SQLITE}{new}", artifacts)  # type: ignore[no-untyped-call]
+        made.engine.dispose()
         with suppress(FileExistsError):  # two cold processes: the first one's stays
             os.link(new, path)
     finally:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from htrisk_dagster.warehouse.leftovers import beside
+from htrisk_dagster.warehouse.leftovers import beside, sweep
 
 
 @contextmanager
@@ -56,7 +56,8 @@ def is_living(folder: Path, name: str) -> bool | None:
 
 
 def dead_names(folder: Path) -> list[str]:
-    """Names whose processes are gone, in order."""
+    """Names whose processes are gone, in order; names that were never finished are swept away."""
+    sweep(folder, below=False)
     names = sorted(p.name for p in folder.glob("[!.]*"))
     return [name for name in names if is_living(folder, name) is False]
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from htrisk_dagster.warehouse.leftovers import beside
 from htrisk_dagster.warehouse.living import dead_names, forget, is_living, living
 
 HOLD = (
@@ -38,6 +39,13 @@ def test_a_killed_process_leaves_a_dead_name(tmp_path: Path) -> None:
     assert dead_names(tmp_path) == ["run"]
     forget(tmp_path, ["run"])
     assert is_living(tmp_path, "run") is None
+
+
+def test_a_name_that_a_killed_process_had_not_finished_is_swept_away(tmp_path: Path) -> None:
+    """A process that dies between making the lock and naming it; its number is ours here."""
+    beside(tmp_path / "run").touch()
+    assert dead_names(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_after_an_error_the_name_is_a_dead_ones(tmp_path: Path) -> None:
