@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Each takes four bytes a cell and day meanwhile.
-_GATHERED = 16
+_GATHERED = 8
 
 
 class ColumnWriter:
@@ -47,11 +47,11 @@ class ColumnWriter:
         self._write()
 
     def _write(self) -> None:
-        order = np.argsort(self._where)
-        where = np.array(self._where, dtype=np.int64)[order]
-        # A run of neighbours is copied as a slice, in half the time of numbered columns.
+        where = np.array(self._where, dtype=np.int64)
+        # A run of neighbours is copied as a slice, in two thirds of the time of numbered columns.
         for run in np.split(np.arange(len(where)), np.flatnonzero(np.diff(where) != 1) + 1):
             if len(run):
-                columns = slice(where[run[0]], where[run[-1]] + 1)
-                self._features[:, :, columns] = np.moveaxis(self._gathered[order[run]], 0, 2)
+                here = slice(where[run[0]], where[run[-1]] + 1)
+                gathered = self._gathered[run[0] : run[-1] + 1]
+                self._features[:, :, here] = np.moveaxis(gathered, 0, 2)
         self._where = []
