@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rows import row_named
+from benchmarks.sides import OwnFigures
 
 
 def main(name: str, which: str, folder: Path, out: Path) -> None:
@@ -39,6 +40,9 @@ def main(name: str, which: str, folder: Path, out: Path) -> None:
     )
     peak = max(_peak_kb(), children_after.ru_maxrss) / 1024**2
     figures = {"wall_seconds": wall, "cpu_seconds": cpu, "peak_gb": peak}
+    if isinstance(result, OwnFigures):
+        figures = {name: getattr(result, name) for name in figures}
+        result = result.result
     np.savez(out.with_suffix(".npz"), **dict(side.answer(result)))
     out.write_text(json.dumps(figures))
 

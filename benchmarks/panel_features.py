@@ -28,7 +28,9 @@ def our_features(folder: Path, n_cells: int | None = None) -> Callable[[], objec
     from htrisk_dagster.features.feature_matrix import build_block
 
     inputs = feature_inputs(folder, n_cells)
-    build_block(inputs, FIRST, FIRST + timedelta(days=1), with_counts=False)  # imports are not timed
+    build_block(
+        inputs, FIRST, FIRST + timedelta(days=1), with_counts=False
+    )  # imports are not timed
     return lambda: build_block(inputs, FIRST, STOP, with_counts=False)
 
 

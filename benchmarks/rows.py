@@ -22,6 +22,7 @@ ROWS = {
     "hdbscan": "density_clusters",
     "lstm": "lstm_sequences",
     "definitions": "definitions_load",
+    "dashboard-steps": "dashboard_steps",
     "one-day": "one_new_day",
     "back-fill": "back_fill",
     "cold-city": "cold_city",

@@ -15,6 +15,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.downloads import add_routes
+from htrisk_dagster.dashboard.kept_answers import KeptAnswers, keep_answers
 from htrisk_dagster.dashboard.page import NO_SERVERS, Page, Servers, Visit, aria, in_browser
 from htrisk_dagster.dashboard.panels import missing
 from htrisk_dagster.dashboard.security_headers import secure
@@ -72,6 +73,7 @@ def create_app(folder: Path, *, servers: Servers = NO_SERVERS, hosts: Collection
             page.register(app, shelf, servers)
     add_routes(app, shelf)
     secure(app, hosts)
+    keep_answers(app, shelf, KeptAnswers())
     return app
 
 

@@ -49,7 +49,8 @@ _PAGES = (b"<!doctype", b"<html", b"<?xml")
 class Digest(Protocol):
     """A hash of `hashlib`, as far as it is used here."""
 
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes, /) -> None:
+        """Take more bytes."""
 
 
 class _Readable(Protocol):

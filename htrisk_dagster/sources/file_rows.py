@@ -123,7 +123,11 @@ def _last_record(text: bytes, n_fields: int) -> int:
         line = text[begin : end - 1].decode(errors="replace").removesuffix("\r")
         if begin == 0:
             break
-        if line.strip() and line.count('"') % 2 == 0 and _is_whole(pl.Series([line]), n_fields).item():
+        if (
+            line.strip()
+            and line.count('"') % 2 == 0
+            and _is_whole(pl.Series([line]), n_fields).item()
+        ):
             return begin
         end = begin
     return 0

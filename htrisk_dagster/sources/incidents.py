@@ -41,15 +41,10 @@ def with_time(rows: pl.DataFrame, on: pl.Expr, clock: pl.Expr, time_zone: str) -
     """
     clocks = rows.select(clock).to_series()
     seconds = once_a_text(clocks, seconds_of_day).alias("clock_seconds")
-    timed = with_readings(rows.with_columns(seconds), on.alias("occurred_on"))
+    unreadable = (clocks.is_not_null() & seconds.is_null()).alias("clock_unreadable")
+    timed = with_readings(rows.with_columns(seconds, unreadable), on.alias("occurred_on"))
     local = local_instant(pl.col("occurred_on"), pl.col("clock_seconds"))
-    return with_readings(
-        timed,
-        to_utc(local, time_zone).alias("occurred_at"),
-        (pl.lit(clocks).is_not_null() & pl.col("clock_seconds").is_null()).alias(
-            "clock_unreadable"
-        ),
-    )
+    return with_readings(timed, to_utc(local, time_zone).alias("occurred_at"))
 
 
 def with_place(
