@@ -13,9 +13,9 @@ import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
-from io import BufferedIOBase, BufferedReader
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from htrisk_dagster.errors import SourceError
 
@@ -107,10 +107,9 @@ def read_parts(
     require_size(path)
     try:
         with path.open("rb") as file:
-            raw = file if digest is None else _Digested(file, digest)
+            raw: _Readable = file if digest is None else _Digested(file, digest)
             if path.name.lower().endswith(".gz"):
-                # Of the file only `read` is used.
-                raw = gzip.GzipFile(fileobj=raw, mode="rb")  # type: ignore[call-overload]
+                raw = gzip.GzipFile(fileobj=cast(Any, raw), mode="rb")  # which only reads of it
             yield from _bounded(path, raw, has_lines)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(
@@ -121,7 +120,7 @@ def read_parts(
 class _Digested:
     """A file that gives to a hash what is read of it."""
 
-    def __init__(self, file: BufferedIOBase | BufferedReader, digest: Digest) -> None:
+    def __init__(self, file: _Readable, digest: Digest) -> None:
         self._file, self._digest = file, digest
 
     def read(self, size: int = -1) -> bytes:
