@@ -104,7 +104,10 @@ def plot(sizes: list[dict[str, Any]], path: Path) -> None:
     import numpy as np
 
     figure, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex="col")
-    columns = (("events", "n_events", "events, millions", 1e6), ("cells", "n_cells", "cells", 1.0))
+    columns = (
+        ("events", "n_events", "events, millions", 1e6),
+        ("cells", "n_cells", "cells, thousands", 1e3),
+    )
     rows = (("cpu_seconds", "CPU seconds"), ("peak_gb", "peak memory, GB"))
     for column, (kind, what, label, unit) in enumerate(columns):
         of_kind = [size for size in sizes if size["kind"] == kind]
