@@ -1,7 +1,7 @@
 """Raw complaint files in the publisher's layout to canonical Parquet, against pandas.
 
-The usual way reads all columns as text, which these files need (codes such as `75.0`, `(null)`),
-parses with pandas' vectorised functions and applies the same rules.
+The usual way reads the columns it needs as text, which these files ask for (codes such as `75.0`,
+`(null)`), parses with pandas' vectorised functions and applies the same rules, each as a mask.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from pathlib import Path
 from benchmarks.city_inputs import TIME_ZONE, publish
 from benchmarks.sides import Answer, Row, Side, Target
 
+_FIELDS = ["CMPLNT_NUM", "CMPLNT_FR_DT", "CMPLNT_FR_TM", "RPT_DT", "KY_CD", "PD_CD", "OFNS_DESC",
+           "LAW_CAT_CD", "BORO_NM", "ADDR_PCT_CD", "Latitude", "Longitude"]  # fmt: skip
+_LOST = r"[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 COLUMNS = ("report_id", "occurred_at", "occurred_on", "reported_on", "offence_code",
            "offence_detail_code", "offence", "law_category", "borough", "precinct", "lon", "lat")  # fmt: skip
 
@@ -29,10 +32,14 @@ def _ours(folder: Path) -> Callable[[], object]:
 
 def _pandas(folder: Path) -> Callable[[], object]:
     import pandas as pd
+    from htrisk_dagster.sources.incidents import NYC_BOROUGHS
     from htrisk_dagster.sources.intake import NEW_YORK
+    from htrisk_dagster.sources.nypd_complaints import LAW_CATEGORIES
 
     def one_file(path: Path) -> pd.DataFrame:
-        text = pd.read_csv(path, dtype=str, na_values=["(null)", "NA", ""], keep_default_na=False)
+        text = pd.read_csv(
+            path, dtype=str, usecols=_FIELDS, na_values=["(null)", "NA", ""], keep_default_na=False
+        ).apply(lambda column: column.str.strip())
 
         def number(column: str) -> pd.Series:
             return pd.to_numeric(text[column].str.replace(",", ""), errors="coerce")
@@ -62,16 +69,31 @@ def _pandas(folder: Path) -> Callable[[], object]:
             }
         )
         pulled = pd.Timestamp(path.stat().st_mtime, unit="s").normalize() + pd.Timedelta("1D")
+
+        def absent_or(column: str, good: pd.Series) -> pd.Series:
+            return frame[column].isna() | good.fillna(value=False)
+
         good = (
-            frame["report_id"].notna()
+            frame["report_id"].str.fullmatch(r"\d[0-9A-Za-z]{0,19}").fillna(value=False)
             & day.notna() & (day >= "2000-01-01") & (day <= pulled)
             & clock.notna()
             & reported.notna() & (reported >= day) & (reported <= pulled)
-            & (frame["law_category"].isna() | frame["law_category"].isin(
-                ["felony", "misdemeanor", "violation"]))
-            & (frame["lat"].isna() | frame["lat"].between(NEW_YORK.south, NEW_YORK.north))
-            & (frame["lon"].isna() | frame["lon"].between(NEW_YORK.west, NEW_YORK.east))
+            & absent_or("offence_code", frame["offence_code"].between(100, 999))
+            & absent_or("offence_detail_code", frame["offence_detail_code"].between(100, 9999))
+            & absent_or("precinct", frame["precinct"].between(1, 150))
+            & absent_or("offence", frame["offence"].str.contains("[A-Za-z]"))
+            & absent_or("law_category", frame["law_category"].isin(LAW_CATEGORIES))
+            & absent_or("borough", frame["borough"].isin(NYC_BOROUGHS))
+            & absent_or("lat", frame["lat"].between(NEW_YORK.south, NEW_YORK.north))
+            & absent_or("lon", frame["lon"].between(NEW_YORK.west, NEW_YORK.east))
         )  # fmt: skip
+        for column in ("KY_CD", "PD_CD", "ADDR_PCT_CD", "Latitude", "Longitude"):
+            good &= text[column].isna() | number(column).notna()
+        for column in _FIELDS:
+            value = text[column]
+            formula = value.str.match(r"[=+@\-].") & pd.to_numeric(value, errors="coerce").isna()
+            unsafe = value.str.contains(_LOST) | (value.str.len() > 1000) | formula
+            good &= ~unsafe.fillna(value=False).astype(bool)
         return frame[good]
 
     def work() -> object:

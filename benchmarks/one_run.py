@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rows import row_named
+from benchmarks.sides import OwnFigures
 
 
 def main(name: str, which: str, folder: Path, out: Path) -> None:
@@ -24,31 +25,33 @@ def main(name: str, which: str, folder: Path, out: Path) -> None:
     if side is None:
         raise SystemExit(f"The row {name} has no side {which}.")
     work = side.load(folder)
-    _forget_peak()
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.perf_counter()
+    forget_peak()
+    before = seconds_of()
     result = work()
-    wall = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    children_after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = sum(
-        getattr(late, part) - getattr(early, part)
-        for early, late in ((before, after), (children, children_after))
-        for part in ("ru_utime", "ru_stime")
-    )
-    peak = max(_peak_kb(), children_after.ru_maxrss) / 1024**2
+    wall, cpu = (late - early for late, early in zip(seconds_of(), before, strict=True))
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = max(peak_kb(), children) / 1024**2
     figures = {"wall_seconds": wall, "cpu_seconds": cpu, "peak_gb": peak}
+    if isinstance(result, OwnFigures):
+        figures = {name: getattr(result, name) for name in figures}
+        result = result.result
     np.savez(out.with_suffix(".npz"), **dict(side.answer(result)))
     out.write_text(json.dumps(figures))
 
 
-def _forget_peak() -> None:
+def seconds_of() -> tuple[float, float]:
+    """Clock, and CPU of this process and its finished children so far."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return time.perf_counter(), sum(each.ru_utime + each.ru_stime for each in usages)
+
+
+def forget_peak() -> None:
     """Start the high-water mark anew: what loading took is not the work's (man 5 proc)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak_kb() -> int:
+def peak_kb() -> int:
+    """High-water mark of memory in kB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
 

@@ -11,15 +11,22 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rows import ROWS
+from benchmarks import growth
+from benchmarks.rows import GROWTH, ROWS
 
 
 def write_report(folder: Path) -> Path:
-    """Write `bench.md` and `bench.png` from the rows measured so far; return the table's path."""
+    """Write `bench.md`, `bench.png` and `growth.png` from the rows measured so far; return the table's path."""
     found = [folder / "results" / f"{name}.json" for name in ROWS]
     rows = [json.loads(path.read_text()) for path in found if path.exists()]
     table = folder / "bench.md"
-    table.write_text(_markdown(rows))
+    text = _markdown(rows)
+    grown = folder / "results" / f"{GROWTH}.json"
+    if grown.exists():
+        sizes = json.loads(grown.read_text())
+        text += f"\n{growth.markdown(sizes)}"
+        growth.plot(sizes, folder / "growth.png")
+    table.write_text(text)
     _plot([row for row in rows if row["ratio"]], folder / "bench.png")
     return table
 

@@ -22,16 +22,19 @@ ROWS = {
     "hdbscan": "density_clusters",
     "lstm": "lstm_sequences",
     "definitions": "definitions_load",
+    "dashboard-steps": "dashboard_steps",
     "one-day": "one_new_day",
     "back-fill": "back_fill",
     "cold-city": "cold_city",
 }
+# Measured beside the rows, against its own size (`growth`).
+GROWTH = "growth"
 
 
 def row_named(name: str) -> Row:
     """Import the module of a row; it holds the constant ROW."""
     if name not in ROWS:
-        raise SystemExit(f"There is no row '{name}'. Choose one of {', '.join(ROWS)}.")
+        raise SystemExit(f"There is no row '{name}'. Choose one of {', '.join((*ROWS, GROWTH))}.")
     row = import_module(f"benchmarks.{ROWS[name]}").ROW
     assert isinstance(row, Row)
     return row

@@ -17,6 +17,23 @@ Answer = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
+class OwnFigures:
+    """Result of work that is done by a process of its own, with what that process took.
+
+    Parameters
+    ----------
+    result : object
+        What `Side.answer` is given.
+    wall_seconds, cpu_seconds, peak_gb : float
+    """
+
+    result: object
+    wall_seconds: float
+    cpu_seconds: float
+    peak_gb: float
+
+
+@dataclass(frozen=True)
 class Side:
     """One program of a comparison.
 
@@ -26,7 +43,8 @@ class Side:
         Who does it, for the table.
     load : callable
         From the folder of prepared inputs to the work: imports and reading of inputs happen here
-        and are not timed. The work takes nothing and returns what `answer` turns into arrays.
+        and are not timed. The work takes nothing and returns what `answer` turns into arrays, or
+        `OwnFigures` of it.
     answer : callable
         From the work's result to arrays; not timed.
     """

@@ -15,6 +15,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.downloads import add_routes
+from htrisk_dagster.dashboard.kept_answers import KeptAnswers, keep_answers
 from htrisk_dagster.dashboard.page import NO_SERVERS, Page, Servers, Visit, aria, in_browser
 from htrisk_dagster.dashboard.panels import missing
 from htrisk_dagster.dashboard.release_book import ReleaseBook
@@ -92,6 +93,12 @@ def create_app(
     if review is not None:
         review.add_to(app)
     secure(app, hosts)
+    keep_answers(
+        app,
+        shelf,
+        KeptAnswers(),
+        is_personal=lambda: review is not None and review.reviewer() is not None,
+    )
     return app
 
 

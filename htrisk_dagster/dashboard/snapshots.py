@@ -13,6 +13,7 @@ the days that may be seen and no other. No page can forget to leave a draft out.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,6 +73,12 @@ class Snapshot:
     def stage(self) -> str:
         """What all that is not of one day is marked with."""
         return DRAFT if self.has_drafts else PUBLISHED
+
+    @cached_property
+    def visible(self) -> str:
+        """Digest of the days that can be seen, their stages and the notices."""
+        told = repr((sorted(self.stages.items()), self.notices, self.has_drafts))
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def stage_of(self, day: date) -> DayStage:
         """Stage of a day; a draft where nothing is known of it."""

@@ -151,12 +151,11 @@ def build_block(
         )
     work = _Work(inputs, start, stop)
     names = tuple(spec.name for spec in inputs.catalogue)
-    # NaN until made: what has no source stays absent.
-    features = np.full((work.n_days, work.grid.n_cells, len(names)), np.nan, dtype=np.float32)
+    features = np.empty((work.n_days, work.grid.n_cells, len(names)), dtype=np.float32)
     writer = ColumnWriter(features)
     for name, values in work.columns():
         writer.put(names.index(name), values)
-    writer.flush()
+    writer.close()
     own = work.part.own
     return CellDayBlock(
         work.days,
@@ -226,8 +225,13 @@ class _Work:
         counts = self._by_cell(rows)
         lags = range(1, (cat.TARGET_LAGS if name == cat.TARGET else cat.INCIDENT_LAGS) + 1)
         for k, panel in zip(lags, counts.lag_panels(lags), strict=True):
-            known = (self.cutoffs - k >= self.since)[:, None]
-            yield f"{name}_lag_{k}", np.where(known, panel, np.float32(np.nan))
+            unknown = self.cutoffs - k < self.since
+            if unknown.any():
+                values = panel.astype(np.float32)
+                values[unknown] = np.nan
+                yield f"{name}_lag_{k}", values
+            else:
+                yield f"{name}_lag_{k}", panel
         near = queen_contiguity(self.grid)
         with np.errstate(divide="ignore"):
             per_neighbour = 1.0 / near.sum(axis=1)

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 from htrisk_dagster.errors import SourceError
 
@@ -22,7 +23,8 @@ LARGEST_BYTES = 4 << 30  # the largest published file, NYPD's complaints since 2
 LONGEST_LINE_BYTES = 1 << 20
 MOST_PACKED = 200  # times
 _ROOM_BYTES = 32 << 20  # below this a file may be packed as tightly as it likes
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # no more than LONGEST_LINE_BYTES
+_BATCH = 16 << 20
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
@@ -42,6 +44,17 @@ _OTHER_FORMS = (
     (b"PAR1", "Parquet"),
 )
 _PAGES = (b"<!doctype", b"<html", b"<?xml")
+
+
+class Digest(Protocol):
+    """A hash of `hashlib`, as far as it is used here."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more bytes."""
+
+
+class _Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -70,12 +83,21 @@ def open_file(path: Path) -> BufferedIOBase:
 
 
 def read_content(path: Path, *, has_lines: bool = False) -> bytes:
-    """Unpacked content of a file.
+    """Unpacked content of a file; parameters and errors are those of `read_parts`."""
+    return b"".join(read_parts(path, has_lines=has_lines))
+
+
+def read_parts(
+    path: Path, *, has_lines: bool = False, digest: Digest | None = None
+) -> Iterator[bytes]:
+    """Unpacked content of a file, a megabyte at most at once.
 
     Parameters
     ----------
     has_lines : bool
         Whether no line of it may be longer than `LONGEST_LINE_BYTES`.
+    digest : hash, optional
+        Is given the bytes of the file itself as they are read; whole after the last part.
 
     Raises
     ------
@@ -84,12 +106,27 @@ def read_content(path: Path, *, has_lines: bool = False) -> bytes:
     """
     require_size(path)
     try:
-        with open_file(path) as handle:
-            return _bounded(path, handle, has_lines)
+        with path.open("rb") as file:
+            raw: _Readable = file if digest is None else _Digested(file, digest)
+            if path.name.lower().endswith(".gz"):
+                raw = gzip.GzipFile(fileobj=cast(Any, raw), mode="rb")  # which only reads of it
+            yield from _bounded(path, raw, has_lines)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(
             f"{path} cannot be read to its end ({error}). It was cut short: fetch it again."
         ) from error
+
+
+class _Digested:
+    """A file that gives to a hash what is read of it."""
+
+    def __init__(self, file: _Readable, digest: Digest) -> None:
+        self._file, self._digest = file, digest
+
+    def read(self, size: int = -1) -> bytes:
+        part = self._file.read(size)
+        self._digest.update(part)
+        return part
 
 
 def require_size(path: Path) -> None:
@@ -102,9 +139,8 @@ def require_size(path: Path) -> None:
         )
 
 
-def _bounded(path: Path, handle: BufferedIOBase, has_lines: bool) -> bytes:
+def _bounded(path: Path, handle: _Readable, has_lines: bool) -> Iterator[bytes]:
     packed = path.stat().st_size
-    parts: list[bytes] = []
     total = line = 0
     while part := handle.read(_CHUNK):
         total += len(part)
@@ -114,22 +150,25 @@ def _bounded(path: Path, handle: BufferedIOBase, has_lines: bool) -> bytes:
                 "no table of text does. It was made to fill memory: take it out of the folder."
             )
         if has_lines:
-            longest, line = _longest_line(part, line)
-            if longest > LONGEST_LINE_BYTES:
+            begun, line = _across(part, line)
+            if begun > LONGEST_LINE_BYTES:
                 raise SourceError(
                     f"{path} has a line of more than {LONGEST_LINE_BYTES:,} bytes, which no row has. "
                     "Fetch it again, or take it out of the folder."
                 )
-        parts.append(part)
-    return b"".join(parts)
+        yield part
 
 
-def _longest_line(part: bytes, begun: int) -> tuple[int, int]:
-    """Longest line in `part`, of which `begun` bytes came before, and what it leaves begun."""
-    pieces = part.replace(b"\r", b"\n").split(b"\n")
-    lengths = [len(piece) for piece in pieces]
-    lengths[0] += begun
-    return max(lengths), lengths[-1]
+def _across(part: bytes, begun: int) -> tuple[int, int]:
+    """Length of the line that `part` goes on with, `begun` bytes of it before, and of its last one.
+
+    A part is no longer than a line may be, so that only a line across parts can be too long.
+    """
+    ends = [end for end in (part.find(b"\n"), part.find(b"\r")) if end >= 0]
+    if not ends:
+        return begun + len(part), begun + len(part)
+    last = max(part.rfind(b"\n"), part.rfind(b"\r"))
+    return begun + min(ends), len(part) - 1 - last
 
 
 def require_form(path: Path, form: str, beginning: bytes) -> None:
@@ -162,6 +201,41 @@ def decode(content: bytes) -> str:
     Bytes that are no text become U+FFFD: one of them must not cost the file, and a row that is read
     with one is refused (`unsafe_cells`).
     """
-    encoding = next((e for mark, e in _BYTE_ORDER_MARKS if content.startswith(mark)), "utf-8")
-    text = content.decode(encoding, errors="replace")
+    text = content.decode(_encoding(content), errors="replace")
     return text if "\n" in text else text.replace("\r", "\n")
+
+
+def read_lines(path: Path, *, digest: Digest | None = None) -> Iterator[bytes]:
+    """Text of a file as `decode` has it, in UTF-8, some megabytes of whole lines at once.
+
+    Parameters and errors are those of `read_parts`; no line may be longer than its limit.
+    """
+    held: list[bytes] = []
+    size, has_begun, is_whole = 0, False, False
+    for part in read_parts(path, has_lines=True, digest=digest):
+        held.append(part)
+        size += len(part)
+        if is_whole or size < _BATCH or b"\n" not in part:
+            continue
+        content = b"".join(held)
+        if not has_begun:
+            # Letters of several bytes do not end where a line feed's byte is.
+            is_whole = not _encoding(content).startswith("utf-8")
+            content = content if is_whole else content.removeprefix(codecs.BOM_UTF8)
+        end = 0 if is_whole else content.rindex(b"\n") + 1
+        held, size = [content[end:]], len(content) - end
+        if not is_whole:
+            has_begun = True
+            yield _as_utf8(content[:end])
+    content = b"".join(held)
+    yield _as_utf8(content) if has_begun else decode(content).encode()
+
+
+def _encoding(content: bytes) -> str:
+    return next((e for mark, e in _BYTE_ORDER_MARKS if content.startswith(mark)), "utf-8")
+
+
+def _as_utf8(content: bytes) -> bytes:
+    if content.isascii():
+        return content
+    return content.decode(errors="replace").encode()

@@ -19,19 +19,25 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.sources.file_content import decode, read_content
+from htrisk_dagster.sources.distinct_texts import once_a_text
+from htrisk_dagster.sources.file_content import Digest, decode, read_lines, read_parts
 from htrisk_dagster.sources.layouts import Header, Layout
+from htrisk_dagster.sources.plain_records import plain_fields
 
 ROW = "source_row"
 DEFECT = "DEFECT"  # what is wrong with a row as a whole; null where it could be split
 MISSING_MARKERS = ("", "(null)", "na", "n/a", "nan", "null")  # compared in lower case
+_LONGEST_MARKER = max(map(len, MISSING_MARKERS))
 
 _FIELD = r'(?:"(?:[^"]|"")*"|[^",]*)'  # RFC 4180, section 2, rules 5 to 7
 _WELL_FORMED = rf"^{_FIELD}(?:,{_FIELD})*$"
 _QUOTED = r'"(?:[^"]|"")*"'
+_LINES_BACK = 100  # among which one is a whole record, or the lines wait for those that follow
 
 
-def read_rows(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
+def read_rows(
+    path: Path, header: Header, layout: Layout, digest: Digest | None = None
+) -> pl.DataFrame:
     """Rows of a CSV, JSON or Parquet file with the columns of `layout`, as text.
 
     Parameters
@@ -42,6 +48,8 @@ def read_rows(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
         As `layouts.read_header` gave it.
     layout : Layout
         Columns to load; no other column leaves the file. Optional ones that it lacks are missing.
+    digest : hash, optional
+        Is given the bytes of the file as they are read.
 
     Returns
     -------
@@ -55,38 +63,105 @@ def read_rows(path: Path, header: Header, layout: Layout) -> pl.DataFrame:
         Where the file cannot be unpacked, breaks a limit of `file_content`, or is not JSON or
         Parquet though it says so.
     """
-    content = read_content(path, has_lines=header.form == "CSV")
     here = replace(layout, optional=tuple(n for n in layout.optional if n in header.published))
-    read = {"CSV": _csv_rows, "JSON": _json_rows, "Parquet": _parquet_rows}[header.form]
-    rows = read(path, content, header, here).with_columns(
+    if header.form == "CSV":
+        rows = _csv_rows(path, header, here, digest)
+    else:
+        content = b"".join(read_parts(path, digest=digest))
+        read = {"JSON": _json_rows, "Parquet": _parquet_rows}[header.form]
+        rows = read(path, content, header, here)
+    rows = rows.with_columns(
         pl.lit(None, pl.String).alias(name) for name in layout.columns if name not in here.columns
     )
-    stripped = [pl.col(name).str.strip_chars() for name in layout.columns]
     return rows.select(
         pl.col(ROW).cast(pl.Int64),
         pl.col(DEFECT).cast(pl.String),
-        *(
-            pl.when(~text.str.to_lowercase().is_in(MISSING_MARKERS)).then(text).name.keep()
-            for text in stripped
-        ),
+        *(once_a_text(rows[name], _cleaned) for name in layout.columns),
     )
 
 
-def _csv_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl.DataFrame:
-    text = decode(content)
-    lines = pl.read_lines(io.BytesIO(text.encode())).to_series().slice(1)
+def _cleaned(texts: pl.Series) -> pl.Series:
+    stripped = texts.str.strip_chars()
+    may_be_marker = stripped.str.len_bytes() <= _LONGEST_MARKER
+    if not may_be_marker.any():
+        return stripped
+    is_marker = pl.col(texts.name).str.to_lowercase().is_in(MISSING_MARKERS)
+    return stripped.to_frame().select(pl.when(~is_marker).then(texts.name)).to_series()
+
+
+def _csv_rows(
+    path: Path, header: Header, layout: Layout, digest: Digest | None = None
+) -> pl.DataFrame:
+    """Read the file some megabytes at a time: its text as a whole is never in memory."""
+    parts: list[pl.DataFrame] = []
+    held, n_rows, is_begun = b"", 0, False
+    batches = read_lines(path, digest=digest)
+    batch = next(batches)
+    while batch is not None:
+        following = next(batches, None)
+        text = held + batch if held else batch
+        if not is_begun:
+            end = text.find(b"\n") + 1
+            text, is_begun = text[end:] if end else b"", True
+        # What comes may belong to the last record, or may make it the last of the file.
+        end = len(text) if following is None else _last_record(text, len(header.names))
+        rows = _batch_rows(path, text[:end], header, layout, is_last=following is None)
+        parts.append(rows.with_columns(pl.col(ROW) + n_rows))
+        held, n_rows, batch = text[end:], n_rows + rows.height, following
+    return pl.concat(parts)
+
+
+def _last_record(text: bytes, n_fields: int) -> int:
+    """Place where the last line begins that is a whole record; 0 where none is near the end.
+
+    No field goes on across such a line (see `_whole_records`), so that rows before it can be told
+    without what follows.
+    """
+    end = len(text)
+    for _ in range(_LINES_BACK):
+        begin = text.rfind(b"\n", 0, end - 1) + 1
+        line = text[begin : end - 1].decode(errors="replace").removesuffix("\r")
+        if begin == 0:
+            break
+        if (
+            line.strip()
+            and line.count('"') % 2 == 0
+            and _is_whole(pl.Series([line]), n_fields).item()
+        ):
+            return begin
+        end = begin
+    return 0
+
+
+def _batch_rows(
+    path: Path, text: bytes, header: Header, layout: Layout, *, is_last: bool
+) -> pl.DataFrame:
+    """Rows of whole records, numbered from 1: at once where all are plain, else record by record."""
+    places = [header.names.index(header.published[name]) for name in layout.columns]
+    is_cut = is_last and not text.endswith(b"\n") and _may_be_cut(header, layout, text)
+    fields = None if is_cut else plain_fields(text, len(header.names), places)
+    if fields is None:
+        return _records(path, text, places, header, layout, is_cut=is_cut)
+    named = fields.rename(dict(zip(map(str, places), layout.columns, strict=True)))
+    sound = named.with_columns(pl.lit(None, pl.String).alias(DEFECT)).with_row_index(ROW, offset=1)
+    return sound.select(ROW, DEFECT, *layout.columns)
+
+
+def _records(
+    path: Path, text: bytes, places: list[int], header: Header, layout: Layout, *, is_cut: bool
+) -> pl.DataFrame:
+    lines = pl.read_lines(io.BytesIO(text)).to_series()
     lines = _whole_records(lines.filter(lines.str.strip_chars() != ""), len(header.names))
     records = (
         pl.DataFrame({"record": lines})
         .with_row_index(ROW, offset=1)
         .with_columns(_defect(len(header.names)))
     )
-    if not text.endswith("\n") and _may_be_cut(header, layout, lines):
+    if is_cut:
         is_last = pl.col(ROW) == records.height
         cut = pl.coalesce(DEFECT, pl.lit("no line break at its end"))
         records = records.with_columns(pl.when(is_last).then(cut).otherwise(DEFECT).alias(DEFECT))
     good = records.filter(pl.col(DEFECT).is_null())
-    places = [header.names.index(header.published[name]) for name in layout.columns]
     fields = _split(good["record"], len(header.names), places).rename(
         dict(zip(map(str, places), layout.columns, strict=True))
     )
@@ -97,7 +172,8 @@ def _csv_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl.
         )
     broken = records.filter(pl.col(DEFECT).is_not_null()).drop("record")
     split = pl.concat([good.drop("record"), fields], how="horizontal")
-    return pl.concat([split, broken], how="diagonal").sort(ROW)
+    rows = pl.concat([split, broken], how="diagonal").sort(ROW)
+    return rows.select(ROW, DEFECT, *layout.columns)
 
 
 def _defect(n_fields: int) -> pl.Expr:
@@ -114,14 +190,15 @@ def _defect(n_fields: int) -> pl.Expr:
     )
 
 
-def _may_be_cut(header: Header, layout: Layout, lines: pl.Series) -> bool:
+def _may_be_cut(header: Header, layout: Layout, text: bytes) -> bool:
     """Whether a cut within the last line could have cost a digit of a field that is read.
 
     A file may lack its last line break (RFC 4180, section 2, rule 2). `-73.91` may then be all that
     is left of `-73.916661142`; a field that is not read, or that its mark closes, tells nothing.
     """
     last_is_read = header.names[-1] in {header.published[name] for name in layout.columns}
-    return last_is_read and len(lines) > 0 and not lines[-1].rstrip().endswith('"')
+    ending = text.decode().rstrip()
+    return last_is_read and ending != "" and not ending.endswith('"')
 
 
 def _whole_records(lines: pl.Series, n_fields: int) -> pl.Series:

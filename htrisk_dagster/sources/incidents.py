@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from htrisk_dagster.sources.distinct_texts import once_a_text, with_readings
 from htrisk_dagster.sources.quarantine import FileFacts, Rule
 from htrisk_dagster.sources.text_values import (
     is_unreadable,
@@ -38,23 +39,28 @@ def with_time(rows: pl.DataFrame, on: pl.Expr, clock: pl.Expr, time_zone: str) -
     clock : Expr
         Text of the local time; midnight where it is missing.
     """
-    seconds = seconds_of_day(rows.select(clock).to_series()).alias("clock_seconds")
-    return rows.with_columns(on.alias("occurred_on"), seconds).with_columns(
-        to_utc(local_instant(pl.col("occurred_on"), pl.col("clock_seconds")), time_zone).alias(
-            "occurred_at"
-        ),
-        (clock.is_not_null() & pl.col("clock_seconds").is_null()).alias("clock_unreadable"),
-    )
+    clocks = rows.select(clock).to_series()
+    seconds = once_a_text(clocks, seconds_of_day).alias("clock_seconds")
+    unreadable = (clocks.is_not_null() & seconds.is_null()).alias("clock_unreadable")
+    timed = with_readings(rows.with_columns(seconds, unreadable), on.alias("occurred_on"))
+    local = local_instant(pl.col("occurred_on"), pl.col("clock_seconds"))
+    return with_readings(timed, to_utc(local, time_zone).alias("occurred_at"))
 
 
 def with_place(
     rows: pl.DataFrame, *, lat: str = "LATITUDE", lon: str = "LONGITUDE"
 ) -> pl.DataFrame:
-    """Add `lon` and `lat` in degrees from columns of text, both null where missing or 0."""
-    east, north = number(lon), number(lat)
+    """Add `lon` and `lat` in degrees from columns of text, both null where missing or 0.
+
+    `lon_unreadable` and `lat_unreadable` say where a text is there that is no number.
+    """
+    east, north = pl.col("lon"), pl.col("lat")
     has_point = east.is_not_null() & north.is_not_null() & ((east != 0) | (north != 0))
-    return rows.with_columns(
-        pl.when(has_point).then(east).alias("lon"), pl.when(has_point).then(north).alias("lat")
+    return with_readings(rows, number(lon).alias("lon"), number(lat).alias("lat")).with_columns(
+        pl.when(has_point).then(east).alias("lon"),
+        pl.when(has_point).then(north).alias("lat"),
+        is_unreadable(lon, east).alias("lon_unreadable"),
+        is_unreadable(lat, north).alias("lat_unreadable"),
     )
 
 
@@ -110,15 +116,16 @@ def neighbourhood_rule(column: str) -> Rule:
 def place_rules(
     facts: FileFacts, *, lat: str = "LATITUDE", lon: str = "LONGITUDE"
 ) -> tuple[Rule, ...]:
-    """Refuse coordinates that are no numbers, and points outside the bounding box."""
+    """Refuse coordinates that are no numbers, and points outside the bounding box (see `with_place`)."""
     box = facts.bounding_box
     outside = (
         "The point lies outside the study area's bounding box, "
         f"longitude {box.west} to {box.east}, latitude {box.south} to {box.north}."
     )
     return (
-        *(Rule("coordinate_not_a_number", name, is_unreadable(name, number(name)),
-               "A coordinate must be a number of degrees.") for name in (lat, lon)),
+        *(Rule("coordinate_not_a_number", column, pl.col(f"{name}_unreadable"),
+               "A coordinate must be a number of degrees.")
+          for name, column in (("lat", lat), ("lon", lon))),
         Rule("point_outside_city", lat,
              ~pl.col("lat").is_between(box.south, box.north), outside),
         Rule("point_outside_city", lon,

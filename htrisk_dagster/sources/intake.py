@@ -46,12 +46,11 @@ from htrisk_dagster.sources.context import (
 from htrisk_dagster.sources.declared_layouts import files_in
 from htrisk_dagster.sources.file_rows import read_rows
 from htrisk_dagster.sources.layouts import Header, Layout
-from htrisk_dagster.sources.quarantine import FileFacts, Parsed, mark_refused
+from htrisk_dagster.sources.quarantine import REFUSAL, FileFacts, Parsed, mark_refused
 from htrisk_dagster.sources.unsafe_cells import unsafe_cell_rules
 from htrisk_dagster.study_areas.area import BoundingBox, StudyArea
 
 NEW_YORK = BoundingBox(west=-74.30, south=40.47, east=-73.65, north=40.95)
-_REFUSAL = ("rule", "column", "value", "reason")
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ def read(
     rows = _refuse_repeated_keys(source, pl.concat(part.rows for part in parts))
     kept = rows.filter(pl.col("rule").is_null())
     refused = rows.filter(pl.col("rule").is_not_null())
-    reshaped = kept if source.reshape is None else source.reshape(kept.drop(_REFUSAL))
+    reshaped = kept if source.reshape is None else source.reshape(kept.drop(REFUSAL))
     return Intake(
         kept=source.table.conform(reshaped),
         quarantined=raw.QUARANTINE.conform(_quarantined(source, refused)),
@@ -209,8 +208,12 @@ def _read_file(
     header = layouts.recognise(path, source.table.name, layout)
     if header is None:
         raise SourceError(f"{path} changed while it was read. Run again when it is complete.")
-    read_file = source.read_geojson if header.form == "GeoJSON" else read_rows
-    rows = read_file(path, header, layout)
+    digest = hashlib.sha256()
+    if header.form == "GeoJSON":
+        rows = source.read_geojson(path, header, layout)
+        digest.update(path.read_bytes())
+    else:
+        rows = read_rows(path, header, layout, digest)
     if layout.category:
         rows = places_of_interest.as_places(rows, layout)
     parsed = source.parse(rows, facts)
@@ -221,9 +224,7 @@ def _read_file(
     )
     # The publisher's text is in upper case and ends here; only typed columns go on.
     typed = marked.select(column for column in marked.columns if column != column.upper())
-    with path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return _FilePart(name, header.layout_name, digest, typed, list(header.names))
+    return _FilePart(name, header.layout_name, digest.hexdigest(), typed, list(header.names))
 
 
 def _pulled_on(path: Path) -> date:
@@ -268,9 +269,14 @@ def _account(
         orient="row",
     )  # fmt: skip
     day = pl.lit(None, pl.Date) if source.day is None else pl.col(source.day)
-    kept_by_file = kept.group_by("source_file").agg(
-        pl.len().alias("rows_kept_count"), day.min().alias("first_on"), day.max().alias("last_on")
-    )
+    # Rows lie by file: to compare neighbours costs less than to look up each row's file.
+    by_file = kept.group_by(pl.col("source_file").rle_id().alias("number"), maintain_order=True)
+    kept_by_file = by_file.agg(
+        pl.col("source_file").first(),
+        pl.len().alias("rows_kept_count"),
+        day.min().alias("first_on"),
+        day.max().alias("last_on"),
+    ).drop("number")
     refused_by_file = refused.group_by("source_file").agg(pl.len().alias("rows_quarantined_count"))
     account = (
         files.join(kept_by_file, on="source_file", how="left", maintain_order="left")

@@ -19,6 +19,7 @@ from __future__ import annotations
 import polars as pl
 
 from htrisk_dagster.schemas import raw
+from htrisk_dagster.sources.distinct_texts import with_readings
 from htrisk_dagster.sources.incidents import (
     borough_rule,
     clock_rule,
@@ -55,7 +56,8 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     timed = with_time(
         rows, on=day("CMPLNT_FR_DT"), clock=pl.col("CMPLNT_FR_TM"), time_zone=facts.time_zone
     )
-    typed = with_place(timed).with_columns(
+    typed = with_readings(
+        with_place(timed),
         identifier("CMPLNT_NUM").alias("report_id"),
         day("RPT_DT").alias("reported_on"),
         whole_number("KY_CD").alias("offence_code"),

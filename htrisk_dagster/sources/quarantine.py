@@ -12,11 +12,13 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from htrisk_dagster.sources.distinct_texts import ever
 from htrisk_dagster.sources.file_rows import DEFECT
 from htrisk_dagster.study_areas.area import BoundingBox, StudyArea
 
 EARLIEST_DAY = date(2000, 1, 1)
 VALUE_LENGTH = 80
+REFUSAL = ("rule", "column", "value", "reason")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Rule:
     column : str
         Column of text whose value is shown, in the spelling of `layouts.normalise`.
     broken : Expr
-        True where the row breaks the rule; null counts as kept.
+        True where the row breaks the rule, judged from that row alone; null counts as kept.
     reason : str
         One sentence.
     """
@@ -102,26 +104,27 @@ def mark_refused(
         The rows, in order, with `rule`, `column`, `value` and `reason`; all null where kept.
     """
     rules = (RAGGED_ROW, *for_all, *parsed.rules)
-    broken = [rule.broken.fill_null(value=False) for rule in rules]
+    is_ever = ever(parsed.rows, [rule.broken for rule in rules])
+    broken = [rule for rule, is_broken in zip(rules, is_ever, strict=True) if is_broken]
+    if not broken:
+        return parsed.rows.with_columns(pl.lit(None, pl.String).alias(name) for name in REFUSAL)
     first = pl.coalesce(
-        pl.when(is_broken).then(pl.lit(i, pl.Int16)) for i, is_broken in enumerate(broken)
+        pl.when(rule.broken.fill_null(value=False)).then(pl.lit(i, pl.Int16))
+        for i, rule in enumerate(broken)
     )
-    marked = parsed.rows.with_columns(first.alias("broken_rule"))
-    number = pl.col("broken_rule")
-    names = [rule.name for rule in rules]
-    columns = [published.get(rule.column, "whole row") for rule in rules]
-    values = (pl.when(number == i).then(pl.col(rule.column)) for i, rule in enumerate(rules))
-    return marked.with_columns(
-        _nth(names).alias("rule"),
-        _nth(columns).alias("column"),
+    number = parsed.rows.select(first.alias("broken_rule")).to_series()
+    columns = [published.get(rule.column, "whole row") for rule in broken]
+    values = (pl.when(number == i).then(pl.col(rule.column)) for i, rule in enumerate(broken))
+    return parsed.rows.with_columns(
+        _nth(number, [rule.name for rule in broken]).alias("rule"),
+        _nth(number, columns).alias("column"),
         pl.coalesce(values).str.slice(0, VALUE_LENGTH).alias("value"),
-        _nth([rule.reason for rule in rules]).alias("reason"),
-    ).drop("broken_rule")
+        _nth(number, [rule.reason for rule in broken]).alias("reason"),
+    )
 
 
-def _nth(texts: Sequence[str]) -> pl.Expr:
-    by_number = dict(enumerate(texts))
-    return pl.col("broken_rule").replace_strict(by_number, default=None, return_dtype=pl.String)
+def _nth(number: pl.Series, texts: Sequence[str]) -> pl.Series:
+    return pl.Series(texts, dtype=pl.String).gather(number)
 
 
 def day_rules(what: str, column: str, on: str, facts: FileFacts) -> tuple[Rule, ...]:

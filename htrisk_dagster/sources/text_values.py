@@ -76,11 +76,14 @@ def to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
 
     An hour that happens twice in autumn is its first; one that spring skips is an hour later.
     """
-    in_zone = pl.coalesce(
-        shifted.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
-        for shifted in (local, local + pl.duration(hours=1))
-    )
-    return in_zone.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+    def in_zone(instant: pl.Expr) -> pl.Expr:
+        return instant.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+
+    at = in_zone(local)
+    # Null but where spring skips an hour, so that the second pass costs nothing.
+    skipped = in_zone(pl.when(at.is_null()).then(local + pl.duration(hours=1)))
+    return pl.coalesce(at, skipped).dt.convert_time_zone("UTC").dt.replace_time_zone(None)
 
 
 def number(column: str) -> pl.Expr:

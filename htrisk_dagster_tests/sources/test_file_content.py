@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.sources import file_content
-from htrisk_dagster.sources.file_content import decode, read_content
+from htrisk_dagster.sources.file_content import decode, read_content, read_lines
 from htrisk_dagster.sources.layouts import read_header
 
 
@@ -59,6 +59,19 @@ def test_a_line_longer_than_a_megabyte_is_refused(tmp_path: Path, end: bytes, mo
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_text_is_decoded_by_its_mark(encoding: str):
     assert decode("A,é\n1,€\n".encode(encoding)) == "A,é\n1,€\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_the_text_in_parts(tmp_path: Path, encoding: str, end: str, monkeypatch):
+    monkeypatch.setattr(file_content, "_CHUNK", 5)
+    monkeypatch.setattr(file_content, "_BATCH", 12)
+    path = tmp_path / "a.csv"
+    path.write_bytes(end.join(["A,é", *("1,ü" * n for n in range(9)), ""]).encode(encoding))
+    parts = list(read_lines(path))
+    assert b"".join(parts).decode() == decode(path.read_bytes())
+    assert all(part.endswith(b"\n") for part in parts[:-1])
+    assert len(parts) > 1 or encoding.startswith(("utf-16", "utf-32")) or end == "\r"
 
 
 def test_lost_letters_and_old_line_ends():

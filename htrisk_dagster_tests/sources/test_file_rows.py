@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.sources import layouts
+from htrisk_dagster.sources import file_content, file_rows, layouts
 from htrisk_dagster.sources.file_rows import DEFECT, read_rows
 from htrisk_dagster_tests.sources.published_files import write_file
 from hypothesis import given
@@ -89,6 +90,50 @@ def test_whatever_the_csv_module_writes_is_read_back(tmp_path_factory, texts):
     rows = rows_of(path)
     assert rows[DEFECT].null_count() == len(cells)
     assert rows.select("A", "C").rows() == [(a, c) for a, _, c in cells]
+
+
+LINES = st.lists(
+    st.sampled_from(
+        ["1,x,2", '3,"p,q",4', "5,6", "7,8,9,10", '"a', 'b",c,d', '11,5" pipe,12', "", " ",
+         '13,"r""s",14', "é,ü,ï", "15,x,16\r", '17,x,"18"\r']
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+@given(LINES, st.sampled_from(["\n", "", "\n  ", '\n1,x,"2"', "\n1,x,2"]), st.integers(1, 60))
+def test_a_file_read_in_parts_is_the_file_read_at_once(tmp_path_factory, lines, end, size):
+    path = tmp_path_factory.mktemp("parts") / "a.csv"
+    path.write_text("\n".join([HEADER, *lines]) + end, newline="", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(file_rows, "plain_fields", lambda *_: None)  # record by record
+        at_once = rows_of(path)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(file_content, "_CHUNK", size)
+        patched.setattr(file_content, "_BATCH", size)
+        in_parts = rows_of(path)
+    assert in_parts.equals(at_once)
+
+
+def test_records_that_are_not_whole_wait_for_those_that_are(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(file_content, "_CHUNK", 8)
+    monkeypatch.setattr(file_content, "_BATCH", 8)
+    monkeypatch.setattr(file_rows, "_LINES_BACK", 2)
+    lines = ["1,x,2", *['"', "y"] * 20, "3,x,4", '5,"x', *["y"] * 9, 'z",6', "7,x,8"]
+    rows = rows_of(write_file(tmp_path / "a.csv", HEADER, *lines))
+    good = rows.filter(rows[DEFECT].is_null())
+    assert good.select("A", "C").rows() == [("1", "2"), ("3", "4"), ("5", "6"), ("7", "8")]
+    assert rows["source_row"].to_list() == list(range(1, 45))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.json", "a.json.gz"])
+def test_the_digest_is_that_of_the_file(tmp_path: Path, name: str):
+    text = '[{"a":"1","c":"2"}]' if "json" in name else f"{HEADER}\n1,2,3\n"
+    path = write_file(tmp_path / name, text)
+    header, digest = layouts.read_header(path), hashlib.sha256()
+    assert header is not None
+    assert read_rows(path, header, LAYOUT, digest).height == 1
+    assert digest.digest() == hashlib.sha256(path.read_bytes()).digest()
 
 
 def test_json_with_keys_left_out_and_values_that_are_no_text(tmp_path: Path):
