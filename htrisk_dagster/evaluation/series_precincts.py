@@ -139,9 +139,9 @@ def forecast_precincts(
         "months": months.n_periods - test,
         "incidents": float(months.counts[test:].sum()),
         "mean": float(months.counts[test:].mean()),
-        "chosen": " + ".join(choice.members),
+        "chosen": list(choice.names),
         "reason": choice.reason,
-        "relative_error": choice.relative_error,
+        "relative_error": list(choice.relative_error),
         "half_life": half_life,
         "split_factor": split_floor_factor(weeks),
         "overdispersion": overdispersion_between_neighbours(
