@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from htrisk_dagster.defs.assets.context import relates_places
 from htrisk_dagster.defs.assets.models import DESCRIPTIONS as MODELS
 from htrisk_dagster.defs.assets.verified import VALIDATION
 from htrisk_dagster.defs.daily_reports import report_path
@@ -176,6 +177,11 @@ class Plan:
             yield Step("Bring context to cells", _names(context.CONTEXT_TABLES))
         if self._is_stale(context.CONTEXT_RELATION, {ALL: self._made.context_relation()}):
             yield Step("Relate the target to context", _names([context.CONTEXT_RELATION]))
+        wanted = {ALL: self._made.place_relation()}
+        if relates_places(self.area) and any(
+            self._is_stale(t, wanted) for t in context.PLACE_TABLES
+        ):
+            yield Step("Relate the target to places", _names(context.PLACE_TABLES))
 
     def _concentrated(self) -> Iterator[Step]:
         if self._is_stale(hotspots.CELL_WEEK_GI_STAR, {ALL: self._made.gi_star()}):

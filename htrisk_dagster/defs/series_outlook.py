@@ -49,7 +49,7 @@ TABLES: dict[Frequency, tuple[Table, Table]] = {
 EXPERIMENTS: dict[Frequency, str] = {"month": "series", "week": "series_weeks", "day": "series_days"}
 LSTM_WEEKS = 52
 _LSTM_MODELS = "series"  # the folder that stands for a target among the models' files
-_SMOKE = {"epochs": 2, "steps": 10}
+_SMOKE = {"epochs": 1, "steps": 5, "batch": 64}
 
 
 @dataclass(frozen=True)

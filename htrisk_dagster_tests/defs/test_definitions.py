@@ -139,6 +139,24 @@ def test_an_area_has_the_raw_tables_that_it_declares(specs: dict[str, dg.AssetSp
     assert "incident_reports" not in by_area["nyc"]
 
 
+def test_each_area_has_groups_of_its_own(specs: dict[str, dg.AssetSpec]) -> None:
+    groups = {area: {s.group_name for k, s in specs.items() if k.startswith(f"{area}/")} for area in ZONES}
+    of_all = {
+        "raw", "restricted", "staging", "marts", "grid", "context", "hotspots", "features", "models",
+        "predictions", "publishing", "governance", "evaluation", "series",
+    }  # fmt: skip
+    for area, found in groups.items():
+        own = {"nibrs", "agencies"} if area == "connecticut" else set()
+        assert found == {f"{area}_{group}" for group in of_all | own}
+
+
+def test_places_are_related_where_a_city_has_places_and_points(
+    specs: dict[str, dg.AssetSpec],
+) -> None:
+    found = {key.split("/")[0] for key in specs if key.endswith("/evaluation/place_relation")}
+    assert found == {"nyc", "detroit"}
+
+
 def test_a_study_area_of_the_users_own_is_one_of_them(tmp_path: Path) -> None:
     text = (
         (FOLDER / "connecticut.toml").read_text().replace('name = "connecticut"', 'name = "mine"')
