@@ -17,6 +17,7 @@ from htrisk_dagster.cli import (
     maps,
     notebooks,
     release,
+    series,
     servers,
     sources,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "maps",
     "notebooks",
     "release",
+    "series",
     "servers",
     "sources",
 ]

@@ -93,7 +93,7 @@ class Plan:
 
     def steps(self) -> Iterator[Step]:
         """Steps that are out of date, each decided only when those before have been done."""
-        yield from self._raw()
+        yield from self.until_staged()
         yield from self._placed()
         yield from self._context()
         yield from self._concentrated()
@@ -111,6 +111,11 @@ class Plan:
         yield from self._verified()
         yield from self._searched()
         yield from self._published()
+
+    def until_staged(self) -> Iterator[Step]:
+        """Steps that are out of date up to staging: what counts by area need, and maps do not wait for."""
+        yield from self._raw()
+        yield from self._staged()
 
     @property
     def _made(self) -> MadeFrom:
@@ -159,10 +164,12 @@ class Plan:
             return date(self.start.year - 2, self.start.month, 1)
         return self.area.first_day
 
-    def _placed(self) -> Iterator[Step]:
+    def _staged(self) -> Iterator[Step]:
         wanted = self._made.staging()
         if any(self._is_stale(t, {ALL: wanted}) for t in DBT_TABLES):
             yield Step("Stage and test with dbt", _names(DBT_TABLES))
+
+    def _placed(self) -> Iterator[Step]:
         if self._is_stale(grid.CELLS, {ALL: self._made.cells()}):
             yield Step("Cut the city into cells", ("grid/cells",))
         months = self._store.keys(grid.INCIDENT_CELLS) or ["none yet"]

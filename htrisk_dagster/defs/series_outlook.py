@@ -29,6 +29,7 @@ from htrisk_dagster.defs.area_series import (
     write_series,
 )
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.models.series.aggregation import TOTAL_AREA
 from htrisk_dagster.models.series.panel import Frequency, SeriesPanel
 from htrisk_dagster.schemas import series
 from htrisk_dagster.schemas.table import Table
@@ -195,6 +196,25 @@ def _error_rows(origin: Origin, made: PanelForecast) -> pl.DataFrame:
     ]
     frame = pl.DataFrame(rows, schema=series.ERRORS.column_names, orient="row")
     return series.ERRORS.conform(frame.fill_nan(None))
+
+
+def told(workspace: Workspace, area: StudyArea, month: str) -> list[str]:
+    """What the forecasts of a month say of the whole area, a line for each length of period."""
+    store, lines = workspace.tables(area.name), []
+    for frequency, (forecasts, errors) in TABLES.items():
+        rows = store.read(forecasts, [month])
+        if rows.is_empty():
+            lines.append(f"By {frequency}: too little history to forecast, and to say how well.")
+            continue
+        whole = rows.filter(place=TOTAL_AREA, ahead=1).row(0, named=True)
+        mase = store.read(errors, [month]).filter(model="champion", metric="mase")["value"][0]
+        lines.append(
+            f"By {frequency}: {rows['place'].n_unique() - 1} areas, {rows['ahead'].max()} {frequency}s from "
+            f"{whole['period_on']}; the first has {whole['expected_count']:.0f} reports of the whole area "
+            f"({whole['lower_95_count']:.0f} to {whole['upper_95_count']:.0f}), by {whole['model']}; MASE on "
+            f"blind {frequency}s {mase:.2f}."
+        )
+    return lines
 
 
 def store_weekly_lstm(

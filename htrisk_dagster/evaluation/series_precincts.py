@@ -211,7 +211,7 @@ def _year_ahead(rolled: RollingForecasts, test: int) -> dict[str, Any]:
     out = {}
     for name, forecast in ahead.expected.items():
         error = np.abs(truths - forecast).mean(axis=2) / scale
-        of_years = truths[years][..., large], forecast[years][..., large]
+        of_years = [a[years][..., large].reshape(-1, large.sum()) for a in (truths, forecast)]
         out[name] = {
             "years": float(error[years].mean()),
             "all": float(error[known].mean()),

@@ -13,13 +13,15 @@ import numpy as np
 import polars as pl
 import pytest
 from htrisk_dagster.defs import series_checks
+from htrisk_dagster.defs.area_series import store_area_periods, with_places
 from htrisk_dagster.defs.assets import series as assets
-from htrisk_dagster.defs.series_outlook import origin_of
-from htrisk_dagster.defs.series_plans import shift_shares
+from htrisk_dagster.defs.series_outlook import origin_of, store_forecasts, told
+from htrisk_dagster.defs.series_plans import shift_shares, store_composite_risk
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import series, staging
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.settings import Settings
+from htrisk_dagster.study_areas.area import load_area
 from htrisk_dagster.warehouse.model_files import ModelFiles
 
 FIRST, LAST = date(2020, 1, 1), date(2023, 12, 31)
@@ -315,6 +317,41 @@ def test_a_history_too_short_leaves_empty_tables_and_says_so(tmp_path: Path) -> 
     assert "too few" in (fresh["forecasts"] or "")
     assert "too few" in (fresh["week_forecasts"] or "")
     assert store.read(series.WEEKLY_LSTM).is_empty()
+
+
+def test_what_is_told_of_a_month(made) -> None:
+    workspace, *_ = made
+    months, weeks, days = told(workspace, workspace.area("nyc"), MONTH)
+    assert months.startswith("By month: 3 areas, 12 months from 2024-01-01; the first has ")
+    assert "52 weeks" in weeks
+    assert "31 days" in days
+    assert "by hierarchical; MASE on blind days 0." in days
+
+
+def test_places_are_declared_codes_else_numbers_else_boroughs() -> None:
+    area = load_area("connecticut")
+    rows = pl.DataFrame({"precinct": [38, 9_999, None], "borough": ["A", "B", "C"]})
+    assert with_places(rows, area)["place"].to_list() == ["HARTFORD", "9999", None]
+    none = rows.with_columns(precinct=pl.lit(None, pl.Int32))
+    assert with_places(none, area)["place"].to_list() == ["A", "B", "C"]
+
+
+def test_a_city_without_places_has_the_series_of_the_whole(tmp_path: Path) -> None:
+    workspace, recorder = Workspace(Settings(home=tmp_path, profile="smoke")), Recorder()
+    area = workspace.area("nyc")
+    nowhere = incidents(date(2020, 8, 31)).with_columns(
+        precinct=pl.lit(None, pl.Int32), borough=pl.lit(None, pl.String)
+    )
+    workspace.tables("nyc").write(staging.INCIDENTS, nowhere)
+    store_area_periods(workspace, area)
+    store_forecasts(workspace, area, recorder, "day", ["2020-09-01"], run_id="")
+    store_forecasts(workspace, area, recorder, "month", ["2020-09-01"], run_id="")
+    store = workspace.tables("nyc")
+    assert store.read(series.AREA_PERIODS)["place"].unique().to_list() == ["(all)"]
+    days = store.read(series.DAY_FORECASTS)
+    assert days["place"].unique().to_list() == ["(all)"]
+    assert days.height == 31
+    assert store_composite_risk(workspace, area, ["2020-09-01"]) == {"2020-09-01": {"areas": 0}}
 
 
 def test_shifts_of_an_area_with_few_reports_are_those_of_all() -> None:
