@@ -132,7 +132,9 @@ def new(
         write_study_area(text, path, replace=replace)
         typer.echo(f"\n{path}: {unit}s in {ground.crs}, {zone}, {len(places)} areas.")
         typer.echo(_what_maps_show(unit, shapes is not None, len(places)))
-        typer.echo(f"Target: {next(iter(targets))}. Look at what would be lost, then make maps, with")
+        typer.echo(
+            f"Target: {next(iter(targets))}. Look at what would be lost, then make maps, with"
+        )
         typer.echo(f"  HTRISK_STUDY_AREAS={folder} htrisk area check {name} --data {source}")
         typer.echo(
             f"  HTRISK_STUDY_AREAS={folder} htrisk run --area {name} --data {source.parent} "

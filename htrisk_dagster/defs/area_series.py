@@ -216,7 +216,10 @@ def write_series(
 ) -> None:
     """Replace one partition of a table of series."""
     made_from = fingerprint_of(
-        code_of("models/series", "schemas", "evaluation"), area.incidents, area.time_zone, area.areas
+        code_of("models/series", "schemas", "evaluation"),
+        area.incidents,
+        area.time_zone,
+        area.areas,
     )
     workspace.tables(area.name).write(table, frame, key, made_from=made_from)
     workspace.build_catalog()

@@ -86,17 +86,20 @@ def _decomposition(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str,
 def _forecasts(
     workspace: Workspace, area: StudyArea, table: Table, month: str
 ) -> Mapping[str, Finding]:
-    from htrisk_dagster.defs.series_outlook import TABLES, known_before
+    from htrisk_dagster.defs.series_outlook import known_before
     from htrisk_dagster.evaluation import series_findings as rules
 
     store = workspace.tables(area.name)
     forecasts = store.read(table, [month])
-    frequency = next(f for f, (of_frequency, _) in TABLES.items() if of_frequency is table)
+    frequency = next(f for f, tables in series.FORECAST_TABLES.items() if tables[0] is table)
     periods = store.read(series.AREA_PERIODS, [WHOLE]).filter(frequency=frequency)
     return {
         "bands_hold_the_forecast": rules.bands_hold_the_forecast(forecasts),
         "forecasts_are_fresh": rules.forecasts_are_fresh(
-            forecasts, periods, frequency=frequency, known_before=known_before(area, month)
+            forecasts,
+            periods,
+            frequency=frequency,
+            known_before=known_before(area, month),  # type: ignore[arg-type]
         ),
     }
 
@@ -115,7 +118,9 @@ def _composite(
 ) -> Mapping[str, Finding]:
     from htrisk_dagster.evaluation import series_findings as rules
 
-    found = rules.ranks_stand_with_their_sensitivity(workspace.tables(area.name).read(table, [month]))
+    found = rules.ranks_stand_with_their_sensitivity(
+        workspace.tables(area.name).read(table, [month])
+    )
     return {"ranks_stand_with_their_sensitivity": found}
 
 

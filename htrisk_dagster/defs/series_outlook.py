@@ -32,7 +32,6 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.models.series.aggregation import TOTAL_AREA
 from htrisk_dagster.models.series.panel import Frequency, SeriesPanel
 from htrisk_dagster.schemas import series
-from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.model_files import ModelFiles
 
@@ -42,12 +41,11 @@ if TYPE_CHECKING:
 
 MADE_ON = 8
 """Day of the month on which its forecasts are made."""
-TABLES: dict[Frequency, tuple[Table, Table]] = {
-    "month": (series.FORECASTS, series.ERRORS),
-    "week": (series.WEEK_FORECASTS, series.WEEK_ERRORS),
-    "day": (series.DAY_FORECASTS, series.DAY_ERRORS),
+EXPERIMENTS: dict[Frequency, str] = {
+    "month": "series",
+    "week": "series_weeks",
+    "day": "series_days",
 }
-EXPERIMENTS: dict[Frequency, str] = {"month": "series", "week": "series_weeks", "day": "series_days"}
 LSTM_WEEKS = 52
 _LSTM_MODELS = "series"  # the folder that stands for a target among the models' files
 _SMOKE = {"epochs": 1, "steps": 5, "batch": 64}
@@ -122,20 +120,21 @@ def _store_month(
 ) -> dict[str, Any]:
     from htrisk_dagster.evaluation.series_forecast import forecast_panel, series_models
 
-    forecasts, errors = TABLES[frequency]
+    forecasts, errors = series.FORECAST_TABLES[frequency]
     origin = origin_of(workspace, area, month)
     panels = origin.panels(frequency)
     if not panels:
         for table in (forecasts, errors):
             write_series(workspace, area, table, table.empty(), month)
-        return {"forecasts": 0, "told": f"Too few whole {frequency}s to forecast, and to say how well."}
+        return {
+            "forecasts": 0,
+            "told": f"Too few whole {frequency}s to forecast, and to say how well.",
+        }
     seed, profile = workspace.settings.seed, workspace.settings.profile
     made = [
         forecast_panel(p, series_models(p, profile=profile, seed=seed), seed=seed) for p in panels
     ]
-    rows = pl.concat(
-        [_forecast_rows(origin, p, m) for p, m in zip(panels, made, strict=True)]
-    )
+    rows = pl.concat([_forecast_rows(origin, p, m) for p, m in zip(panels, made, strict=True)])
     write_series(workspace, area, forecasts, rows, month)
     table = _error_rows(origin, made[0])
     write_series(workspace, area, errors, table, month)
@@ -162,11 +161,15 @@ def _store_month(
 
 
 def _forecast_rows(origin: Origin, panel: SeriesPanel, made: PanelForecast) -> pl.DataFrame:
-    return _coming(origin, panel, made.expected, made.naive).with_columns(
-        model=pl.Series(np.repeat(made.choice.names, len(panel.areas))),
-        lower_95_count=pl.Series(made.low.ravel()),
-        upper_95_count=pl.Series(made.high.ravel()),
-    ).select(series.FORECASTS.column_names)
+    return (
+        _coming(origin, panel, made.expected, made.naive)
+        .with_columns(
+            model=pl.Series(np.repeat(made.choice.names, len(panel.areas))),
+            lower_95_count=pl.Series(made.low.ravel()),
+            upper_95_count=pl.Series(made.high.ravel()),
+        )
+        .select(series.FORECASTS.column_names)
+    )
 
 
 def _coming(
@@ -201,7 +204,7 @@ def _error_rows(origin: Origin, made: PanelForecast) -> pl.DataFrame:
 def told(workspace: Workspace, area: StudyArea, month: str) -> list[str]:
     """What the forecasts of a month say of the whole area, a line for each length of period."""
     store, lines = workspace.tables(area.name), []
-    for frequency, (forecasts, errors) in TABLES.items():
+    for frequency, (forecasts, errors) in series.FORECAST_TABLES.items():
         rows = store.read(forecasts, [month])
         if rows.is_empty():
             lines.append(f"By {frequency}: too little history to forecast, and to say how well.")
@@ -258,6 +261,10 @@ def _store_lstm(
         month, series.WEEKLY_LSTM.name, {"weights.npz": weights.getvalue()}, card
     )
     tracking.log_values(
-        f"{area.name}/{EXPERIMENTS['week']}", series.WEEKLY_LSTM.name, figures, {"month": month}, run_id
+        f"{area.name}/{EXPERIMENTS['week']}",
+        series.WEEKLY_LSTM.name,
+        figures,
+        {"month": month},
+        run_id,
     )
     return {"forecasts": rows.height, "known_before": str(origin.known_before), **figures}

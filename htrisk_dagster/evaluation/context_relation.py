@@ -204,9 +204,7 @@ def _relation(
     return row | {"sentence": _sentence(variable, reports, row)}
 
 
-def borough_levels(
-    boroughs: NDArray[np.object_], counts: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def borough_levels(boroughs: NDArray[np.object_], counts: NDArray[np.float64]) -> NDArray[np.int64]:
     """Number of each cell's borough, 0 to G-1; those with few incidents share that of the one with most."""
     names, level = np.unique(boroughs, return_inverse=True)
     totals = np.bincount(level, counts, minlength=len(names))

@@ -174,7 +174,7 @@ def _inside(points: Points, box: Box) -> Points:
 
 def _curve(near: Points, around: Points, box: Box, *, seed: int, n_shifts: int) -> CrossK | None:
     """Cross-K in the rectangle; None where a pattern has too few points, or the rectangle is too narrow."""
-    radii = RADII_M[RADII_M <= min(box[2] - box[0], box[3] - box[1]) / 2]
+    radii = RADII_M[min(box[2] - box[0], box[3] - box[1]) / 2 >= RADII_M]
     if min(len(near), len(around)) < LEAST_POINTS or TOLD_M not in radii:
         return None
     if len(near) > MOST_INCIDENTS:

@@ -1,7 +1,7 @@
 """What must hold of the relation with context and places before it is read: each rule to a finding.
 
-Belongs here: rules about `evaluation.context_relation`, `place_relation` and `place_cross_k`. Does not: who runs them
-(`defs/context_checks.py`).
+Belongs here: rules about `evaluation.context_relation`, `place_relation` and `place_cross_k`. Does not: who
+runs them (`defs/context_checks.py`).
 """
 
 from __future__ import annotations

@@ -56,16 +56,20 @@ class SeriesChoice:
     @property
     def reason(self) -> str:
         """The choice nearest and farthest ahead in a sentence."""
-        last = max(h for h, errors in enumerate(self.relative_error) if errors)
+        told = [h for h, errors in enumerate(self.relative_error) if errors]
+        if not told:
+            return f"{self.names[0]} stands unopposed: the seasonal naive forecast made no error."
         near, far = (
-            f"{self.names[h]} has the least error on blind origins, {self.relative_error[h][self.names[h]]:.3f} "
-            "of the seasonal naive forecast's"
-            for h in (0, last)
+            f"{self.names[h]} has the least error on blind origins, "
+            f"{self.relative_error[h][self.names[h]]:.3f} of the seasonal naive forecast's"
+            for h in (told[0], told[-1])
         )
-        return f"One period ahead {near}; {last + 1} ahead {far}." if last else f"Here {near}."
+        return f"{told[0] + 1} ahead {near}" + (
+            f"; {told[-1] + 1} ahead {far}." if len(told) > 1 else "."
+        )
 
     def forecast(self, expected: dict[str, Array]) -> Array:
-        """Champion's forecast from those of the models, shape (..., H, S) with no more horizons than chosen."""
+        """Champion's forecast from those of the models, shape (..., H, S); H at most as chosen."""
         horizons = next(iter(expected.values())).shape[-2]
         of_each = [
             combined([expected[name][..., h, :] for name in self.members[h]])
@@ -113,9 +117,7 @@ def choose(
         raise ValueError(f"No forecast has met its truth before period {known_before}.")
     truths = np.where(known[:, :, None], rolled.truths(), 0.0)
     naive = rolled.expected[NAIVE]
-    subsets = [
-        m for size in range(1, len(candidates) + 1) for m in combinations(candidates, size)
-    ]
+    subsets = [m for size in range(1, len(candidates) + 1) for m in combinations(candidates, size)]
     ratios = [
         np.log(relative_errors(truths, combined([rolled.expected[m] for m in s]), naive, known))
         for s in subsets
@@ -129,7 +131,8 @@ def choose(
             errors.append({})
             continue
         scores = {
-            s: float(np.exp(np.nanmean(ratio[:, h]))) for s, ratio in zip(subsets, ratios, strict=True)
+            s: float(np.exp(np.nanmean(ratio[:, h])))
+            for s, ratio in zip(subsets, ratios, strict=True)
         }
         members.append(min(scores, key=lambda m: (scores[m], len(m), m)))
         errors.append({" + ".join(m): score for m, score in scores.items()})

@@ -95,7 +95,9 @@ def forecasts_are_fresh(
         ends = pl.col("period_on") + pl.duration(days=pl.col("days_count"))
         n, due = whole.filter(ends <= oldest)["period_on"].n_unique(), least_periods(frequency)
         told = f"No forecast before {known_before}: {n} whole {frequency}s were known"
-        sentence = f"{told}, and {due} are enough." if n >= due else f"{told}, too few; {due} are due."
+        sentence = (
+            f"{told}, and {due} are enough." if n >= due else f"{told}, too few; {due} are due."
+        )
         return Finding(n < due, sentence, {"periods": n})
     begins = sorted({*forecasts["made_from_on"]})
     problems = [

@@ -172,9 +172,7 @@ def forecast_panel(
     return PanelForecast(middle, low, high, ahead[NAIVE], choice, scores, n - first)
 
 
-def _bands(
-    rolled: RollingForecasts, origin: int, horizon: int, half_life: float
-) -> SeriesBands:
+def _bands(rolled: RollingForecasts, origin: int, horizon: int, half_life: float) -> SeriesBands:
     n_known = int(min(horizon, len(rolled.origins) - LEAST_ORIGINS + 1))
     near = RollingForecasts(
         rolled.panel, rolled.origins, {CHAMPION: rolled.expected[CHAMPION][:, :n_known]}

@@ -249,9 +249,7 @@ def _years_before(rolled: RollingForecasts, test: int, half_life: float) -> dict
     origins = list(range(first, test - HORIZON + 1, HORIZON))
     low, high = rolling_bands(rolled, CHAMPION, origins, half_life=half_life)
     hits = covered(rolled.truths()[np.searchsorted(rolled.origins, origins)], low, high)
-    return {
-        str(months.starts[o])[:4]: float(h.mean()) for o, h in zip(origins, hits, strict=True)
-    }
+    return {str(months.starts[o])[:4]: float(h.mean()) for o, h in zip(origins, hits, strict=True)}
 
 
 def _hindsight(months: SeriesPanel, test: int) -> dict[str, float]:

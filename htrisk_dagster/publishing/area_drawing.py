@@ -1,7 +1,7 @@
 """The drawing of one day's risk by area as SVG: the shapes of beats or towns, coloured by band.
 
-Belongs here: the map of a city whose cells are areas with shapes. Does not: squares (`map_drawing`), the words
-around the map (`risk_map`), colours (`risk_map.css`).
+Belongs here: the map of a city whose cells are areas with shapes. Does not: squares (`map_drawing`), the
+words around the map (`risk_map`), colours (`risk_map.css`).
 
 Longitudes are shortened by the cosine of the middle latitude, which keeps shapes as the eye knows them over a
 city or a small state; nothing is measured on the drawing, and it has no scale. A large area looks more
@@ -53,7 +53,7 @@ def draw_areas(placed: pl.DataFrame, shapes: pl.DataFrame, *, title: str, descri
         shapes.select(number="precinct", geometry="geometry"), on="number", how="inner"
     ).sort("rank")
     paths, height = _paths(shapely.from_wkb(rows["geometry"].to_numpy()))
-    drawn = {band: "" for band in BANDS}
+    drawn = dict.fromkeys(BANDS, "")
     pointers = []
     for path, cell, band, label in zip(
         paths, *(rows[c] for c in ("cell_id", "band", "label")), strict=True

@@ -41,7 +41,8 @@ _SCHEMATIC = (
     "distance from others mean nothing. "
 )
 _SHAPES = (
-    "Each shape is an area that the police report by. A large one is no riskier than a small one of its colour. "
+    "Each shape is an area that the police report by. A large one is no riskier than a small one of its "
+    "colour. "
 )
 LIMITS = (
     "This is a forecast of reported incidents at places. It says nothing of any person: not of "
@@ -134,9 +135,11 @@ def render_risk_map(
     has_shapes = header.is_schematic and shapes is not None and have_shapes(cells, shapes)
     if has_shapes:
         placed = placed.with_columns(sheet=pl.lit(None, pl.String))
-    placed = placed.with_columns(pl.col("precinct").alias("number")).with_columns(
-        pl.coalesce(code, pl.col("precinct").cast(pl.String)).alias("precinct")
-    ).with_columns(cell_sentence().alias("label"))
+    placed = (
+        placed.with_columns(pl.col("precinct").alias("number"))
+        .with_columns(pl.coalesce(code, pl.col("precinct").cast(pl.String)).alias("precinct"))
+        .with_columns(cell_sentence().alias("label"))
+    )
     day = day_in_words(header.risk_on)
     title = f"Reported incidents expected on {day}"
     note = (_SHAPES if has_shapes else _SCHEMATIC) if header.is_schematic else ""
@@ -164,8 +167,8 @@ def render_risk_map(
             drawing,
             *([f"<figcaption>{note}</figcaption>"] if note else []),
             _legend(placed),
-            f'<output id="readout" aria-live="polite">Point at a coloured {"area" if has_shapes else "square"} '
-            "to read its forecast.</output>",
+            '<output id="readout" aria-live="polite">Point at a coloured '
+            f"{'area' if has_shapes else 'square'} to read its forecast.</output>",
             "</figure>",
             _top_cells(placed, header),
             _limits(),

@@ -157,7 +157,12 @@ PLACE_RELATION = Table(
     (
         Column("target", pl.String, "Target."),
         _CATEGORY,
-        Column("places_on", pl.Date, "Newest day of the files of places; missing where none is placed.", nullable=True),
+        Column(
+            "places_on",
+            pl.Date,
+            "Newest day of the files of places; missing where none is placed.",
+            nullable=True,
+        ),
         Column("first_on", pl.Date, "First day of the reports."),
         Column("last_on", pl.Date, "Last day of the reports."),
         Column("places_count", pl.Int32, "Places on the grid.", unit="places", lower=0),
@@ -227,7 +232,10 @@ PLACE_CROSS_K = Table(
         _CATEGORY,
         Column("radius_m", pl.Float64, "Distance.", unit="m", lower=0),
         Column(
-            "k_ratio", pl.Float64, "Incidents within it of a place, over pi r² at their density.", lower=0
+            "k_ratio",
+            pl.Float64,
+            "Incidents within it of a place, over pi r² at their density.",
+            lower=0,
         ),
         Column("k_ratio_low", pl.Float64, "Lower end of the pointwise envelope.", lower=0),
         Column("k_ratio_high", pl.Float64, "Upper end of the pointwise envelope.", lower=0),

@@ -66,9 +66,7 @@ def _probability(name: str, description: str) -> Column:
     return Column(name, pl.Float64, description, unit="probability", lower=0, upper=1)
 
 
-_KNOWN = Column(
-    "known_before_on", pl.Date, "Nothing reported on or after this day was used."
-)
+_KNOWN = Column("known_before_on", pl.Date, "Nothing reported on or after this day was used.")
 _NAIVE = _number(
     "seasonal_naive_count", "What the same period of the season before would say.", "incidents"
 )
@@ -121,7 +119,9 @@ def _errors(name: str, unit: str) -> Table:
         (
             _KNOWN,
             Column("model", pl.String, "Model; `champion` is the chosen one."),
-            Column("metric", pl.String, "mae, rmse, mape, mase, r_squared or directional_accuracy."),
+            Column(
+                "metric", pl.String, "mae, rmse, mape, mase, r_squared or directional_accuracy."
+            ),
             Column("periods_count", pl.Int32, f"Blind {unit}s.", unit=f"{unit}s", lower=1),
             _number("value", "The metric.", "", lower=None, nullable=True),
             _number(
@@ -159,6 +159,12 @@ WEEKLY_LSTM = Table(
     key=("known_before_on", "place", "period_on"),
     warnings=(_REPORTED, "Without a band: `series.week_forecasts` has one."),
 )
+FORECAST_TABLES = {
+    "month": (FORECASTS, ERRORS),
+    "week": (WEEK_FORECASTS, WEEK_ERRORS),
+    "day": (DAY_FORECASTS, DAY_ERRORS),
+}
+"""Length of a period to its forecasts and their errors."""
 DECOMPOSITION = Table(
     LAYER,
     "decomposition",

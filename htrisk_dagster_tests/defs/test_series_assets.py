@@ -53,7 +53,10 @@ def of_forecasts(table: Table) -> dict[tuple[str, str], list[tuple[Table, Change
         (table.name, "forecasts_are_fresh"): [
             # Made from a year before, or from days that nobody had reported yet.
             (table, lambda f: f.with_columns(pl.col("made_from_on").dt.offset_by("-1y"))),
-            (table, lambda f: f.with_columns(made_from_on=pl.col("known_before_on").dt.offset_by("1d"))),
+            (
+                table,
+                lambda f: f.with_columns(made_from_on=pl.col("known_before_on").dt.offset_by("1d")),
+            ),
             (table, without("40")),
             (table, lambda f: f.clear()),
         ],
@@ -137,9 +140,7 @@ def incidents(last: date) -> pl.DataFrame:
     )
 
 
-def materialise(
-    folder: Path, last: date, month: str = MONTH
-) -> tuple[Workspace, Recorder, Any]:
+def materialise(folder: Path, last: date, month: str = MONTH) -> tuple[Workspace, Recorder, Any]:
     workspace = Workspace(Settings(home=folder, profile="smoke"))
     area = workspace.area("nyc")
     workspace.tables("nyc").write(staging.INCIDENTS, incidents(last))
@@ -279,9 +280,7 @@ def test_the_lstm_keeps_its_weights(made) -> None:
     assert logged[0]["weeks"] == 208.0
 
 
-def test_a_month_is_forecast_from_what_was_reported_by_its_eighth_day(
-    made, tmp_path: Path
-) -> None:
+def test_a_month_is_forecast_from_what_was_reported_by_its_eighth_day(made, tmp_path: Path) -> None:
     """A later report, and one of the eighth itself, change nothing; one of the day before does."""
     workspace, *_ = made
     area = workspace.area("nyc")

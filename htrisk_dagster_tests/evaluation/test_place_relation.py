@@ -115,7 +115,9 @@ def test_a_small_city_has_smaller_blocks_and_too_small_a_one_no_regression() -> 
     rng = np.random.default_rng(4)
     small = grid_of(np.ones((30, 30)))  # 15 km: four blocks of 10 km, nine of 5 km
     at, stores = (rng.uniform(0, 15_000, (n, 2)) for n in (300, 60))
-    relation, _ = relate_categories(reports(at), places(stores), CATEGORIES[:1], small, seed=1, n_shifts=19)
+    relation, _ = relate_categories(
+        reports(at), places(stores), CATEGORIES[:1], small, seed=1, n_shifts=19
+    )
     assert relation.select("block_km", "blocks_count").row(0) == (5.0, 9)
     tiny = grid_of(np.ones((10, 10)))
     at, stores = at % 5000, stores % 5000

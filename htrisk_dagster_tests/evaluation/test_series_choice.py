@@ -72,12 +72,22 @@ def test_each_horizon_has_its_champion_and_one_without_a_truth_that_of_the_last_
     far[:, 0] *= 1.5
     expected = {"near": near, "far": far, NAIVE: np.full((2, 4, S), 130.0)}
     # From origins 0 and 1, the fourth period ahead is number 3 or 4: not known before 3.
-    chosen = choose(RollingForecasts(panel, np.arange(2), expected), ["near", "far"], known_before=3)
+    chosen = choose(
+        RollingForecasts(panel, np.arange(2), expected), ["near", "far"], known_before=3
+    )
     assert chosen.names == ("near", "far", "far", "far")
     assert chosen.relative_error[3] == {}
     assert chosen.forecast({"near": near, "far": far}) == pytest.approx(np.full((2, 4, S), 100.0))
     assert chosen.forecast({"near": near[0], "far": far[0]}).shape == (4, S)
     assert "3 ahead far has" in chosen.reason
+
+
+def test_a_series_that_repeats_itself_leaves_nothing_to_choose_by() -> None:
+    counts = np.zeros((T, S))
+    flat = rolled(counts, one=counts + 1.0, other=counts + 2.0, **{NAIVE: counts})
+    chosen = choose(flat, ["one", "other"], known_before=T)
+    assert chosen.names == ("one",)
+    assert "made no error" in chosen.reason
 
 
 def test_truths_from_the_boundary_on_are_not_read() -> None:

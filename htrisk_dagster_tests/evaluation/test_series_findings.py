@@ -60,14 +60,15 @@ def test_bands() -> None:
 
 
 def fresh(found: pl.DataFrame, known_before: date = date(2024, 4, 7)) -> Finding:
-    return rules.forecasts_are_fresh(
-        found, PERIODS, frequency="month", known_before=known_before
-    )
+    return rules.forecasts_are_fresh(found, PERIODS, frequency="month", known_before=known_before)
 
 
 def test_freshness() -> None:
     assert fresh(forecasts()).holds
-    assert "due is 2024-02-22 to 2024-04-07" in fresh(forecasts(made_from_on=date(2024, 2, 1))).sentence
+    assert (
+        "due is 2024-02-22 to 2024-04-07"
+        in fresh(forecasts(made_from_on=date(2024, 2, 1))).sentence
+    )
     assert not fresh(forecasts(), date(2024, 3, 31)).holds, "begins after what was known"
     # Area 7 has one report in its year, 5 would have twelve.
     assert fresh(forecasts().filter(pl.col("place") != "7")).holds

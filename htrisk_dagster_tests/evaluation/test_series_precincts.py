@@ -72,7 +72,9 @@ def result(*, direction: float, mape: float, coverage: float = 0.95) -> dict:
         },
     }  # fmt: skip
     models["trailing_mean"] = {**models["champion"], "directional_accuracy": score(0.66)}
-    errors = {name: {"years": 0.84, "all": 0.86, "mape": 0.1, "mape_floor": 0.04} for name in models}
+    errors = {
+        name: {"years": 0.84, "all": 0.86, "mape": 0.1, "mape_floor": 0.04} for name in models
+    }
     share = {"month_ahead": coverage, "years": coverage, "all": coverage}
     return {
         "areas": 78, "months": 24, "incidents": 1e6, "mean": 600.0, "reason": "Because.",

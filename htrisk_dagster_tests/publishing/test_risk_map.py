@@ -325,7 +325,11 @@ def test_areas_with_shapes_are_drawn_as_they_lie_and_tell_no_square_of_the_sheet
     cells, boroughs, risk
 ):
     cells = cells.with_columns(precinct=(100 + pl.col("cell_id") % 6).cast(pl.Int32))
-    cells = cells.unique("precinct").sort("precinct").with_columns(cell_id=pl.int_range(6, dtype=pl.Int32))
+    cells = (
+        cells.unique("precinct")
+        .sort("precinct")
+        .with_columns(cell_id=pl.int_range(6, dtype=pl.Int32))
+    )
     risk = risk.sort("cell_id").head(6)
     risk = risk.with_columns(
         rank=pl.int_range(1, 7, dtype=risk.schema["rank"]),

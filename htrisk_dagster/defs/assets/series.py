@@ -20,11 +20,6 @@ from htrisk_dagster.schemas import series, staging
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
 
-_FORECASTS: dict[str, tuple[Table, ...]] = {
-    "month": (series.FORECASTS, series.ERRORS),
-    "week": (series.WEEK_FORECASTS, series.WEEK_ERRORS),
-    "day": (series.DAY_FORECASTS, series.DAY_ERRORS),
-}
 _DESCRIPTIONS = (series.DECOMPOSITION, series.STATIONARITY, series.AUTOCORRELATION, series.PEAKS)
 ByMonth = Mapping[str, Mapping[str, Any]]
 
@@ -43,7 +38,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
     """Series assets of one study area."""
     return [
         *_history(area),
-        *(_forecasts(area, frequency) for frequency in _FORECASTS),
+        *(_forecasts(area, frequency) for frequency in series.FORECAST_TABLES),
         _weekly_lstm(area),
         _composite_risk(area),
         _staffing_plan(area),
@@ -116,7 +111,7 @@ def _history(area: StudyArea) -> list[dg.AssetsDefinition]:
 
 def _forecasts(area: StudyArea, frequency: str) -> dg.AssetsDefinition:
     """The coming periods of one length, with the errors of blind ones before."""
-    tables = _FORECASTS[frequency]
+    tables = series.FORECAST_TABLES[frequency]
 
     @dg.multi_asset(
         name=f"{area.name}_series_{tables[0].name}",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 from datetime import date
+from itertools import product
 
 import numpy as np
 import pytest
