@@ -64,9 +64,8 @@ class SeriesChoice:
             f"{self.relative_error[h][self.names[h]]:.3f} of the seasonal naive forecast's"
             for h in (told[0], told[-1])
         )
-        return f"{told[0] + 1} ahead {near}" + (
-            f"; {told[-1] + 1} ahead {far}." if len(told) > 1 else "."
-        )
+        farther = f"; {told[-1] + 1} ahead {far}" if len(told) > 1 else ""
+        return f"By horizon: {told[0] + 1} ahead {near}{farther}."
 
     def forecast(self, expected: dict[str, Array]) -> Array:
         """Champion's forecast from those of the models, shape (..., H, S); H at most as chosen."""
