@@ -140,6 +140,11 @@ def new(
             f"  HTRISK_STUDY_AREAS={folder} htrisk run --area {name} --data {source.parent} "
             "--start DAY --end DAY"
         )
+        typer.echo("and months, weeks and days to come of every area with")
+        typer.echo(
+            f"  HTRISK_STUDY_AREAS={folder} htrisk series --area {name} --data {source.parent} "
+            "--month FIRST-OF-MONTH"
+        )
 
 
 @area_app.command()

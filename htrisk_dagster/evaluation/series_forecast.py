@@ -61,7 +61,6 @@ SCHEMES: Mapping[Frequency, Scheme] = {
     "week": Scheme(horizon=52, most_blind=104, refit_every=52, half_life=26.0),
     "day": Scheme(horizon=31, most_blind=84, refit_every=42, half_life=28.0, most_periods=730),
 }
-HORIZON = SCHEMES["month"].horizon
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +125,7 @@ def series_models(panel: SeriesPanel, *, profile: str, seed: int) -> list[Series
 
 
 def forecast_panel(
-    panel: SeriesPanel, models: Sequence[SeriesModel], *, seed: int, horizon: int | None = None
+    panel: SeriesPanel, models: Sequence[SeriesModel], *, seed: int
 ) -> PanelForecast:
     """Choose on blind origins, forecast the coming periods, and put bands around them.
 
@@ -138,8 +137,6 @@ def forecast_panel(
         `NAIVE` among them.
     seed : int
         Of the simulated accuracy of noise.
-    horizon : int, optional
-        Periods ahead; those of the frequency's scheme if not given.
 
     Raises
     ------
@@ -147,12 +144,12 @@ def forecast_panel(
         Where the panel is shorter than `least_periods`.
     """
     n, scheme = panel.n_periods, SCHEMES[panel.frequency]
+    horizon = scheme.horizon
     if n < least_periods(panel.frequency):
         raise ValueError(
             f"{n} whole periods are too few to forecast and to say how well; give "
             f"{least_periods(panel.frequency)}."
         )
-    horizon = horizon or scheme.horizon
     first = first_blind(panel)
     fits = list(range(first, n, scheme.refit_every))
     expected = {m.name: roll(m, panel, fits, n, horizon=horizon) for m in models}

@@ -57,6 +57,7 @@ def test_a_city_of_points_in_the_south_is_proposed(invoke: Invoke, sur: Path, tm
     assert "Sexo Victima" not in result.stdout
     assert "Maps: squares of ground coloured by rank" in result.stdout
     assert f"htrisk run --area sur --data {sur.parent} --start DAY" in result.stdout
+    assert f"htrisk series --area sur --data {sur.parent} --month" in result.stdout
     area = read_area(tmp_path / "mine" / "sur.toml")
     assert area.incident_file.model_dump(exclude_none=True) == {
         "occurred_at": "Fecha Hecho", "reported_at": "Fecha Denuncia", "id": "Nro. Expediente",
