@@ -57,21 +57,16 @@ class PointReports:
     last: date
 
 
-def land_rectangle(grid: Grid) -> Box:
+def land_rectangle(grid: Grid) -> Box | None:
     """Largest rectangle of whole squares that are land: west, south, east, north in metres.
 
     Its choice sees no incident and no place. For every pair of rows, the longest run of columns that are land
-    in all rows between them.
-
-    Raises
-    ------
-    ValueError
-        Where no square is land.
+    in all rows between them. None where no square is all land, as in a city of islets.
     """
     land = np.zeros((grid.n_rows, grid.n_cols), dtype=bool)
     cells = grid.cells.filter(pl.col("land_share") >= _LAND)
     if cells.is_empty():
-        raise ValueError("No cell is all land, so that no rectangle is.")
+        return None
     land[cells["row"].to_numpy(), cells["col"].to_numpy()] = True
     best, found = 0, (0, 0, 0, 0)
     for south in range(grid.n_rows):
@@ -131,7 +126,7 @@ def relate_categories(
         cell = grid.cell_of(lon, lat)
         by_cell = np.bincount(cell[cell >= 0], minlength=grid.n_cells).astype(float)
         near, around = (_inside(p, box) for p in (at, _plane(grid, lon, lat)))
-        curve = _curve(near, around, box, seed=seed, n_shifts=n_shifts)
+        curve = _curve(near, around, box, seed=seed, n_shifts=n_shifts) if box else None
         block_km, n_blocks, by_regression = _regression(reports, counts, by_cell, grid)
         relations.append(
             {
@@ -142,7 +137,7 @@ def relate_categories(
                 "last_on": reports.last,
                 "places_count": int(by_cell.sum()),
                 "incidents_count": int(counts.sum()),
-                "box_km2": (box[2] - box[0]) * (box[3] - box[1]) / 1e6,
+                "box_km2": (box[2] - box[0]) * (box[3] - box[1]) / 1e6 if box else 0.0,
                 "box_places_count": len(around),
                 "box_incidents_count": len(near),
                 "cross_k_p_value_prob": curve.p_value if curve else None,
@@ -167,7 +162,9 @@ def _plane(grid: Grid, lon: Points, lat: Points) -> Points:
     return np.column_stack(to_plane(grid.crs).transform(lon, lat)).reshape(-1, 2)
 
 
-def _inside(points: Points, box: Box) -> Points:
+def _inside(points: Points, box: Box | None) -> Points:
+    if box is None:
+        return points[:0]
     low, high = np.array(box[:2]), np.array(box[2:])
     return points[((points >= low) & (points < high)).all(axis=1)]
 

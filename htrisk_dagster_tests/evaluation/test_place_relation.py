@@ -107,8 +107,16 @@ def test_the_largest_rectangle_of_land() -> None:
     box = land_rectangle(grid_of(land))
     # Columns 11 to 29 of rows 0 to 14 (285) beat 11 to 24 of all rows (280) and 0 to 9 (200).
     assert box == (WEST + 5500, SOUTH, WEST + 15_000, SOUTH + 7500)
-    with pytest.raises(ValueError, match="No cell is all land"):
-        land_rectangle(grid_of(np.full((3, 3), 0.5)))
+    islets = grid_of(np.full((30, 30), 0.5))
+    assert land_rectangle(islets) is None
+    rng = np.random.default_rng(9)
+    at, stores = (rng.uniform(0, 15_000, (n, 2)) for n in (300, 60))
+    relation, curves = relate_categories(
+        reports(at), places(stores), CATEGORIES[:1], islets, seed=1, n_shifts=19
+    )
+    assert curves.is_empty()
+    assert relation.select("box_km2", "box_places_count").row(0) == (0.0, 0)
+    assert relation["rate_ratio"].null_count() == 0, "the regression needs no rectangle"
 
 
 def test_a_small_city_has_smaller_blocks_and_too_small_a_one_no_regression() -> None:
