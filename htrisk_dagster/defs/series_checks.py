@@ -99,7 +99,7 @@ def _forecasts(
             forecasts,
             periods,
             frequency=frequency,
-            known_before=known_before(area, month),  # type: ignore[arg-type]
+            known_before=known_before(area, month),
         ),
     }
 

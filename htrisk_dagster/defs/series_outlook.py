@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,6 @@ EXPERIMENTS: dict[Frequency, str] = {
 }
 LSTM_WEEKS = 52
 _LSTM_MODELS = "series"  # the folder that stands for a target among the models' files
-_SMOKE = {"epochs": 1, "steps": 5, "batch": 64}
 
 
 @dataclass(frozen=True)
@@ -136,9 +135,9 @@ def _store_month(
     ]
     rows = pl.concat([_forecast_rows(origin, p, m) for p, m in zip(panels, made, strict=True)])
     write_series(workspace, area, forecasts, rows, month)
-    table = _error_rows(origin, made[0])
-    write_series(workspace, area, errors, table, month)
-    for (model,), of_model in table.group_by("model", maintain_order=True):
+    found = _error_rows(origin, made[0])
+    write_series(workspace, area, errors, found, month)
+    for (model,), of_model in found.group_by("model", maintain_order=True):
         tracking.log_values(
             f"{area.name}/{EXPERIMENTS[frequency]}",
             str(model),
@@ -150,7 +149,7 @@ def _store_month(
             },
             run_id,
         )
-    champion = table.filter(model="champion").select("metric", "value").rows()
+    champion = found.filter(model="champion").select("metric", "value").rows()
     return {
         "forecasts": rows.height,
         "known_before": str(origin.known_before),
@@ -211,11 +210,13 @@ def told(workspace: Workspace, area: StudyArea, month: str) -> list[str]:
             continue
         whole = rows.filter(place=TOTAL_AREA, ahead=1).row(0, named=True)
         mase = store.read(errors, [month]).filter(model="champion", metric="mase")["value"][0]
+        error = "unknown" if mase is None else f"{mase:.2f}"
+        n_places = rows["place"].n_unique()
         lines.append(
-            f"By {frequency}: {rows['place'].n_unique() - 1} areas, {rows['ahead'].max()} {frequency}s from "
+            f"By {frequency}: {n_places - 1} areas, {rows.height // n_places} {frequency}s from "
             f"{whole['period_on']}; the first has {whole['expected_count']:.0f} reports of the whole area "
             f"({whole['lower_95_count']:.0f} to {whole['upper_95_count']:.0f}), by {whole['model']}; MASE on "
-            f"blind {frequency}s {mase:.2f}."
+            f"blind {frequency}s {error}."
         )
     return lines
 
@@ -245,7 +246,10 @@ def _store_lstm(
         told = f"The LSTM is trained on {LEAST_WEEKS} weeks of more places than one, or on none."
         return {"forecasts": 0, "told": told}
     weeks, settings = panels[0], workspace.settings
-    fitted = WeeklyLSTM(settings.seed, **(_SMOKE if settings.profile == "smoke" else {})).fit(weeks)
+    model = WeeklyLSTM(settings.seed)
+    if settings.profile == "smoke":
+        model = replace(model, epochs=1, steps=5, batch=64)
+    fitted = model.fit(weeks)
     naive = SeasonalNaive().forecast(weeks, LSTM_WEEKS)
     rows = _coming(origin, weeks, fitted.forecast(weeks, LSTM_WEEKS), naive)
     write_series(workspace, area, series.WEEKLY_LSTM, rows, month)
@@ -255,7 +259,7 @@ def _store_lstm(
         "weeks": float(weeks.n_periods),
     }
     weights = io.BytesIO()
-    np.savez(weights, **fitted.weights)
+    np.savez(weights, **fitted.weights)  # type: ignore[arg-type]
     card = {"known_before": origin.known_before, "seed": settings.seed, **figures}
     ModelFiles(settings.warehouse / "models", area.name, _LSTM_MODELS).write(
         month, series.WEEKLY_LSTM.name, {"weights.npz": weights.getvalue()}, card

@@ -55,9 +55,7 @@ class SeriesBands:
         """Lower and upper end of forecasts (..., H, S), of the same shape; lower is 0 or more."""
         scale = np.sqrt(poisson_variance(expected) + self.variance[:, None])
         low, high = (
-            np.maximum(
-                (expected + HALF_A_REPORT) * np.exp(q[:, None] * scale) - HALF_A_REPORT, 0.0
-            )
+            np.maximum((expected + HALF_A_REPORT) * np.exp(q[:, None] * scale) - HALF_A_REPORT, 0.0)
             for q in (self.low, self.high)
         )
         return low, high

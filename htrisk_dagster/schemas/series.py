@@ -6,12 +6,15 @@ Belongs here: what is known and expected of an area and period. Does not: cells 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import polars as pl
 
 from htrisk_dagster.schemas.table import Column, Table
 
 LAYER = "series"
-FREQUENCIES = ("day", "week", "month")
+Frequency = Literal["day", "week", "month"]
+FREQUENCIES: tuple[Frequency, ...] = ("day", "week", "month")
 
 _AREA = Column(
     "place",
@@ -159,7 +162,7 @@ WEEKLY_LSTM = Table(
     key=("known_before_on", "place", "period_on"),
     warnings=(_REPORTED, "Without a band: `series.week_forecasts` has one."),
 )
-FORECAST_TABLES = {
+FORECAST_TABLES: dict[Frequency, tuple[Table, Table]] = {
     "month": (FORECASTS, ERRORS),
     "week": (WEEK_FORECASTS, WEEK_ERRORS),
     "day": (DAY_FORECASTS, DAY_ERRORS),

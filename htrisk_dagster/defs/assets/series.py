@@ -40,8 +40,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         *_history(area),
         *(_forecasts(area, frequency) for frequency in series.FORECAST_TABLES),
         _weekly_lstm(area),
-        _composite_risk(area),
-        _staffing_plan(area),
+        *_uses(area),
     ]
 
 
@@ -109,7 +108,7 @@ def _history(area: StudyArea) -> list[dg.AssetsDefinition]:
     return [area_periods, descriptions]
 
 
-def _forecasts(area: StudyArea, frequency: str) -> dg.AssetsDefinition:
+def _forecasts(area: StudyArea, frequency: series.Frequency) -> dg.AssetsDefinition:
     """The coming periods of one length, with the errors of blind ones before."""
     tables = series.FORECAST_TABLES[frequency]
 
@@ -127,7 +126,7 @@ def _forecasts(area: StudyArea, frequency: str) -> dg.AssetsDefinition:
         from htrisk_dagster.defs.series_outlook import store_forecasts
 
         months, run = list(context.partition_keys), context.run_id
-        figures = store_forecasts(workspace, area, tracking, frequency, months, run_id=run)  # type: ignore[arg-type]
+        figures = store_forecasts(workspace, area, tracking, frequency, months, run_id=run)
         yield from _told(context, [_key(area, t) for t in tables], figures)
 
     return forecasts
@@ -158,7 +157,9 @@ def _weekly_lstm(area: StudyArea) -> dg.AssetsDefinition:
     return weekly_lstm
 
 
-def _composite_risk(area: StudyArea) -> dg.AssetsDefinition:
+def _uses(area: StudyArea) -> list[dg.AssetsDefinition]:
+    """What follows from the forecasts of months."""
+
     @dg.asset(
         key=_key(area, series.COMPOSITE_RISK),
         deps=[_key(area, series.FORECASTS), _key(area, staging.INCIDENTS)],
@@ -174,10 +175,6 @@ def _composite_risk(area: StudyArea) -> dg.AssetsDefinition:
         figures = store_composite_risk(workspace, area, list(context.partition_keys))
         yield from _told(context, [_key(area, series.COMPOSITE_RISK)], figures)
 
-    return composite_risk
-
-
-def _staffing_plan(area: StudyArea) -> dg.AssetsDefinition:
     @dg.asset(
         key=_key(area, series.STAFFING_PLAN),
         deps=[_key(area, series.FORECASTS), _key(area, staging.INCIDENTS)],
@@ -196,4 +193,4 @@ def _staffing_plan(area: StudyArea) -> dg.AssetsDefinition:
         figures = store_staffing_plan(workspace, area, months, asked)
         yield from _told(context, [_key(area, series.STAFFING_PLAN)], figures)
 
-    return staffing_plan
+    return [composite_risk, staffing_plan]
