@@ -19,6 +19,7 @@ from htrisk_dagster.cli import (
     maps,
     notebooks,
     release,
+    series,
     servers,
     sources,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "maps",
     "notebooks",
     "release",
+    "series",
     "servers",
     "sources",
 ]

@@ -131,8 +131,20 @@ def new(
         path = folder / f"{name}.toml"
         write_study_area(text, path, replace=replace)
         typer.echo(f"\n{path}: {unit}s in {ground.crs}, {zone}, {len(places)} areas.")
-        typer.echo(f"Target: {next(iter(targets))}. Look at what would be lost with")
+        typer.echo(_what_maps_show(unit, shapes is not None, len(places)))
+        typer.echo(
+            f"Target: {next(iter(targets))}. Look at what would be lost, then make maps, with"
+        )
         typer.echo(f"  HTRISK_STUDY_AREAS={folder} htrisk area check {name} --data {source}")
+        typer.echo(
+            f"  HTRISK_STUDY_AREAS={folder} htrisk run --area {name} --data {source.parent} "
+            "--start DAY --end DAY"
+        )
+        typer.echo("and months, weeks and days to come of every area with")
+        typer.echo(
+            f"  HTRISK_STUDY_AREAS={folder} htrisk series --area {name} --data {source.parent} "
+            "--month FIRST-OF-MONTH"
+        )
 
 
 @area_app.command()
@@ -184,6 +196,19 @@ def check(
             typer.echo(f"\nEvery one of them: {rows}")
         is_well = 100 * losses.lost_share <= tolerate
     raise typer.Exit(NOTHING_LOST if is_well else ROWS_LOST)
+
+
+def _what_maps_show(unit: str, has_shapes: bool, n_areas: int) -> str:
+    """What a reader of the city's maps will see, in a sentence."""
+    ranked = "beside a table of the highest by rank"
+    if unit == "cell":
+        return f"Maps: squares of ground coloured by rank, {ranked}."
+    if has_shapes:
+        return f"Maps: the shapes of the {n_areas} areas coloured by rank, {ranked}."
+    return (
+        f"Maps: a square for each of the {n_areas} areas, in order and not where it lies, {ranked}. Give "
+        "--areas FILE.geojson:PROPERTY to draw their shapes."
+    )
 
 
 def _show(evidence: Mapping[str, Evidence], left: list[str], file: CityFile) -> None:

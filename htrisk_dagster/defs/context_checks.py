@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from htrisk_dagster.defs.assets.context import relates_places
 from htrisk_dagster.defs.table_checks import table_checks
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.schemas import context, context_sources, grid
@@ -34,6 +35,19 @@ def build(area: StudyArea) -> list[dg.AssetChecksDefinition]:
             ),
             _relation,
         ),
+        *(_place_checks(area) if relates_places(area) else ()),
+    ]
+
+
+def _place_checks(area: StudyArea) -> list[dg.AssetChecksDefinition]:
+    return [
+        table_checks(
+            area,
+            context.PLACE_RELATION,
+            ("effects_stand_with_intervals", "sentences_are_careful", "every_category_is_related"),
+            _place_relation,
+        ),
+        table_checks(area, context.PLACE_CROSS_K, ("curves_stand_with_envelopes",), _cross_k),
     ]
 
 
@@ -61,3 +75,22 @@ def _relation(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Find
     yield "effects_stand_with_intervals", rules.effects_stand_with_intervals(relation)
     yield "sentences_are_careful", rules.sentences_are_careful(relation)
     yield "every_variable_is_related", rules.every_variable_is_related(relation, variables)
+
+
+def _place_relation(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.evaluation import relation_findings as rules
+
+    relation = workspace.tables(area.name).read(context.PLACE_RELATION)
+    part = area.context.places
+    assert part is not None, "an area without places has no such check"
+    yield "effects_stand_with_intervals", rules.place_effects_stand_with_intervals(relation)
+    yield "sentences_are_careful", rules.sentences_are_careful(relation, name="category")
+    yield "every_category_is_related", rules.every_category_is_related(relation, part.categories)
+
+
+def _cross_k(workspace: Workspace, area: StudyArea) -> Iterator[tuple[str, Finding]]:
+    from htrisk_dagster.evaluation import relation_findings as rules
+
+    store = workspace.tables(area.name)
+    curves, relation = (store.read(t) for t in context.PLACE_TABLES[::-1])
+    yield "curves_stand_with_envelopes", rules.curves_stand_with_envelopes(curves, relation)

@@ -16,6 +16,7 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.hot_places import read_target
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.context_relation import Reports, context_variables, relate
+from htrisk_dagster.evaluation.place_relation import PointReports, relate_categories
 from htrisk_dagster.features.inputs import read_context, read_grid
 from htrisk_dagster.grid.areal_weighting import shared_lots
 from htrisk_dagster.grid.context_tables import ContextSources, area_context, cell_context
@@ -25,6 +26,11 @@ from htrisk_dagster.schemas import raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import ContextPart, StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE
+
+_TOLD = (
+    "places_count", "incidents_count", "cross_k_p_value_prob", "rate_ratio", "rate_ratio_low",
+    "rate_ratio_high", "deviance_gain_pct",
+)  # fmt: skip
 
 
 def store_context(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
@@ -98,6 +104,38 @@ def store_relation(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         "incidents": int(counts.sum()),
         "period": f"{target.first} to {target.last}",
         "relations": dg.MetadataValue.md(_as_markdown(relation)),
+        "made_from": made_from,
+    }
+
+
+def store_place_relation(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
+    """Relate the target's points to each category of places, write two tables; return figures for the UI."""
+    store, part = workspace.tables(area.name), area.context.places
+    assert part is not None, "an area without places has no such asset"
+    made_from = MadeFrom(workspace, area).place_relation()
+    target = read_target(workspace, area)
+    points = target.points.incidents
+    lon, lat = (points[c].to_numpy() for c in ("lon", "lat"))
+    table = rows.PLACES_OF_INTEREST
+    places = store.read(table, [WHOLE]) if store.keys(table) else table.empty()
+    reports = PointReports(target.name, lon, lat, target.first, target.last)
+    found = relate_categories(
+        reports, places, part.categories, target.grid, seed=workspace.settings.seed
+    )
+    for frame_of, frame in zip(tables.PLACE_TABLES, found, strict=True):
+        store.write(frame_of, frame, WHOLE, made_from=made_from)
+    workspace.build_catalog()
+    figures = {
+        f"{category}_{name}": value
+        for category, *values in found[0].select("category", *_TOLD).rows()
+        for name, value in zip(_TOLD, values, strict=True)
+        if value is not None
+    }
+    sentences = "\n".join(f"- {sentence}" for sentence in found[0]["sentence"])
+    return {
+        **figures,
+        "period": f"{target.first} to {target.last}",
+        "relations": dg.MetadataValue.md(sentences),
         "made_from": made_from,
     }
 

@@ -136,6 +136,18 @@ class MadeFrom:
             *map(self._contents, tables),
         )
 
+    def place_relation(self) -> str:
+        """Of the relation with places of interest: their rows, and every incident on the grid."""
+        tables = (context_sources.PLACES_OF_INTEREST, grid.CELLS, grid.INCIDENT_CELLS)
+        return fingerprint_of(
+            code_of("evaluation", "hotspots", "grid"),
+            self.area.context.places,
+            self.workspace.target(self.area),
+            self.workspace.settings.history_start,
+            self.workspace.settings.seed,
+            *map(self._contents, tables),
+        )
+
     def gi_star(self, selection: Selection = EVERYTHING) -> str:
         """Of Gi* by week: every incident on the grid, and which of them are meant."""
         declared = (self.area.incidents, self.workspace.target(self.area))

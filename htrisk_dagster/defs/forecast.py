@@ -101,7 +101,7 @@ def store_maps(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> di
     store = workspace.tables(area.name)
     made = MadeFrom(workspace, area)
     cells = store.read(grid.CELLS, ["all"])
-    boroughs = store.read(raw.BOROUGHS, ["all"])
+    boroughs, shapes = (store.read(table, ["all"]) for table in (raw.BOROUGHS, raw.PRECINCTS))
     _, target = workspace.target(area)
     paths = {}
     for day in days:
@@ -119,6 +119,6 @@ def store_maps(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> di
             is_schematic=area.grid.unit == "area",
             silence=made.silence(day),
         )
-        page = render_risk_map(risk, cells, boroughs=boroughs, header=header)
+        page = render_risk_map(risk, cells, boroughs=boroughs, header=header, shapes=shapes)
         paths[day] = write_text_whole(map_path(workspace, area, day), page)
     return paths

@@ -86,7 +86,8 @@ def build(area: StudyArea) -> AreaJobs:
         series=dg.define_asset_job(
             f"{name}_forecast_series",
             selection=dg.AssetSelection.groups(f"{name}_series"),
+            partitions_def=training_months(area),
             executor_def=in_process,
-            description="Forecast the coming year of every area's months, score areas and plan hours.",
+            description="Forecast every area's months, weeks and days to come, score areas and plan hours.",
         ),
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from htrisk_dagster.defs.assets.context import relates_places
 from htrisk_dagster.defs.assets.models import DESCRIPTIONS as MODELS
 from htrisk_dagster.defs.assets.verified import VALIDATION
 from htrisk_dagster.defs.daily_reports import report_path
@@ -99,7 +100,7 @@ class Plan:
 
     def steps(self) -> Iterator[Step]:
         """Steps that are out of date, each decided only when those before have been done."""
-        yield from self._raw()
+        yield from self.until_staged()
         yield from self._placed()
         yield from self._context()
         yield from self._concentrated()
@@ -117,6 +118,11 @@ class Plan:
         yield from self._verified()
         yield from self._searched()
         yield from self._published()
+
+    def until_staged(self) -> Iterator[Step]:
+        """Steps that are out of date up to staging: what counts by area need, and maps do not wait for."""
+        yield from self._raw()
+        yield from self._staged()
 
     @property
     def _made(self) -> MadeFrom:
@@ -175,10 +181,12 @@ class Plan:
             return date(self.start.year - 2, self.start.month, 1)
         return self.area.first_day
 
-    def _placed(self) -> Iterator[Step]:
+    def _staged(self) -> Iterator[Step]:
         wanted = self._made.staging()
         if any(self._is_stale(t, {ALL: wanted}) for t in DBT_TABLES):
             yield Step("Stage and test with dbt", _names(DBT_TABLES))
+
+    def _placed(self) -> Iterator[Step]:
         if self._is_stale(grid.CELLS, {ALL: self._made.cells()}):
             yield Step("Cut the city into cells", ("grid/cells",))
         months = self._store.keys(grid.INCIDENT_CELLS) or ["none yet"]
@@ -193,6 +201,11 @@ class Plan:
             yield Step("Bring context to cells", _names(context.CONTEXT_TABLES))
         if self._is_stale(context.CONTEXT_RELATION, {ALL: self._made.context_relation()}):
             yield Step("Relate the target to context", _names([context.CONTEXT_RELATION]))
+        wanted = {ALL: self._made.place_relation()}
+        if relates_places(self.area) and any(
+            self._is_stale(t, wanted) for t in context.PLACE_TABLES
+        ):
+            yield Step("Relate the target to places", _names(context.PLACE_TABLES))
 
     def _concentrated(self) -> Iterator[Step]:
         if self._is_stale(hotspots.CELL_WEEK_GI_STAR, {ALL: self._made.gi_star()}):

@@ -73,6 +73,8 @@ AS_THEY_ARE: tuple[Table, ...] = (
 """Tables without small counts. A table that has not been made is left out, and its pages say so."""
 OF_WHOLE_AREA: tuple[Table, ...] = (series.FORECASTS, series.DECOMPOSITION)
 """Tables whose rows of the whole study area leave; those of a precinct tell of small counts."""
+OF_NEWEST_MONTH: tuple[Table, ...] = (series.FORECASTS, series.COMPOSITE_RISK)
+"""Tables whose older partitions were made for months that are over."""
 OF_AGENCIES: tuple[Table, ...] = (agencies.OFFICER_TRENDS, agencies.VOLUME_FORECASTS)
 """Tables of police agencies, where the study area declares them."""
 
@@ -182,7 +184,7 @@ def risk_days_of(workspace: Workspace, area: StudyArea) -> list[date]:
 
 def _stored(workspace: Workspace, area: StudyArea, table: Table) -> SnapshotTable:
     store = workspace.tables(area.name)
-    frame = store.read(table)
+    frame = store.read(table, store.keys(table)[-1:] if table in OF_NEWEST_MONTH else None)
     if table in (predictions.CELL_DAY_RISK, predictions.FEATURE_IMPORTANCE):
         frame = frame.filter(pl.col("target") == workspace.target(area)[0])
     if table in OF_WHOLE_AREA:

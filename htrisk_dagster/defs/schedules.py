@@ -89,8 +89,9 @@ def build(area: StudyArea, jobs: AreaJobs) -> list[dg.ScheduleDefinition]:
         name=f"{area.name}_series_monthly",
     )
     def series_monthly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        """The coming year by month, at 07:00 of the eighth, when the month before is mostly reported."""
-        return dg.RunRequest(run_key=f"{local(context).date():%Y-%m}")
+        """Periods to come, at 07:00 of the eighth, when the month before is mostly reported."""
+        day = local(context).date()
+        return dg.RunRequest(run_key=f"{day:%Y-%m}", partition_key=f"{day:%Y-%m}-01")
 
     return [
         reports_daily, place_daily, retrain_monthly, score_tomorrow, evaluate_daily, series_monthly,

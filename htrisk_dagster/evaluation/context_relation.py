@@ -182,7 +182,8 @@ def _relation(
     if counts.sum() < LEAST_INCIDENTS or n_blocks < LEAST_BLOCKS or spread == 0:
         told = f"Too little to relate {reports.target} and {variable.words}: {int(counts.sum())} incidents"
         return row | {"sentence": f"{told} in {cells.size} cells and {n_blocks} blocks."}
-    boroughs = _borough_levels(grid.cells["borough"].to_numpy()[cells], counts)
+    level = borough_levels(grid.cells["borough"].to_numpy()[cells], counts)
+    boroughs = np.eye(int(level.max()) + 1)[level]
     years = ((reports.last - reports.first).days + 1) / _DAYS_A_YEAR
     area = grid.cells["land_share"].to_numpy()[cells] * (grid.cell_size_m / 1000) ** 2
     exposure = area * years
@@ -203,15 +204,12 @@ def _relation(
     return row | {"sentence": _sentence(variable, reports, row)}
 
 
-def _borough_levels(
-    boroughs: NDArray[np.object_], counts: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """One column a borough; those with few incidents share the level of the one that has most."""
+def borough_levels(boroughs: NDArray[np.object_], counts: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Number of each cell's borough, 0 to G-1; those with few incidents share that of the one with most."""
     names, level = np.unique(boroughs, return_inverse=True)
     totals = np.bincount(level, counts, minlength=len(names))
     merged = np.where(totals < LEAST_IN_BOROUGH, int(totals.argmax()), np.arange(len(names)))[level]
-    kept, level = np.unique(merged, return_inverse=True)
-    return np.eye(len(kept))[level]
+    return np.unique(merged, return_inverse=True)[1].astype(np.int64)
 
 
 def _sentence(variable: Variable, reports: Reports, row: dict[str, object]) -> str:

@@ -3,9 +3,11 @@
 Belongs here: standardised errors, their quantiles with time-ordered weights, the ends of a band.
 Does not: forecasts (`series_rolling`), bands of cells and days (`intervals`, `count_intervals`).
 
-An error is the difference of logarithms of the count (half a report added) and of the forecast, over
-sqrt(1 / forecast + v_h): the Poisson variance of a log count, which areas small and large do not share,
-and what is beyond it h periods ahead, estimated robustly from the errors of all areas. The band's ends
+An error is the difference of logarithms of the count and of the forecast, half a report added to both, over
+sqrt(p + v_h): p, the Poisson variance of such a logarithm, which areas small and large do not share, and
+what is beyond it h periods ahead, estimated robustly from the errors of all areas. Half a report on
+both sides keeps the logarithm of a rare count near to the count itself: without it the band of a beat with
+one report in twenty days would reach to hundreds. The band's ends
 are quantiles of these errors from origins whose truth was known (split conformal prediction, with
 weights that fall with age since errors of series drift: Barber et al. 2023, doi 10.1214/23-AOS2276). A
 shock of the whole area, which makes all its errors alike, counts as often as there are areas; so the
@@ -51,9 +53,9 @@ class SeriesBands:
 
     def ends(self, expected: Array) -> tuple[Array, Array]:
         """Lower and upper end of forecasts (..., H, S), of the same shape; lower is 0 or more."""
-        scale = np.sqrt(1.0 / expected + self.variance[:, None])
+        scale = np.sqrt(poisson_variance(expected) + self.variance[:, None])
         low, high = (
-            np.maximum(expected * np.exp(q[:, None] * scale) - HALF_A_REPORT, 0.0)
+            np.maximum((expected + HALF_A_REPORT) * np.exp(q[:, None] * scale) - HALF_A_REPORT, 0.0)
             for q in (self.low, self.high)
         )
         return low, high
@@ -68,8 +70,13 @@ class SeriesBands:
 
 
 def log_errors(truths: Array, expected: Array) -> Array:
-    """Log of the count, half a report added, less that of the forecast; any shape."""
-    return np.asarray(np.log(truths + HALF_A_REPORT) - np.log(expected))
+    """Log of the count less that of the forecast, half a report added to both; any shape."""
+    return np.asarray(np.log(truths + HALF_A_REPORT) - np.log(expected + HALF_A_REPORT))
+
+
+def poisson_variance(expected: Array) -> Array:
+    """Variance of the log of a Poisson count, half a report added, to first order; 1 / mean where large."""
+    return np.asarray(expected / np.square(expected + HALF_A_REPORT))
 
 
 def weighted_quantile(values: Array, weights: Array, level: float) -> float:
@@ -110,7 +117,7 @@ def fit_bands(
     """
     known = rolled.known_at(origin) & (rolled.targets() < rolled.panel.n_periods)
     errors = log_errors(rolled.truths(), rolled.expected[model])
-    poisson = 1.0 / rolled.expected[model]
+    poisson = poisson_variance(rolled.expected[model])
     age = (origin - rolled.targets()).astype(np.float64)
     ends = []
     for h in range(rolled.horizon):

@@ -5,12 +5,21 @@ Belongs here: rules about `schemas.series`. Does not: who runs them (`defs/serie
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import numpy as np
 import polars as pl
 
+from htrisk_dagster.evaluation.series_forecast import least_periods
 from htrisk_dagster.models.series.aggregation import TOTAL_AREA
+from htrisk_dagster.models.series.panel import Frequency
 from htrisk_dagster.schemas.finding import Finding
 
+OLDEST_DAYS = 45
+"""From the end of what is known to the day a forecast is made: reports that come, and a part of a month."""
+STEADY_REPORTS = 12
+"""Reports in a year with which an area is due a forecast: younger ones may not have been known."""
+LARGEST_RATIO = 2.0
 _TOLERANCE = 1e-6
 
 
@@ -65,19 +74,56 @@ def bands_hold_the_forecast(forecasts: pl.DataFrame) -> Finding:
     )
 
 
-def forecasts_are_fresh(forecasts: pl.DataFrame, periods: pl.DataFrame) -> Finding:
-    """Forecasts begin with the month after the last whole one, for every area; or none can be made."""
-    months = periods.filter((pl.col("frequency") == "month") & ~pl.col("is_partial"))
+def forecasts_are_fresh(
+    forecasts: pl.DataFrame, periods: pl.DataFrame, *, frequency: Frequency, known_before: date
+) -> Finding:
+    """Forecasts begin with what was just about to be known, for every area; or none can be made.
+
+    Parameters
+    ----------
+    forecasts : DataFrame
+        One partition of `series.forecasts` or its like.
+    periods : DataFrame
+        `series.area_periods` of the same frequency, as it is known now.
+    frequency : {"day", "week", "month"}
+    known_before : date
+        First day whose reports the partition does not use.
+    """
+    oldest = known_before - timedelta(days=OLDEST_DAYS)
+    whole = periods.filter(~pl.col("is_partial"))
     if forecasts.is_empty():
-        n = months["period_on"].n_unique()
-        return Finding(True, f"No forecast: {n} whole months are too few.", {"months": n})
-    last = months["period_on"].max()
-    due = pl.select(pl.lit(last).dt.offset_by("1mo")).item()
-    made = forecasts["made_from_on"].unique().to_list()
-    missing = sorted({*months["place"]} - {*forecasts["place"]})
-    problems = [f"Forecasts begin on {made}, due is {due}."] if made != [due] else []
+        ends = pl.col("period_on") + pl.duration(days=pl.col("days_count"))
+        n, due = whole.filter(ends <= oldest)["period_on"].n_unique(), least_periods(frequency)
+        told = f"No forecast before {known_before}: {n} whole {frequency}s were known"
+        sentence = (
+            f"{told}, and {due} are enough." if n >= due else f"{told}, too few; {due} are due."
+        )
+        return Finding(n < due, sentence, {"periods": n})
+    begins = sorted({*forecasts["made_from_on"]})
+    problems = [
+        f"Forecasts begin on {day}, due is {oldest} to {known_before}."
+        for day in begins
+        if not oldest <= day <= known_before
+    ]
+    year = whole.filter(pl.col("period_on").is_between(begins[0] - timedelta(days=365), begins[0]))
+    reported = year.group_by("place").agg(pl.col("incidents_count").sum())
+    steady = reported.filter(pl.col("incidents_count") >= STEADY_REPORTS)["place"]
+    missing = sorted({*steady} - {*forecasts["place"]})
     problems += [f"Areas without a forecast: {missing}."] if missing else []
-    return Finding(not problems, " ".join(problems) or f"Forecasts begin on {due}.")
+    return Finding(not problems, " ".join(problems) or f"Forecasts begin on {begins[0]}.")
+
+
+def lstm_stays_near_last_year(rows: pl.DataFrame) -> Finding:
+    """The network's year of all areas is within a factor of two of the year before."""
+    if rows.is_empty():
+        return Finding(True, "No forecast: the weeks are too few to train on.")
+    expected, before = (float(rows[c].sum()) for c in ("expected_count", "seasonal_naive_count"))
+    ratio = expected / max(before, 1.0)
+    return Finding(
+        1.0 / LARGEST_RATIO <= ratio <= LARGEST_RATIO,
+        f"The LSTM expects {expected:.0f} reports in the coming year, {ratio:.2f} times those before.",
+        {"expected_over_year_before": ratio},
+    )
 
 
 def parts_give_the_rate(decomposition: pl.DataFrame) -> Finding:

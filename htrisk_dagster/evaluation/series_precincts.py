@@ -18,6 +18,7 @@ of its last year as its forecast.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,7 @@ import polars as pl
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.evaluation.bootstrap import draw_weeks, percentile_interval, ratio_replicates
+from htrisk_dagster.evaluation.noise_floors import mape_floor
 from htrisk_dagster.evaluation.series_bands import choose_half_life, covered, rolling_bands
 from htrisk_dagster.evaluation.series_choice import CHAMPION, NAIVE, choose
 from htrisk_dagster.evaluation.series_errors import directional_accuracy, mape, seasonal_naive_mae
@@ -139,9 +141,9 @@ def forecast_precincts(
         "months": months.n_periods - test,
         "incidents": float(months.counts[test:].sum()),
         "mean": float(months.counts[test:].mean()),
-        "chosen": " + ".join(choice.members),
+        "chosen": list(choice.names),
         "reason": choice.reason,
-        "relative_error": choice.relative_error,
+        "relative_error": list(choice.relative_error),
         "half_life": half_life,
         "split_factor": split_floor_factor(weeks),
         "overdispersion": overdispersion_between_neighbours(
@@ -149,7 +151,10 @@ def forecast_precincts(
         ),
         "month_ahead": _month_ahead(rolled, test, seed),
         "year_ahead": _year_ahead(rolled, test),
-        "bands": _bands(rolled.from_origin(test), low, high, seed),
+        "bands": {
+            **_bands(rolled.from_origin(test), low, high, seed),
+            "years_before": _years_before(rolled, test, half_life),
+        },
         "hindsight": _hindsight(months, test),
         COST: seconds,
     }
@@ -197,15 +202,22 @@ def _month_ahead(rolled: RollingForecasts, test: int, seed: int) -> dict[str, An
 
 
 def _year_ahead(rolled: RollingForecasts, test: int) -> dict[str, Any]:
-    """MASE of twelve months from December 2022 and 2023, and of every origin and horizon."""
+    """MASE and MAPE of twelve months from December 2022 and 2023; MASE of every origin and horizon."""
     months, ahead = rolled.panel, rolled.from_origin(test)
     scale = seasonal_naive_mae(months.counts[:test], season=months.season)
     known, truths = ahead.targets() < months.n_periods, ahead.truths()
     years = np.arange(0, known.shape[0], HORIZON)
+    large = months.counts[:test].mean(axis=0) > LEAST_MEAN_FOR_MAPE
     out = {}
     for name, forecast in ahead.expected.items():
         error = np.abs(truths - forecast).mean(axis=2) / scale
-        out[name] = {"years": float(error[years].mean()), "all": float(error[known].mean())}
+        of_years = [a[years][..., large].reshape(-1, large.sum()) for a in (truths, forecast)]
+        out[name] = {
+            "years": float(error[years].mean()),
+            "all": float(error[known].mean()),
+            "mape": mape(*of_years) if large.any() else math.nan,
+            "mape_floor": mape_floor(of_years[1]) if large.any() else math.nan,
+        }
     return out
 
 
@@ -228,6 +240,16 @@ def _bands(ahead: RollingForecasts, low: Array, high: Array, seed: int) -> dict[
             "twelve_ahead": float(100 * np.median((high - low)[:, -1] / middle[:, -1])),
         },
     }
+
+
+def _years_before(rolled: RollingForecasts, test: int, half_life: float) -> dict[str, float]:
+    """Coverage of the one-year bands made at the end of each year before the test, blind as well."""
+    months = rolled.panel
+    first = months.index_of(BANDS_FROM)
+    origins = list(range(first, test - HORIZON + 1, HORIZON))
+    low, high = rolling_bands(rolled, CHAMPION, origins, half_life=half_life)
+    hits = covered(rolled.truths()[np.searchsorted(rolled.origins, origins)], low, high)
+    return {str(months.starts[o])[:4]: float(h.mean()) for o, h in zip(origins, hits, strict=True)}
 
 
 def _hindsight(months: SeriesPanel, test: int) -> dict[str, float]:

@@ -181,7 +181,7 @@ def result_text(name: str, result: Mapping[str, Any]) -> str:
             )
         ),
     )  # fmt: skip
-    behind = result["hindsight"]
+    behind, year = result["hindsight"], result["year_ahead"][CHAMPION]
     floor = of["mape"]["noise"]
     bands = result["bands"]
     widths = bands["width_pct"]
@@ -196,13 +196,20 @@ def result_text(name: str, result: Mapping[str, Any]) -> str:
         "what is left to gain, though no bound. Weekly "
         "counts scatter around their neighbours with "
         f"{result['overdispersion']:.2f} times Poisson's variance, which alone puts the floor at "
-        f"{100 * _or_nan(floor) * math.sqrt(result['overdispersion']):.2f}%. Weeks that were split leave a "
-        f"month {result['split_factor']:.3f} of a count's noise; the floors here are a count's.\n\n"
+        f"{100 * _or_nan(floor) * math.sqrt(result['overdispersion']):.2f}%. One year ahead from "
+        f"December the MAPE is {100 * _or_nan(year['mape']):.2f}%, "
+        f"{_or_nan(year['mape']) / _or_nan(year['mape_floor']):.2f} of its floor. The floor is counting "
+        "noise alone and the same however far ahead, so that the target is judged where it asks least, "
+        "a month ahead. Weeks that were split leave a month "
+        f"{result['split_factor']:.3f} of a count's noise; the floors here are a count's.\n\n"
         f"Bands: half-life {result['half_life']:g} months; coverage by months ahead "
         f"{', '.join(f'{c:.3f}' for c in bands['by_horizon'])}; all {bands['all']:.3f} "
         f"[{bands['all_95'][0]:.3f}, {bands['all_95'][1]:.3f}]; median width "
         f"{widths['month_ahead']:.0f}% of the forecast one month ahead, "
-        f"{widths['twelve_ahead']:.0f}% twelve. The whole city's direction: "
+        f"{widths['twelve_ahead']:.0f}% twelve. The one-year bands of earlier years, blind as well, held "
+        f"{', '.join(f'{100 * share:.1f}% in {year}' for year, share in bands['years_before'].items())}: a "
+        "year is a draw of one shock that all areas share, and bands that allow for shocks hold more than "
+        "95% of a quiet year. The whole city's direction: "
         f"{100 * result['month_ahead']['city_directional_accuracy']:.0f}%."
     )
     return f"## {name}\n\n{errors}\n\n{beside}\n\n{notes}"

@@ -1,7 +1,7 @@
 // Shows the sentence of the cell under the pointer or the focus, and lets the arrow keys walk the
 // cells by rank. Without scripts the same sentences are the squares' own tooltips.
 (function () {
-  var cells = Array.prototype.slice.call(document.querySelectorAll(".pointers rect"));
+  var cells = Array.prototype.slice.call(document.querySelectorAll(".pointers > *"));
   var readout = document.getElementById("readout");
   if (!cells.length) { return; }
   readout.textContent += " With the keyboard: tab to the map, then the arrow keys.";

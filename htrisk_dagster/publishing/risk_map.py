@@ -18,6 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
+from htrisk_dagster.publishing.area_drawing import draw_areas, have_shapes
 from htrisk_dagster.publishing.map_drawing import draw_map, place_on_sheet
 from htrisk_dagster.schemas.predictions import BANDS
 
@@ -38,6 +39,10 @@ INVENTED = (
 _SCHEMATIC = (
     "Each square is an area that the police report by, laid out so that all can be seen: its size and its "
     "distance from others mean nothing. "
+)
+_SHAPES = (
+    "Each shape is an area that the police report by. A large one is no riskier than a small one of its "
+    "colour. "
 )
 LIMITS = (
     "This is a forecast of reported incidents at places. It says nothing of any person: not of "
@@ -94,7 +99,12 @@ class MapHeader:
 
 
 def render_risk_map(
-    risk: pl.DataFrame, cells: pl.DataFrame, *, boroughs: pl.DataFrame, header: MapHeader
+    risk: pl.DataFrame,
+    cells: pl.DataFrame,
+    *,
+    boroughs: pl.DataFrame,
+    header: MapHeader,
+    shapes: pl.DataFrame | None = None,
 ) -> str:
     """Make the page of one day.
 
@@ -107,6 +117,8 @@ def render_risk_map(
     boroughs : DataFrame
         `schemas.raw.BOROUGHS`, for the outlines.
     header : MapHeader
+    shapes : DataFrame, optional
+        `schemas.raw.PRECINCTS`: where cells are areas and all have a shape, the map is drawn of them.
 
     Returns
     -------
@@ -123,18 +135,26 @@ def render_risk_map(
     code = pl.col("precinct").replace_strict(
         header.area_codes, default=None, return_dtype=pl.String
     )
-    placed = placed.with_columns(
-        pl.coalesce(code, pl.col("precinct").cast(pl.String)).alias("precinct")
-    ).with_columns(cell_sentence().alias("label"))
+    has_shapes = header.is_schematic and shapes is not None and have_shapes(cells, shapes)
+    if has_shapes:
+        placed = placed.with_columns(sheet=pl.lit(None, pl.String))
+    placed = (
+        placed.with_columns(pl.col("precinct").alias("number"))
+        .with_columns(pl.coalesce(code, pl.col("precinct").cast(pl.String)).alias("precinct"))
+        .with_columns(cell_sentence().alias("label"))
+    )
     day = day_in_words(header.risk_on)
     title = f"Reported incidents expected on {day}"
-    schematic = _SCHEMATIC if header.is_schematic else ""
+    note = (_SHAPES if has_shapes else _SCHEMATIC) if header.is_schematic else ""
     map_text = (
-        f"Map of {header.area_title}. {schematic}Squares are coloured by rank of expected incidents; the "
-        f"{_N_LISTED} highest are listed in the table below."
+        f"Map of {header.area_title}. {note}{'Areas' if has_shapes else 'Squares'} are coloured by rank of "
+        f"expected incidents; the {_N_LISTED} highest are listed in the table below."
     )
-    if header.is_schematic:
-        boroughs = boroughs.clear()
+    if has_shapes and shapes is not None:
+        drawing = draw_areas(placed, shapes, title=title, description=map_text)
+    else:
+        ground = boroughs.clear() if header.is_schematic else boroughs
+        drawing = draw_map(placed, ground, title=title, description=map_text)
     return "\n".join(
         [
             "<!doctype html>",
@@ -147,11 +167,11 @@ def render_risk_map(
             _headline(header, title),
             facts_of_day(placed, header, day),
             "<main><figure>",
-            draw_map(placed, boroughs, title=title, description=map_text),
-            *([f"<figcaption>{_SCHEMATIC}</figcaption>"] if header.is_schematic else []),
+            drawing,
+            *([f"<figcaption>{note}</figcaption>"] if note else []),
             _legend(placed),
-            '<output id="readout" aria-live="polite">Point at a coloured square to read its '
-            "forecast.</output>",
+            '<output id="readout" aria-live="polite">Point at a coloured '
+            f"{'area' if has_shapes else 'square'} to read its forecast.</output>",
             "</figure>",
             _top_cells(placed, header),
             _limits(),
@@ -193,14 +213,19 @@ def cell_sentence() -> pl.Expr:
         .then(pl.lit(""))
         .otherwise(pl.format(" Against the city's mean: {}.", "reasons"))
     )
+    on_sheet = (
+        pl.when(pl.col("sheet").is_null())
+        .then(pl.lit(""))
+        .otherwise(pl.format(", map square {}", "sheet"))
+    )
     return pl.format(
-        "Rank {}, {}: precinct {}, {}, map square {}. Expected {} reported incidents, risk {}%, "
+        "Rank {}, {}: precinct {}, {}{}. Expected {} reported incidents, risk {}%, "
         "95% interval {} to {}.{}",
         "rank",
         "band",
         "precinct",
         pl.col("borough").str.to_titlecase(),
-        "sheet",
+        on_sheet,
         pl.col("expected_count").round_sig_figs(2),
         (100 * pl.col("risk_prob")).round_sig_figs(2),
         "lower_95_count",
@@ -276,7 +301,7 @@ def _top_cells(placed: pl.DataFrame, header: MapHeader) -> str:
     invented = "INVENTED CITY. " if header.data_origin == "synthetic" else ""
     rows = [
         f'<tr><td class="number"><a href="#c{r["cell_id"]}">{r["rank"]}</a></td>'
-        f"<td>{r['sheet']}</td><td>{escape(r['precinct'])}</td>"
+        f"<td>{r['sheet'] or '–'}</td><td>{escape(r['precinct'])}</td>"
         f"<td>{escape(r['borough'].title())}</td>"
         f"<td>{'–' if header.is_schematic else _degrees(r['lat'], r['lon'])}</td>"
         f'<td class="number">{r["expected_count"]:#.3g}</td>'

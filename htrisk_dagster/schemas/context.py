@@ -146,5 +146,103 @@ CONTEXT_RELATION = Table(
         "The variable may be of later years than the reports: compare context_on and last_on.",
     ),
 )
+_CATEGORY = Column("category", pl.String, "Category of places, such as liquor_store.")
+_RATIO = "missing where there is too little to tell"
+PLACE_RELATION = Table(
+    "evaluation",
+    "place_relation",
+    "one category of places",
+    "Whether the target's reports lie nearer to places of a category, such as liquor stores, than chance has "
+    "it: cross-K in a rectangle of land, and a regression by cell within boroughs.",
+    (
+        Column("target", pl.String, "Target."),
+        _CATEGORY,
+        Column(
+            "places_on",
+            pl.Date,
+            "Newest day of the files of places; missing where none is placed.",
+            nullable=True,
+        ),
+        Column("first_on", pl.Date, "First day of the reports."),
+        Column("last_on", pl.Date, "Last day of the reports."),
+        Column("places_count", pl.Int32, "Places on the grid.", unit="places", lower=0),
+        Column("incidents_count", pl.Int64, "Incidents on the grid.", unit="incidents", lower=0),
+        Column(
+            "box_km2",
+            pl.Float64,
+            "Rectangle of land in which distances are compared.",
+            unit="km²",
+            lower=0,
+        ),
+        Column("box_places_count", pl.Int32, "Places in it.", unit="places", lower=0),
+        Column("box_incidents_count", pl.Int64, "Incidents in it.", unit="incidents", lower=0),
+        Column(
+            "cross_k_p_value_prob",
+            pl.Float64,
+            f"Of the whole curve of `evaluation.place_cross_k` under independence; {_RATIO}.",
+            unit="probability",
+            nullable=True,
+            lower=0,
+            upper=1,
+        ),
+        Column(
+            "block_km",
+            pl.Float64,
+            "Side of the blocks that the regression is judged on.",
+            unit="km",
+            lower=0,
+        ),
+        Column("blocks_count", pl.Int32, "Blocks.", unit="blocks", lower=0),
+        Column(
+            "rate_ratio",
+            pl.Float64,
+            f"Reports of a cell with one place to its like with none; {_RATIO}.",
+            nullable=True,
+            lower=0,
+        ),
+        Column(
+            "rate_ratio_low", pl.Float64, "Lower end of its 95% interval.", nullable=True, lower=0
+        ),
+        Column(
+            "rate_ratio_high", pl.Float64, "Upper end of its 95% interval.", nullable=True, lower=0
+        ),
+        Column(
+            "deviance_gain_pct",
+            pl.Float64,
+            "Deviance out of block that the places take away; below 0 they mislead.",
+            unit="%",
+            nullable=True,
+        ),
+        Column("sentence", pl.String, "Both in words."),
+    ),
+    key=("target", "category"),
+    warnings=(
+        "Association at the level of places, not cause, and nothing about persons.",
+        "A file of places is of its own day: compare places_on and last_on.",
+    ),
+)
+PLACE_CROSS_K = Table(
+    "evaluation",
+    "place_cross_k",
+    "one category of places and distance",
+    "Cross-K of the target's reports around places of a category, over that of patterns without relation, with "
+    "its 95% envelope under random shifts of the places.",
+    (
+        Column("target", pl.String, "Target."),
+        _CATEGORY,
+        Column("radius_m", pl.Float64, "Distance.", unit="m", lower=0),
+        Column(
+            "k_ratio",
+            pl.Float64,
+            "Incidents within it of a place, over pi r² at their density.",
+            lower=0,
+        ),
+        Column("k_ratio_low", pl.Float64, "Lower end of the pointwise envelope.", lower=0),
+        Column("k_ratio_high", pl.Float64, "Upper end of the pointwise envelope.", lower=0),
+    ),
+    key=("target", "category", "radius_m"),
+    warnings=("Association at the level of places, not cause, and nothing about persons.",),
+)
 CONTEXT_TABLES = (CELL_NEIGHBOURHOODS, CELLS, AREAS)
-TABLES = (*CONTEXT_TABLES, CONTEXT_RELATION)
+PLACE_TABLES = (PLACE_RELATION, PLACE_CROSS_K)
+TABLES = (*CONTEXT_TABLES, CONTEXT_RELATION, *PLACE_TABLES)

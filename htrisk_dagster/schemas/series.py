@@ -6,14 +6,21 @@ Belongs here: what is known and expected of an area and period. Does not: cells 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import polars as pl
 
 from htrisk_dagster.schemas.table import Column, Table
 
 LAYER = "series"
-FREQUENCIES = ("day", "week", "month")
+Frequency = Literal["day", "week", "month"]
+FREQUENCIES: tuple[Frequency, ...] = ("day", "week", "month")
 
-_AREA = Column("place", pl.String, "Police precinct, or `(all)` for the study area.")
+_AREA = Column(
+    "place",
+    pl.String,
+    "Police precinct, or the city's own code of its beat or town, or borough; `(all)` is the study area.",
+)
 _REPORTED = "Reported incidents, not crimes."
 
 AREA_PERIODS = Table(
@@ -62,48 +69,105 @@ def _probability(name: str, description: str) -> Column:
     return Column(name, pl.Float64, description, unit="probability", lower=0, upper=1)
 
 
-FORECASTS = Table(
+_KNOWN = Column("known_before_on", pl.Date, "Nothing reported on or after this day was used.")
+_NAIVE = _number(
+    "seasonal_naive_count", "What the same period of the season before would say.", "incidents"
+)
+
+
+def _forecasts(name: str, unit: str, horizon: int, span: str) -> Table:
+    """Forecasts of one frequency, and what each row of them says."""
+    return Table(
+        LAYER,
+        name,
+        f"one area and {unit} to come",
+        f"Expected reported incidents of the next {span} by area, with a 95% band. One partition: the "
+        "month in whose first week it is made.",
+        (
+            _AREA,
+            _KNOWN,
+            Column("made_from_on", pl.Date, f"First day after the last {unit} that was known."),
+            Column("period_on", pl.Date, f"First day of the {unit}."),
+            Column(
+                "ahead",
+                pl.Int32,
+                f"{unit.capitalize()}s ahead, 1 the first.",
+                unit=f"{unit}s",
+                lower=1,
+                upper=horizon,
+            ),
+            Column("model", pl.String, "Model, or models whose geometric mean it is."),
+            _number("expected_count", "Expected reported incidents.", "incidents"),
+            _number("lower_95_count", "Lower end of the 95% band.", "incidents"),
+            _number("upper_95_count", "Upper end of the 95% band.", "incidents"),
+            _NAIVE,
+        ),
+        key=("known_before_on", "place", "period_on"),
+        warnings=(
+            _REPORTED,
+            "Areas do not sum to `(all)`, which is forecast by itself.",
+            "Not for publication where small.",
+        ),
+    )
+
+
+def _errors(name: str, unit: str) -> Table:
+    """Errors of the models of one frequency."""
+    return Table(
+        LAYER,
+        name,
+        "one model and metric",
+        f"Errors one {unit} ahead over the blind {unit}s, beside what noise leaves and what the seasonal "
+        "naive forecast gets. One partition: as of the forecasts.",
+        (
+            _KNOWN,
+            Column("model", pl.String, "Model; `champion` is the chosen one."),
+            Column(
+                "metric", pl.String, "mae, rmse, mape, mase, r_squared or directional_accuracy."
+            ),
+            Column("periods_count", pl.Int32, f"Blind {unit}s.", unit=f"{unit}s", lower=1),
+            _number("value", "The metric.", "", lower=None, nullable=True),
+            _number(
+                "noise", "What Poisson noise alone leaves, or gives.", "", lower=None, nullable=True
+            ),
+            _number(
+                "seasonal_naive", "Of the seasonal naive forecast.", "", lower=None, nullable=True
+            ),
+        ),
+        key=("known_before_on", "model", "metric"),
+    )
+
+
+FORECASTS = _forecasts("forecasts", "month", 12, "twelve months")
+WEEK_FORECASTS = _forecasts("week_forecasts", "week", 52, "fifty-two weeks")
+DAY_FORECASTS = _forecasts("day_forecasts", "day", 31, "thirty-one days")
+ERRORS = _errors("errors", "month")
+WEEK_ERRORS = _errors("week_errors", "week")
+DAY_ERRORS = _errors("day_errors", "day")
+WEEKLY_LSTM = Table(
     LAYER,
-    "forecasts",
-    "one area and month to come",
-    "Expected reported incidents of the next twelve months by area, with a 95% band.",
+    "weekly_lstm",
+    "one area and week to come",
+    "Expected reported incidents of the next fifty-two weeks by area, by the weekly LSTM alone. One "
+    "partition: as of the forecasts.",
     (
         _AREA,
-        Column("made_from_on", pl.Date, "First day after the last month that was known."),
-        _MONTH,
-        Column("ahead", pl.Int32, "Months ahead, 1 the first.", unit="months", lower=1, upper=12),
-        Column("model", pl.String, "Model, or models whose geometric mean it is."),
+        _KNOWN,
+        Column("made_from_on", pl.Date, "First day after the last week that was known."),
+        Column("period_on", pl.Date, "First day of the week."),
+        Column("ahead", pl.Int32, "Weeks ahead, 1 the first.", unit="weeks", lower=1, upper=52),
         _number("expected_count", "Expected reported incidents.", "incidents"),
-        _number("lower_95_count", "Lower end of the 95% band.", "incidents"),
-        _number("upper_95_count", "Upper end of the 95% band.", "incidents"),
-        _number(
-            "seasonal_naive_count", "What the same month a year before would say.", "incidents"
-        ),
+        _NAIVE,
     ),
-    key=("place", "period_on"),
-    warnings=(
-        _REPORTED,
-        "Areas do not sum to `(all)`, which is forecast by itself.",
-        "Not for publication where small.",
-    ),
+    key=("known_before_on", "place", "period_on"),
+    warnings=(_REPORTED, "Without a band: `series.week_forecasts` has one."),
 )
-ERRORS = Table(
-    LAYER,
-    "errors",
-    "one model and metric",
-    "Errors one month ahead over the blind months, beside what noise leaves and what the seasonal naive forecast gets.",
-    (
-        Column("model", pl.String, "Model; `champion` is the chosen one."),
-        Column("metric", pl.String, "mae, rmse, mape, mase, r_squared or directional_accuracy."),
-        Column("months_count", pl.Int32, "Blind months.", unit="months", lower=1),
-        _number("value", "The metric.", "", lower=None, nullable=True),
-        _number(
-            "noise", "What Poisson noise alone leaves, or gives.", "", lower=None, nullable=True
-        ),
-        _number("seasonal_naive", "Of the seasonal naive forecast.", "", lower=None, nullable=True),
-    ),
-    key=("model", "metric"),
-)
+FORECAST_TABLES: dict[Frequency, tuple[Table, Table]] = {
+    "month": (FORECASTS, ERRORS),
+    "week": (WEEK_FORECASTS, WEEK_ERRORS),
+    "day": (DAY_FORECASTS, DAY_ERRORS),
+}
+"""Length of a period to its forecasts and their errors."""
 DECOMPOSITION = Table(
     LAYER,
     "decomposition",
@@ -206,9 +270,18 @@ COMPOSITE_RISK = Table(
     LAYER,
     "composite_risk",
     "one area",
-    "Score from expected volume and recent momentum, with the ranks that other weights would give.",
+    "Score from expected volume and recent momentum, with the ranks that other weights would give. One "
+    "partition: as of the forecasts.",
     (
         _AREA,
+        Column(
+            "precinct",
+            pl.Int32,
+            "Number that the place has on the map; missing where it is no declared area.",
+            nullable=True,
+            lower=1,
+        ),
+        _KNOWN,
         Column("period_on", pl.Date, "First of the three months that are scored."),
         _number("expected_count", "Expected reported incidents of three months.", "incidents"),
         _number(
@@ -226,16 +299,18 @@ COMPOSITE_RISK = Table(
             lower=-1,
         ),
     ),
-    key=("place",),
+    key=("known_before_on", "place"),
     warnings=("A rank of places for planning help; it says nothing of persons.",),
 )
 STAFFING_PLAN = Table(
     LAYER,
     "staffing_plan",
     "one area and shift",
-    "Hours of help by area and shift in the coming month under a budget, and expected reports they leave unmet.",
+    "Hours of help by area and shift in the coming month under a budget, and expected reports they leave "
+    "unmet. One partition: as of the forecasts.",
     (
         _AREA,
+        _KNOWN,
         _MONTH,
         Column("shift", pl.String, "00-08, 08-16 or 16-24 o'clock.", allowed=SHIFT_NAMES),
         _number("expected_count", "Expected reported incidents.", "incidents"),
@@ -244,13 +319,18 @@ STAFFING_PLAN = Table(
         _number("covered_count", "Expected reports that the hours meet.", "incidents"),
         _number("uncovered_count", "Expected reports that they do not.", "incidents"),
     ),
-    key=("place", "shift"),
+    key=("known_before_on", "place", "shift"),
     warnings=("For outreach and help to places; not for enforcement.",),
 )
 TABLES: tuple[Table, ...] = (
     AREA_PERIODS,
     FORECASTS,
     ERRORS,
+    WEEK_FORECASTS,
+    WEEK_ERRORS,
+    WEEKLY_LSTM,
+    DAY_FORECASTS,
+    DAY_ERRORS,
     DECOMPOSITION,
     STATIONARITY,
     AUTOCORRELATION,

@@ -55,6 +55,9 @@ def test_a_city_of_points_in_the_south_is_proposed(invoke: Invoke, sur: Path, tm
     assert result.exit_code == 0, result.output
     assert "such as 900000" in result.stdout
     assert "Sexo Victima" not in result.stdout
+    assert "Maps: squares of ground coloured by rank" in result.stdout
+    assert f"htrisk run --area sur --data {sur.parent} --start DAY" in result.stdout
+    assert f"htrisk series --area sur --data {sur.parent} --month" in result.stdout
     area = read_area(tmp_path / "mine" / "sur.toml")
     assert area.incident_file.model_dump(exclude_none=True) == {
         "occurred_at": "Fecha Hecho", "reported_at": "Fecha Denuncia", "id": "Nro. Expediente",
@@ -78,6 +81,8 @@ def test_a_city_of_beats_is_proposed_at_area_level(invoke: Invoke, falls: Path, 
     assert result.exit_code == 0, result.output
     area = read_area(tmp_path / "mine" / "falls.toml")
     assert (area.grid.unit, area.grid.crs, area.boundary) == ("area", "EPSG:32614", None)
+    assert f"a square for each of the {len(BEATS)} areas" in result.stdout
+    assert "Give --areas FILE.geojson:PROPERTY to draw their shapes" in result.stdout
     # The two rows of beat Z9 are no area.
     assert tuple(area.areas) == BEATS
     assert {area.areas[b].district for b in BEATS} == {"Prairie Falls PD", "County Sheriff"}
@@ -94,6 +99,7 @@ def test_shapes_of_beats_give_the_place_and_the_size_of_cells(
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     area = read_area(tmp_path / "mine" / "falls.toml")
+    assert f"Maps: the shapes of the {len(BEATS)} areas" in result.stdout
     assert area.boundary.areas == "beat_id"
     # 0.024 degrees at 40.8 north are 2,024 m, 0.018 of latitude 1,999 m.
     assert area.grid.cell_size_m == pytest.approx(2_020, abs=20)

@@ -268,7 +268,10 @@ def with_series(tmp_path_factory):
             "trend": [3.0, 3.1], "seasonal": [0.1, -0.1], "rest": [0.0, 0.2],
         }
     )  # fmt: skip
-    score = {"place": ["1", "2", "(all)"], "score": [90.0, 10.0, 50.0], "score_rank": [1, 2, 3]}
+    score = {
+        "place": ["1", "2", "BRONX"], "precinct": [1, 2, None], "score": [90.0, 10.0, 50.0],
+        "score_rank": [1, 2, 3],
+    }  # fmt: skip
     officers = pl.DataFrame(
         {
             "agency_id": ["state", "state", "CT1"], "agency": ["Connecticut", "Connecticut", "Hartford"],

@@ -23,7 +23,7 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.features.inputs import read_grid
 from htrisk_dagster.grid.area_losses import as_staged, find_losses
 from htrisk_dagster.grid.neighbours import queen_contiguity
-from htrisk_dagster.schemas import grid, predictions, raw, staging
+from htrisk_dagster.schemas import grid, predictions, raw, series, staging
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster_tests.defs.small_city import refuse_network
@@ -170,6 +170,33 @@ def test_a_city_of_beats_without_points_gets_its_map(tmp_path: Path) -> None:
     truth = np.linspace(1, 4, len(BEATS))
     assert np.corrcoef(risk["expected_count"].to_numpy(), truth)[0, 1] > 0.7
     assert set(risk["borough"]) == {"PRAIRIE FALLS PD", "COUNTY SHERIFF"}
+
+
+@pytest.mark.slow  # 30 s on one core
+def test_a_city_of_beats_has_its_series_by_one_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = AnyCity(tmp_path, "prairie_falls")
+    write_falls(tmp_path / "data", per_day=30)
+    city.propose("--time-zone", "America/Chicago", "--centre", "40.8,-96.7")
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("HTRISK_STUDY_AREAS", str(tmp_path / "mine"))
+    done = CliRunner().invoke(
+        app,
+        ["series", "--area", city.name, "--data", str(tmp_path / "data"), "--month", "2024-04-01",
+         "--home", str(tmp_path / "home"), "--profile", "smoke"],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "By month: too little history to forecast" in done.output
+    assert f"By day: {len(BEATS)} areas, 31 days from 2024-04-" in done.output
+    tables = city.workspace.tables(city.name)
+    days = tables.read(series.DAY_FORECASTS, ["2024-04-01"])
+    # The publisher's own codes, and nothing of reports from the seventh on.
+    assert set(days["place"]) == {*BEATS, "(all)"}
+    assert days["made_from_on"].max() <= date(2024, 4, 7)
+    recent = tables.read(series.AREA_PERIODS).filter(frequency="day", place="B6")
+    rate = recent.sort("period_on")["incidents_count"].tail(90).mean()
+    assert days.filter(place="B6")["expected_count"].mean() == pytest.approx(rate, rel=0.3)
 
 
 @pytest.mark.slow  # 30 s on one core

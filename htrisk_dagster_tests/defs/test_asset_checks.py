@@ -139,6 +139,14 @@ RELATION = {
     "rate_ratio_high": 1.6, "deviance_gain_pct": 2.0, "blocks_improved_share": 0.5,
     "sentence": "This is association at the level of places, not cause.",
 }  # fmt: skip
+# The city has no place of interest, so that its sentences say "too few".
+PLACE_EFFECT = {
+    "rate_ratio": 1.4, "rate_ratio_low": 1.2, "rate_ratio_high": 1.6, "deviance_gain_pct": 2.0,
+}  # fmt: skip
+CURVE = {
+    "target": "any", "category": "motel", "radius_m": 100.0, "k_ratio": 2.0, "k_ratio_low": 0.5,
+    "k_ratio_high": 1.5,
+}  # fmt: skip
 LOT = {
     "lon": -74.0, "lat": 40.7, "neighbourhood": "MN0001", "precinct": 1, "residents_count": 5.0,
     "source_file": "a.csv", "source_row": 1, "pulled_on": date(2024, 1, 1),
@@ -319,6 +327,20 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
     ("evaluation/context_relation", "every_variable_is_related"): [
         one_more(context.CELLS, **CELL_VALUE | {"variable": "any_other_count"}),
     ],
+    ("evaluation/place_relation", "effects_stand_with_intervals"): [
+        hot(context.PLACE_RELATION, in_row(0, "rate_ratio", 1.7)),
+        hot(context.PLACE_RELATION, lambda f: f.with_columns(**PLACE_EFFECT | {"rate_ratio": 1.7})),
+    ],
+    ("evaluation/place_relation", "sentences_are_careful"): [
+        hot(context.PLACE_RELATION, lambda f: f.with_columns(**PLACE_EFFECT)),
+    ],
+    ("evaluation/place_relation", "every_category_is_related"): [
+        hot(context.PLACE_RELATION, lambda f: f.head(-1)),
+    ],
+    ("evaluation/place_cross_k", "curves_stand_with_envelopes"): [
+        one_more(context.PLACE_CROSS_K, **CURVE),
+        hot(context.PLACE_RELATION, in_row(0, "cross_k_p_value_prob", 0.5)),
+    ],
     ("evaluation/verified_overlay", "cases_are_those_released"): [
         hot(verified.OVERLAY, in_row(0, "cases_count", 7)),
     ],
@@ -465,7 +487,7 @@ def test_every_check_has_a_fault(city: City) -> None:
         ("/".join(key.asset_key.path[1:]), key.name)
         for key in keys
         # Case analysis has its checks in `test_case_assets.py`. Series are no part of a day's run:
-        # theirs pass in `test_series_assets.py`, and fail in `evaluation/test_series_findings.py`.
+        # theirs pass and fail in `test_series_assets.py`.
         if key.asset_key.path[0] == "nyc"
         and key.asset_key.path[1] not in ("staging", "marts", "series")
     }

@@ -41,6 +41,7 @@ WHOLE = (
     "places_of_interest",
 )
 CONTEXT = tuple(f"context/{t.name}" for t in context.CONTEXT_TABLES)
+PLACES = tuple(f"evaluation/{t.name}" for t in context.PLACE_TABLES)
 FILE_DAY = datetime(2024, 5, 1, 12, tzinfo=UTC).timestamp()
 
 
@@ -118,6 +119,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> City:
         runner.materialise(Step("context", CONTEXT))
         write_incidents(city)
         runner.materialise(Step("relation", ("evaluation/context_relation",)))
+        runner.materialise(Step("places", PLACES))
     return city
 
 
@@ -161,6 +163,22 @@ def test_the_relation_that_was_planted_is_told(made: City):
         assert hotels["sentence"] in str(
             metadata(runner, "evaluation/context_relation")["relations"]
         )
+
+
+@pytest.mark.slow
+def test_every_category_of_places_is_related_with_numbers_and_a_sentence(made: City):
+    tables = made.workspace.tables("nyc")
+    relation = tables.read(context.PLACE_RELATION)
+    assert relation["category"].to_list() == ["bus_station", "motel", "night_club"]
+    assert relation["rate_ratio"].null_count() == 0
+    assert set(tables.read(context.PLACE_CROSS_K)["category"]) == {
+        *relation.drop_nulls("cross_k_p_value_prob")["category"]
+    }
+    with made.runner() as runner:
+        told = metadata(runner, "evaluation/place_relation")
+    assert told["motel_rate_ratio"] == pytest.approx(relation["rate_ratio"][1])
+    assert told["motel_places_count"] == relation["places_count"][1]
+    assert all(sentence in str(told["relations"]) for sentence in relation["sentence"])
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 from htrisk_dagster.definitions import build_definitions
 from htrisk_dagster.defs.partitions import report_months, risk_days, training_months
+from htrisk_dagster.defs.series_outlook import MADE_ON
 from htrisk_dagster.schemas import ALL_TABLES, raw
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.study_areas.area import FOLDER, load_area
@@ -140,6 +141,26 @@ def test_an_area_has_the_raw_tables_that_it_declares(specs: dict[str, dg.AssetSp
     assert "incident_reports" not in by_area["nyc"]
 
 
+def test_each_area_has_groups_of_its_own(specs: dict[str, dg.AssetSpec]) -> None:
+    groups = {
+        area: {s.group_name for k, s in specs.items() if k.startswith(f"{area}/")} for area in ZONES
+    }
+    of_all = {
+        "raw", "restricted", "staging", "marts", "grid", "context", "hotspots", "features", "models",
+        "predictions", "publishing", "governance", "evaluation", "series",
+    }  # fmt: skip
+    for area, found in groups.items():
+        own = {"nibrs", "agencies"} if area == "connecticut" else set()
+        assert found == {f"{area}_{group}" for group in of_all | own}
+
+
+def test_places_are_related_where_a_city_has_places_and_points(
+    specs: dict[str, dg.AssetSpec],
+) -> None:
+    found = {key.split("/")[0] for key in specs if key.endswith("/evaluation/place_relation")}
+    assert found == {"nyc", "detroit"}
+
+
 def test_a_study_area_of_the_users_own_is_one_of_them(tmp_path: Path) -> None:
     text = (
         (FOLDER / "connecticut.toml").read_text().replace('name = "connecticut"', 'name = "mine"')
@@ -205,6 +226,13 @@ def test_the_month_is_retrained_once(definitions: dg.Definitions, instant: str) 
     assert request.partition_key == "2026-11-01"
     # Dagster starts no second run for a key that it has seen.
     assert request.run_key == "2026-11"
+
+
+def test_the_series_of_a_month_are_forecast_on_its_eighth(definitions: dg.Definitions) -> None:
+    at = datetime(2024, 3, 8, 7, 0, tzinfo=NEW_YORK).astimezone(UTC)
+    request = _request(definitions, "nyc_series_monthly", at)
+    assert (request.partition_key, request.run_key) == ("2024-03-01", "2024-03")
+    assert at.astimezone(NEW_YORK).day == MADE_ON
 
 
 def test_what_schedules_ask_for_exists() -> None:

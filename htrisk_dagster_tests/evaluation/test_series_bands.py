@@ -44,6 +44,26 @@ def test_bands_hold_95_of_100_for_small_and_large_areas(spread: float) -> None:
     assert bands.variance == pytest.approx(spread**2, abs=0.004)
 
 
+def test_bands_of_rare_counts_hold_and_do_not_run_away() -> None:
+    rng = np.random.default_rng(7)
+    mean = np.repeat(np.geomspace(0.05, 5.0, S)[None], 200, axis=0)
+    counts = rng.poisson(mean).astype(float)
+    starts = next_starts(np.datetime64("2024-01-01"), 200, "day")
+    panel = SeriesPanel(tuple(map(str, range(S))), starts, counts, "day")
+    rolled = RollingForecasts(panel, np.arange(200), {"m": mean[:, None]})
+    bands = fit_bands(rolled, "m", origin=150, half_life=96.0)
+    later = rolled.from_origin(150)
+    low, high = bands.ends(later.expected["m"])
+    # A band of whole numbers holds 95 of 100 or more.
+    assert 0.93 < covered(later.truths(), low, high).mean() < 0.99
+    assert (low == 0.0)[..., 0].all()
+    # 97.5 of 100 counts are at most 1, 3 and 10 where 0.05, 1 and 5 are expected.
+    ends = bands.ends(np.array([[0.05, 1.0, 5.0]]))[1][0]
+    assert ends[0] < 2.0
+    assert 2.0 < ends[1] < 7.0
+    assert 8.0 < ends[2] < 14.0
+
+
 def test_errors_that_were_not_known_move_no_band() -> None:
     rolled = world(0.1, seed=2)
     counts = rolled.panel.counts.copy()
@@ -76,7 +96,8 @@ def test_rolling_bands_are_those_fitted_at_each_origin() -> None:
 def test_an_end_by_hand_and_never_below_0() -> None:
     bands = SeriesBands(np.array([0.03]), np.array([-2.0]), np.array([1.0]))
     low, high = bands.ends(np.array([[100.0, 0.2]]))
-    assert high[0, 0] == pytest.approx(100 * np.exp(np.sqrt(0.04)) - 0.5)
+    scale = np.sqrt(100 / 100.5**2 + 0.03)
+    assert high[0, 0] == pytest.approx(100.5 * np.exp(scale) - 0.5)
     assert low[0, 1] == 0.0
 
 

@@ -39,14 +39,15 @@ def test_models_that_err_apart_are_combined_and_one_that_is_best_stands_alone() 
         rolled(counts, one=one, other=other, poor=poor, **{NAIVE: naive}),
         ["one", "other", "poor"], known_before=T,
     )  # fmt: skip
-    assert both.members == ("one", "other")
+    assert both.members == (("one", "other"),)
     # Half the variance of one: its error is 1 / sqrt(2).
-    ratio = both.relative_error["one + other"] / both.relative_error["one"]
+    (errors,) = both.relative_error
+    ratio = errors["one + other"] / errors["one"]
     assert ratio == pytest.approx(1 / np.sqrt(2), rel=0.1)
     alone = choose(
         rolled(counts, one=one, poor=poor, **{NAIVE: naive}), ["one", "poor"], known_before=T
     )
-    assert alone.members == ("one",)
+    assert alone.names == ("one",)
     assert "one has the least error" in alone.reason
 
 
@@ -59,7 +60,34 @@ def test_one_month_in_which_all_are_far_off_does_not_choose() -> None:
         rolled(counts, good=good, lucky=lucky, **{NAIVE: naive}), ["good", "lucky"], known_before=T
     )
     assert np.abs(counts - good).mean() > np.abs(counts - lucky).mean()
-    assert chosen.members == ("good",)
+    assert chosen.names == ("good",)
+
+
+def test_each_horizon_has_its_champion_and_one_without_a_truth_that_of_the_last_that_has() -> None:
+    counts = np.full((4, S), 100.0)
+    starts = next_starts(np.datetime64("2010-01-01"), 4, "month")
+    panel = SeriesPanel(tuple(map(str, range(S))), starts, counts)
+    near, far = np.full((2, 4, S), 100.0), np.full((2, 4, S), 100.0)
+    near[:, 1:] *= 1.5
+    far[:, 0] *= 1.5
+    expected = {"near": near, "far": far, NAIVE: np.full((2, 4, S), 130.0)}
+    # From origins 0 and 1, the fourth period ahead is number 3 or 4: not known before 3.
+    chosen = choose(
+        RollingForecasts(panel, np.arange(2), expected), ["near", "far"], known_before=3
+    )
+    assert chosen.names == ("near", "far", "far", "far")
+    assert chosen.relative_error[3] == {}
+    assert chosen.forecast({"near": near, "far": far}) == pytest.approx(np.full((2, 4, S), 100.0))
+    assert chosen.forecast({"near": near[0], "far": far[0]}).shape == (4, S)
+    assert "3 ahead far has" in chosen.reason
+
+
+def test_a_series_that_repeats_itself_leaves_nothing_to_choose_by() -> None:
+    counts = np.zeros((T, S))
+    flat = rolled(counts, one=counts + 1.0, other=counts + 2.0, **{NAIVE: counts})
+    chosen = choose(flat, ["one", "other"], known_before=T)
+    assert chosen.names == ("one",)
+    assert "made no error" in chosen.reason
 
 
 def test_truths_from_the_boundary_on_are_not_read() -> None:

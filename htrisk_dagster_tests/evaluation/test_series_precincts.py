@@ -72,7 +72,9 @@ def result(*, direction: float, mape: float, coverage: float = 0.95) -> dict:
         },
     }  # fmt: skip
     models["trailing_mean"] = {**models["champion"], "directional_accuracy": score(0.66)}
-    errors = {name: {"years": 0.84, "all": 0.86} for name in models}
+    errors = {
+        name: {"years": 0.84, "all": 0.86, "mape": 0.1, "mape_floor": 0.04} for name in models
+    }
     share = {"month_ahead": coverage, "years": coverage, "all": coverage}
     return {
         "areas": 78, "months": 24, "incidents": 1e6, "mean": 600.0, "reason": "Because.",
@@ -80,6 +82,7 @@ def result(*, direction: float, mape: float, coverage: float = 0.95) -> dict:
         "month_ahead": {"models": models, "mase_95": [0.5, 0.7], "city_directional_accuracy": 0.8},
         "bands": {
             **share, "all_95": [0.9, 0.99], "by_horizon": [coverage] * 12,
+            "years_before": {"2019": 0.96, "2020": 0.65},
             "width_pct": {"month_ahead": 30.0, "twelve_ahead": 60.0},
         },
         "hindsight": {"mape": 0.05, "directional_accuracy": 0.78},
@@ -106,6 +109,8 @@ def test_figures_are_judged_against_their_targets() -> None:
     stored = json.loads(json.dumps(result(direction=0.74, mape=0.0455), sort_keys=True))
     text = series_suite.result_text("all", stored)
     assert "| champion | 30.0 | 40.0 | 4.55 | 0.600 |" in text
+    assert "MAPE is 10.00%, 2.50 of its floor" in text
+    assert "held 96.0% in 2019, 65.0% in 2020:" in text
 
 
 def test_a_wrong_part_and_a_missing_file_are_said(tmp_path: Path) -> None:

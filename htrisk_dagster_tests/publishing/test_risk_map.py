@@ -327,3 +327,43 @@ def test_areas_without_a_place_are_drawn_by_their_code_without_scale_or_degrees(
     degrees = f"<td>{first['lat'][0]:.4f}, {first['lon'][0]:.4f}</td>"
     assert degrees in plain
     assert degrees not in page
+
+
+def test_areas_with_shapes_are_drawn_as_they_lie_and_tell_no_square_of_the_sheet(
+    cells, boroughs, risk
+):
+    cells = cells.with_columns(precinct=(100 + pl.col("cell_id") % 6).cast(pl.Int32))
+    cells = (
+        cells.unique("precinct")
+        .sort("precinct")
+        .with_columns(cell_id=pl.int_range(6, dtype=pl.Int32))
+    )
+    risk = risk.sort("cell_id").head(6)
+    risk = risk.with_columns(
+        rank=pl.int_range(1, 7, dtype=risk.schema["rank"]),
+        band=pl.Series(["very high", "high", "elevated", "baseline", "baseline", "baseline"]),
+    )
+    header = replace(HEADER, area_codes={100: "A<1"}, is_schematic=True)
+    # Six squares of a hundredth of a degree in one row, the first with an islet and a hole.
+    boxes = [shapely.box(-74 + i / 100, 40.7, -73.99 + i / 100, 40.71) for i in range(6)]
+    hole = shapely.box(-73.997, 40.703, -73.993, 40.707)
+    boxes[0] = shapely.union_all([boxes[0] - hole, shapely.box(-74.01, 40.7, -74.0099, 40.7001)])
+    shapes = pl.DataFrame({"precinct": range(100, 106), "geometry": shapely.to_wkb(boxes)}).cast(
+        {"precinct": pl.Int32}
+    )
+    page = render_risk_map(risk, cells, boroughs=boroughs, header=header, shapes=shapes)
+    pointers = re.findall(r'<path id="c(\d)" d="([^"]+)" role="img"><title>([^<]+)</title>', page)
+    assert [int(cell) for cell, *_ in pointers] == [0, 1, 2]
+    first, second = (d for _, d, _ in pointers[:2])
+    assert first.count("Z") == 2, "an outline and a hole; the islet is too small to see"
+    assert "precinct A&lt;1, " in pointers[0][2]
+    assert "map square" not in page
+    # A square of degrees is narrower than high by the cosine of the latitude.
+    corners = np.array(re.findall(r"([\d.]+) ([\d.]+)", second), dtype=float)
+    width, height = np.ptp(corners, axis=0)
+    assert width / height == pytest.approx(np.cos(np.radians(40.705)), rel=0.02)
+    assert "no riskier than a small one" in page
+    # One area without a shape, and all are squares again.
+    squares = render_risk_map(risk, cells, boroughs=boroughs, header=header, shapes=shapes.head(5))
+    assert "its size and its distance from others mean nothing" in squares
+    assert '<rect id="c0"' in squares

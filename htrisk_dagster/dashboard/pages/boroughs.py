@@ -121,12 +121,9 @@ def _composite(visit: Visit) -> Component:
 
 def composite_map(snapshot: Snapshot) -> Component:
     """Precincts by the score of expected volume and momentum."""
-    precinct = pl.col("place").cast(pl.Int32, strict=False).alias("precinct")
-    rows = (
-        snapshot.table(_COMPOSITE).with_columns(precinct).drop_nulls("precinct").sort("score_rank")
-    )
-    first = ["precinct", "score", "score_rank"]
-    shown = rows.select(*first, pl.exclude(*first, "place"))
+    rows = snapshot.table(_COMPOSITE).drop_nulls("precinct").sort("score_rank")
+    first = ["precinct", "place", "score", "score_rank"]
+    shown = rows.select(*first, pl.exclude(first))
     return _precinct_map(snapshot, shown, "score", "composite score")
 
 

@@ -1,7 +1,8 @@
 """Context assets: what is known of cells and areas, and how the target's reports relate to it.
 
-Belongs here: `context/cell_neighbourhoods`, `cells`, `areas` and `evaluation/context_relation`. Does not:
-the publishers' rows (`raw.py`), weighting (`grid/`), the regression (`evaluation/`).
+Belongs here: `context/cell_neighbourhoods`, `cells`, `areas`, `evaluation/context_relation`, and
+`place_relation` and `place_cross_k` of areas that declare places of interest, such as liquor stores. Does
+not: the publishers' rows (`raw.py`), weighting (`grid/`), the methods (`evaluation/`, `hotspots/`).
 """
 
 from collections.abc import Iterator
@@ -68,4 +69,37 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
 
         return dg.MaterializeResult(metadata=store_relation(workspace, area))
 
-    return [placed_context, context_relation]
+    @dg.multi_asset(
+        name=f"{name}_place_relation",
+        specs=[
+            dg.AssetSpec(
+                [name, table.layer, table.name],
+                deps=keys(
+                    (
+                        context_sources.PLACES_OF_INTEREST,
+                        grid.CELLS,
+                        grid.INCIDENT_CELLS,
+                        staging.INCIDENTS,
+                    )
+                ),
+                **described(table),
+            )
+            for table in context.PLACE_TABLES
+        ],
+    )
+    def place_relation(
+        workspace: dg.ResourceParam[Workspace],
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Cross-K of reports around each category of places, and their rate by cell with and without one."""
+        from htrisk_dagster.defs.contextual import store_place_relation
+
+        metadata = store_place_relation(workspace, area)
+        for key in keys(context.PLACE_TABLES):
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+    return [placed_context, context_relation, *([place_relation] if relates_places(area) else [])]
+
+
+def relates_places(area: StudyArea) -> bool:
+    """Whether an area declares places of interest, and has the points to relate them to."""
+    return area.context.places is not None and area.grid.unit == "cell"

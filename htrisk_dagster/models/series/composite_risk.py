@@ -16,7 +16,9 @@ It is a unitless rank of places for planning, no probability, and says nothing o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -104,9 +106,27 @@ def score_areas(expected: Array, year_before: Array) -> CompositeRisk:
 
 
 def composite_table(
-    areas: tuple[str, ...], period_on: np.datetime64, found: CompositeRisk
+    areas: tuple[str, ...],
+    period_on: np.datetime64,
+    found: CompositeRisk,
+    *,
+    known_before: date,
+    precincts: Sequence[int | None],
 ) -> pl.DataFrame:
-    """As `schemas.series.COMPOSITE_RISK`, one row an area."""
+    """As `schemas.series.COMPOSITE_RISK`, one row an area.
+
+    Parameters
+    ----------
+    areas : tuple of str
+        Names of the S places.
+    period_on : datetime64
+        First month that is scored.
+    found : CompositeRisk
+    known_before : date
+        First day whose reports were not used.
+    precincts : sequence of int or None
+        Number of each place on the map.
+    """
     from scipy.stats import rankdata
 
     n = len(areas)
@@ -114,6 +134,8 @@ def composite_table(
         pl.DataFrame(
             {
                 "place": areas,
+                "precinct": precincts,
+                "known_before_on": [known_before] * n,
                 "period_on": np.full(n, period_on),
                 "expected_count": found.volume,
                 "momentum_log": found.momentum,

@@ -7,9 +7,10 @@ What moves a whole city shows at once in the sum of its areas, where counting no
 moves one area shows only slowly. So the level of the total and the shares of the areas are
 smoothed apart, each with its own constant (top-down forecasting with forecast proportions:
 Athanasopoulos, Ahmed and Hyndman 2009, doi 10.1016/j.ijforecast.2008.07.004; simple exponential
-smoothing: Hyndman and Athanasopoulos, Forecasting, chapter 8). Shares are smoothed as counts, so
-that an area without a report is no trouble. Both constants are those with the least one-step
-absolute error on the log scale in the training periods, a mean that a few odd months cannot rule.
+smoothing: Hyndman and Athanasopoulos, Forecasting, chapter 8). Both are smoothed as counts and not as
+logarithms or ratios, whose means are not those of small counts, and no report is no trouble. The
+constants are those with the least one-step absolute error in the training periods, of the total on the
+log scale and of shares on that of square roots: a mean that a few odd months cannot rule.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from htrisk_dagster.models.series.panel import Array, SeriesPanel, days_in, phas
 from htrisk_dagster.models.series.seasonal_pattern import (
     HALF_A_REPORT,
     fit_seasonal_pattern,
-    log_rates,
 )
 
-TOTAL_CONSTANTS = (0.2, 0.4, 0.6, 0.8, 1.0)
-AREA_CONSTANTS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+TOTAL_CONSTANTS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+AREA_CONSTANTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+"""The smallest are for days, of which a month has thirty."""
 LEAST_RATE = 1e-3
 """Reports a day under which no forecast goes: one in three years is never impossible."""
 
@@ -51,21 +52,20 @@ class HierarchicalSmoothing:
 
     def fit(self, panel: SeriesPanel) -> FittedHierarchicalSmoothing:
         """Choose both constants on the periods of `panel`."""
-        season = panel.season
-        total, shares, _ = _levels(panel)
+        levels = _Levels.of(panel)
         # The first season only warms the levels up.
-        first = min(season, panel.n_periods - 1)
-        errors = {
-            constant: float(np.abs(total[first + 1 :] - smoothed(total, constant)[first:-1]).mean())
-            for constant in TOTAL_CONSTANTS
-            if panel.n_periods > first + 1
-        }
+        first = min(panel.season, panel.n_periods - 1)
+        rate = np.log(levels.rate + levels.half)
+        errors = {}
+        for constant in TOTAL_CONSTANTS if panel.n_periods > first + 1 else ():
+            before = np.log(smoothed(levels.rate, constant)[first:-1] + levels.half)
+            errors[constant] = float(np.abs(rate[first + 1 :] - before).mean())
         of_total = min(errors, key=lambda c: errors[c]) if errors else 0.4
         share_errors = {}
         for constant in AREA_CONSTANTS:
-            before = smoothed(shares, constant)[first:-1]
+            before = levels.shares(constant)[first:-1] * levels.whole[first + 1 :, None]
             share_errors[constant] = float(
-                np.abs(np.sqrt(shares[first + 1 :]) - np.sqrt(before)).sum()
+                np.abs(np.sqrt(levels.areas[first + 1 :]) - np.sqrt(before)).sum()
             )
         of_area = min(share_errors, key=lambda c: share_errors[c])
         return FittedHierarchicalSmoothing(of_total, of_area)
@@ -86,22 +86,47 @@ class FittedHierarchicalSmoothing:
 
     def forecast(self, panel: SeriesPanel, horizon: int) -> Array:
         """Expected counts of the `horizon` periods after the panel's last, shape (H, S)."""
-        total, shares, pattern = _levels(panel)
-        level = smoothed(total, self.of_total)[-1]
-        share = smoothed(shares, self.of_area)[-1]
+        levels = _Levels.of(panel)
+        level = smoothed(levels.rate, self.of_total)[-1]
+        share = levels.shares(self.of_area)[-1]
         coming = panel.coming(horizon)
         days = days_in(coming, panel.frequency).astype(np.float64)[:, None]
         phase = phase_of(coming, panel.frequency)
-        rate = np.exp(level + pattern[phase]) * share
+        rate = level * np.exp(levels.pattern[phase]) * share
         return np.asarray(np.maximum(rate, LEAST_RATE) * days)
 
 
-def _levels(panel: SeriesPanel) -> tuple[Array, Array, Array]:
-    """Deseasonalised log rate of the total (T,), shares (T, S), terms of the areas (K, S)."""
-    pattern = fit_seasonal_pattern(panel)
-    days = panel.days.astype(np.float64)
-    total = log_rates(panel.counts.sum(axis=1), days) - pattern.total[panel.phase]
-    # Each area's count as it would be without its season, in terms of that of the total.
-    adjusted = panel.counts * np.exp(-pattern.areas[panel.phase])
-    whole = (panel.counts.sum(axis=1) + HALF_A_REPORT) * np.exp(-pattern.total[panel.phase])
-    return total, adjusted / whole[:, None], pattern.areas
+@dataclass(frozen=True, eq=False)
+class _Levels:
+    """Counts as they would be without their seasons, and what is smoothed of them.
+
+    Parameters
+    ----------
+    areas, whole : float64, shape (T, S) and (T,)
+        Deseasonalised counts of each area, and of all.
+    rate : float64, shape (T,)
+        The latter a day.
+    half : float
+        Half a report in the mean period as a rate: added before a logarithm is taken.
+    pattern : float64, shape (K, S)
+        Seasonal terms of the areas.
+    """
+
+    areas: Array
+    whole: Array
+    rate: Array
+    half: float
+    pattern: Array
+
+    @classmethod
+    def of(cls, panel: SeriesPanel) -> _Levels:
+        pattern = fit_seasonal_pattern(panel)
+        areas = panel.counts * np.exp(-pattern.areas[panel.phase])
+        whole = panel.counts.sum(axis=1) * np.exp(-pattern.total[panel.phase])
+        half = HALF_A_REPORT / float(panel.days.mean())
+        return cls(areas, whole, whole / panel.days, half, pattern.areas)
+
+    def shares(self, constant: float) -> Array:
+        """Smoothed counts of each area over that of all, so that periods weigh by their reports, (T, S)."""
+        whole = np.maximum(smoothed(self.whole, constant), LEAST_RATE)
+        return np.asarray(smoothed(self.areas, constant) / whole[:, None])

@@ -7,14 +7,15 @@ how incidents become counts (`aggregation`, `week_split`), any model (the module
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from htrisk_dagster.schemas import series
+
 Array = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
-Frequency = Literal["day", "week", "month"]
+Frequency = series.Frequency
 
 SEASON: dict[Frequency, int] = {"day": 7, "week": 52, "month": 12}
 """Periods that repeat: weekdays, weeks of a year, months of a year."""

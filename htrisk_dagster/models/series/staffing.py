@@ -14,6 +14,7 @@ outreach for places; it says nothing of persons.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -145,14 +146,20 @@ def plan(expected: Array, wish: StaffingWish) -> StaffingPlan:
 
 
 def staffing_table(
-    areas: tuple[str, ...], period_on: np.datetime64, found: StaffingPlan, wish: StaffingWish
+    areas: tuple[str, ...],
+    period_on: np.datetime64,
+    found: StaffingPlan,
+    wish: StaffingWish,
+    *,
+    known_before: date,
 ) -> pl.DataFrame:
-    """As `schemas.series.STAFFING_PLAN`, one row an area and shift."""
+    """As `schemas.series.STAFFING_PLAN`, one row an area and shift; reports before a day were used."""
     n_shifts = found.duties.shape[1]
     return STAFFING_PLAN.conform(
         pl.DataFrame(
             {
                 "place": np.repeat(np.array(areas, dtype=object), n_shifts).tolist(),
+                "known_before_on": [known_before] * found.duties.size,
                 "period_on": np.full(found.duties.size, period_on),
                 "shift": list(SHIFTS) * len(areas),
                 "expected_count": found.expected.ravel(),

@@ -27,6 +27,8 @@ from htrisk_dagster.models.series.seasonal_pattern import log_rates
 
 WINDOW = 52
 LEVEL_WEEKS = 26
+LEAST_WEEKS = 4 * WINDOW
+"""Weeks under which nothing is trained: two to see, one to learn from, one to judge by."""
 LONGEST = 57
 """Weeks ahead that are trained: a year and the week that straddles its end."""
 _CHANNELS, _STATIC = 2, 6
@@ -67,7 +69,7 @@ class WeeklyLSTM:
         """
         import torch
 
-        if weeks.frequency != "week" or weeks.n_periods < 4 * WINDOW:
+        if weeks.frequency != "week" or weeks.n_periods < LEAST_WEEKS:
             raise ValueError(
                 f"The LSTM is trained on four years of weeks or more; this panel has "
                 f"{weeks.n_periods} periods by {weeks.frequency}."

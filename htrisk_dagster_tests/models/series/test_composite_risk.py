@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 from htrisk_dagster.models.series.composite_risk import (
@@ -46,7 +48,10 @@ def test_ranks_at_the_ends_are_those_of_one_part_alone() -> None:
 
 def test_the_table_says_how_far_ranks_move() -> None:
     found = score_areas(np.array([3e5, 2e5, 1e5]), np.array([3e5, 1e5, 2e5]))
-    table = composite_table(("a", "b", "c"), np.datetime64("2024-01-01"), found)
+    table = composite_table(
+        ("a", "b", "c"), np.datetime64("2024-01-01"), found, known_before=date(2024, 1, 7),
+        precincts=[1, 2, None],
+    )  # fmt: skip
     assert table["score_rank"].to_list() == [1, 2, 3]
     assert table.select("best_rank", "worst_rank").rows() == [(1, 2), (1, 2), (3, 3)]
     with pytest.raises(ValueError, match="same areas"):

@@ -9,6 +9,7 @@ from htrisk_dagster.models.series.hierarchical_smoothing import (
     HierarchicalSmoothing,
     smoothed,
 )
+from htrisk_dagster.models.series.panel import SeriesPanel, next_starts
 from htrisk_dagster_tests.models.series.city_of_months import months
 from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 
@@ -49,6 +50,17 @@ def test_it_beats_each_area_by_itself_where_all_share_what_moves() -> None:
         return float(np.abs(panel.counts[108::3] - ahead).mean())
 
     assert error(fitted) < min(map(error, alone))
+
+
+def test_days_of_few_reports_are_neither_forecast_low_nor_by_their_last() -> None:
+    counts = np.random.default_rng(6).poisson(1.0, (700, 3)).astype(float)
+    starts = next_starts(np.datetime64("2022-01-03"), 700, "day")
+    panel = SeriesPanel(("a", "b", "c"), starts, counts, "day")
+    fitted = HierarchicalSmoothing().fit(panel)
+    assert fitted.of_total <= 0.05
+    assert fitted.of_area <= 0.05
+    # The mean of log(count + 1/2) would be a seventh below the log of the mean.
+    assert fitted.forecast(panel, 28).sum() == pytest.approx(3.0 * 28, rel=0.08)
 
 
 def test_an_area_without_a_report_has_a_small_forecast_above_0() -> None:

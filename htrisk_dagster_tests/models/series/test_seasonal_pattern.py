@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from htrisk_dagster.models.series.panel import SeriesPanel
 from htrisk_dagster.models.series.seasonal_pattern import (
+    _by_phase,
     detrended,
     fit_seasonal_pattern,
     log_rates,
 )
 from htrisk_dagster_tests.models.series.city_of_months import SEASON, months
+from scipy.stats import trim_mean
 from statsmodels.tsa.seasonal import seasonal_decompose
 
 LARGE = np.full(20, 50.0)
@@ -50,3 +52,14 @@ def test_less_than_two_seasons_have_no_pattern() -> None:
     pattern = fit_seasonal_pattern(months(1, rates=LARGE))
     assert not pattern.total.any()
     assert not pattern.areas.any()
+
+
+def test_phases_have_the_trimmed_mean_of_scipy() -> None:
+    rng = np.random.default_rng(4)
+    values, phase = rng.normal(size=(57, 3)), np.arange(57) % 5
+    values[:4] = np.nan
+    found = _by_phase(values, phase, 6)
+    for k in range(5):
+        of_phase = values[4:][phase[4:] == k]
+        assert found[k] == pytest.approx(trim_mean(of_phase, 0.2, axis=0))
+    assert (found[5] == 0).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import product
 
 import numpy as np
@@ -65,7 +66,9 @@ def test_promises_beyond_the_budget_are_refused() -> None:
 def test_the_table_adds_up() -> None:
     wish = StaffingWish(40.0)
     found = plan(EXPECTED, wish)
-    table = staffing_table(("5", "7"), np.datetime64("2024-01-01"), found, wish)
+    table = staffing_table(
+        ("5", "7"), np.datetime64("2024-01-01"), found, wish, known_before=date(2024, 1, 7)
+    )
     assert table["hours"].sum() <= 40.0
     assert table["uncovered_count"].sum() == pytest.approx(found.uncovered)
     assert table.filter(place="7", shift="evening")["expected_count"][0] == 3.0
