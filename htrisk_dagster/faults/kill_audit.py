@@ -118,6 +118,8 @@ class KillAudit:
         day = partition or WHOLE
         if layer == "models" and thing != FEATURE_IMPORTANCE.name:
             return bool(self.workspace.models(self._area).card(day, thing))
+        if thing == "released_map":
+            return True  # the log of releases says what is out, and mostly that is nothing
         if layer == "publishing":
             pages = {
                 "risk_map": map_path(self.workspace, self._area, day),
