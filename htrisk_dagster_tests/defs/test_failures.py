@@ -149,7 +149,7 @@ def test_a_file_that_is_gone_is_listed(runner: Runner, tmp_path: Path) -> None:
     assert listed(runner, tmp_path) == [f"nyc/raw/days, 2024-04-02: {GONE}"]
 
 
-@pytest.mark.slow  # 20 s of CPU: seven runs of the city
+@pytest.mark.slow  # 16 s of CPU: four runs of the city
 def test_two_broken_days_of_the_city_are_made_again_to_the_byte(
     city_copy: City, monkeypatch: pytest.MonkeyPatch
 ) -> None:
