@@ -31,7 +31,9 @@ def _library(folder: Path) -> Callable[[], object]:
     from hdbscan import HDBSCAN
 
     points = _points(folder)
-    return lambda: HDBSCAN(min_cluster_size=LEAST).fit(points).labels_.astype("int32")
+    # One job as in ours: the CPU of the library's helper processes would not be counted.
+    clusters = HDBSCAN(min_cluster_size=LEAST, core_dist_n_jobs=1)
+    return lambda: clusters.fit(points).labels_.astype("int32")
 
 
 def _answer(labels: object) -> Answer:
