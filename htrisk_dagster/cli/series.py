@@ -47,13 +47,11 @@ def _forecast(month: date, **given: object) -> None:
     from htrisk_dagster.settings import load_settings
 
     settings = load_settings(**given)
-    from htrisk_dagster.defs.dagster_home import prepare_dagster_home
     from htrisk_dagster.defs.workspace import Workspace
 
     workspace = Workspace(settings)
     study_area = workspace.area(settings.area)
     workspace.require_sources(study_area)
-    prepare_dagster_home(settings.dagster_home)
     from htrisk_dagster.definitions import build_definitions
     from htrisk_dagster.defs.plan import Plan, Step
     from htrisk_dagster.defs.runs import local_runner
@@ -68,7 +66,7 @@ def _forecast(month: date, **given: object) -> None:
         console.print(f"{time.monotonic() - began:7.1f} s   {step.title} …")
         runner.materialise(step)
 
-    with local_runner(definitions, study_area) as runner:
+    with local_runner(definitions, workspace, study_area, console.print) as runner:
         for step in Plan(workspace, study_area, month, month, runner.refused).until_staged():
             run(step)
         run(Step("Forecast the series of areas", assets, (str(month),)))

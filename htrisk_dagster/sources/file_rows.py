@@ -96,7 +96,7 @@ def _csv_rows(
     parts: list[pl.DataFrame] = []
     held, n_rows, is_begun = b"", 0, False
     batches = read_lines(path, digest=digest)
-    batch: bytes | None = next(batches)
+    batch = next(batches, None)
     while batch is not None:
         following = next(batches, None)
         text = held + batch if held else batch

@@ -58,7 +58,7 @@ def _is_plain(texts: pl.Series) -> bool:
         return False
     longest = texts.str.len_bytes().max()
     is_short = longest is None or longest <= LONGEST_CELL  # type: ignore[operator]
-    return is_short and texts.str.contains(_PLAIN).all()
+    return bool(is_short and texts.str.contains(_PLAIN).all())
 
 
 def _rules(name: str, is_free_text: bool) -> tuple[Rule, ...]:
