@@ -19,7 +19,7 @@ INSTALL := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -c co
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster bench ui lint types contracts definitions dbt audit lock pytest clean
+.PHONY: help setup demo test test-extended test-cluster bench ui lint types contracts definitions dbt audit lock pytest clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ test: $(VENV)/.dev lint types contracts definitions dbt audit pytest ## Everythi
 $(VENV)/.cluster: $(VENV)/.dev
 	$(INSTALL) -q -e '.[dev,cluster,deploy]'
 	touch $@
+
+test-extended: $(VENV)/.dev ## what would make CI too long: a silent week, days at once, more cities
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 -m extended
 
 # Not part of CI: 300 MB more, Debian's postgresql, and about 15 minutes on 2 cores. It needs no network once installed.
 test-cluster: $(VENV)/.cluster ## Ray, PostgreSQL and Dagster as processes here; nodes are killed

@@ -141,9 +141,9 @@ def store_funnel(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
     }
     if of_city.is_empty():
         return {"status": "too few incidents on days with a map", **figures}
-    title = f"From report to verification: {area.target(target.name)[1].title}"
+    title = "From report to verification"
     first, last = risk.select(pl.col("risk_on").min(), last=pl.col("risk_on").max()).row(0)
-    period = f"{area.title}, {first} to {last}, days with a map"
+    period = f"{area.title}, target {target.name}, {first} to {last}, days with a map"
     drawing = draw_funnel(of_city, title=title, period=period)
     encoded = base64.b64encode(drawing.encode()).decode()
     path = write_text_whole(funnel_path(workspace, area), drawing)

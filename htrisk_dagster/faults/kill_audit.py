@@ -117,7 +117,10 @@ class KillAudit:
     def _is_there(self, layer: str, thing: str, partition: str | None) -> bool:
         day = partition or WHOLE
         if layer == "models" and thing != FEATURE_IMPORTANCE.name:
-            return bool(self.workspace.models(self._area).card(day, thing))
+            try:
+                return bool(self.workspace.models(self._area).card(day, thing))
+            except json.JSONDecodeError:
+                return False  # torn, which is told by itself
         if thing == "released_map":
             return True  # the log of releases says what is out, and mostly that is nothing
         if layer == "publishing":

@@ -172,7 +172,7 @@ def test_a_city_of_beats_without_points_gets_its_map(tmp_path: Path) -> None:
     assert set(risk["borough"]) == {"PRAIRIE FALLS PD", "COUNTY SHERIFF"}
 
 
-@pytest.mark.slow  # 30 s on one core
+@pytest.mark.extended  # 30 s on one core
 def test_a_city_of_beats_has_its_series_by_one_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +199,7 @@ def test_a_city_of_beats_has_its_series_by_one_command(
     assert days.filter(place="B6")["expected_count"].mean() == pytest.approx(rate, rel=0.3)
 
 
-@pytest.mark.slow  # 30 s on one core
+@pytest.mark.extended  # 30 s on one core
 def test_shapes_of_beats_say_who_is_a_neighbour(tmp_path: Path) -> None:
     city = AnyCity(tmp_path, "prairie_falls")
     write_falls(tmp_path / "data", per_day=5)

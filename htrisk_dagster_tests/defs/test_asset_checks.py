@@ -144,7 +144,7 @@ PLACE_EFFECT = {
     "rate_ratio": 1.4, "rate_ratio_low": 1.2, "rate_ratio_high": 1.6, "deviance_gain_pct": 2.0,
 }  # fmt: skip
 CURVE = {
-    "target": "any", "category": "motel", "radius_m": 100.0, "k_ratio": 2.0, "k_ratio_low": 0.5,
+    "target": "any", "category": "any_other", "radius_m": 100.0, "k_ratio": 2.0, "k_ratio_low": 0.5,
     "k_ratio_high": 1.5,
 }  # fmt: skip
 LOT = {
@@ -328,18 +328,18 @@ FAULTS: dict[tuple[str, str], list[Fault]] = {
         one_more(context.CELLS, **CELL_VALUE | {"variable": "any_other_count"}),
     ],
     ("evaluation/place_relation", "effects_stand_with_intervals"): [
-        hot(context.PLACE_RELATION, in_row(0, "rate_ratio", 1.7)),
+        hot(context.PLACE_RELATION, in_row(0, "rate_ratio", 1e6)),
         hot(context.PLACE_RELATION, lambda f: f.with_columns(**PLACE_EFFECT | {"rate_ratio": 1.7})),
     ],
     ("evaluation/place_relation", "sentences_are_careful"): [
-        hot(context.PLACE_RELATION, lambda f: f.with_columns(**PLACE_EFFECT)),
+        hot(context.PLACE_RELATION, lambda f: f.with_columns(sentence=pl.lit("Motels cause it."))),
     ],
     ("evaluation/place_relation", "every_category_is_related"): [
         hot(context.PLACE_RELATION, lambda f: f.head(-1)),
     ],
     ("evaluation/place_cross_k", "curves_stand_with_envelopes"): [
         one_more(context.PLACE_CROSS_K, **CURVE),
-        hot(context.PLACE_RELATION, in_row(0, "cross_k_p_value_prob", 0.5)),
+        hot(context.PLACE_RELATION, in_row(0, "cross_k_p_value_prob", None)),
     ],
     ("evaluation/verified_overlay", "cases_are_those_released"): [
         hot(verified.OVERLAY, in_row(0, "cases_count", 7)),

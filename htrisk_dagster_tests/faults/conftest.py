@@ -27,5 +27,7 @@ class Forked:
 def forked(city: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
     folder = tmp_path_factory.mktemp("forked")
     copy, log = city.copy_to(folder / "city"), folder / "runs.log"
+    # What the views name is where the city was copied to.
+    copy.workspace.build_catalog()
     with Template(copy.settings, APRIL, log) as template:
         yield Forked(copy, template, log)

@@ -19,9 +19,11 @@ from htrisk_dagster_tests.faults.conftest import Forked
 DAYS = ["2024-04-01", "2024-04-02", "2024-04-03"]
 
 
-@pytest.mark.slow  # 20 s of CPU
+@pytest.mark.extended  # 20 s of CPU
 def test_days_at_once_are_those_of_one_after_another(forked: Forked) -> None:
     audit = KillAudit(forked.city.workspace)
+    # A snapshot of the copy, whose name holds what it was made from.
+    assert forked.template.run_together([partial(publish, 1)]) == [0]
     wanted = audit.contents()
     store = forked.city.workspace.tables("nyc")
     for day in DAYS:

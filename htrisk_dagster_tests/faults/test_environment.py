@@ -74,7 +74,7 @@ def test_where_the_system_gives_no_disk_of_its_own_it_is_said(
     )  # fmt: skip
 
 
-@pytest.mark.slow  # 90 s of CPU: three stagings; `htrisk faults` takes the whole week
+@pytest.mark.extended  # 90 s of CPU: three stagings; `htrisk faults` takes the whole week
 def test_a_site_that_was_silent_is_caught_up_with(city: City, tmp_path: Path):  # noqa: F811
     mornings = silent_week.SILENT[:2]
     assert bad([silent_week.silent_week(city.settings, tmp_path, mornings)]) == []

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from htrisk_dagster.errors import SourceError
+from htrisk_dagster.errors import SourceError, StorageError
 from htrisk_dagster.warehouse.partitions import write_bytes_whole
 from htrisk_dagster.warehouse.workspace_archive import (
     MANIFEST,
@@ -164,7 +164,7 @@ def test_a_failure_leaves_the_backup_before(tmp_path: Path, monkeypatch: pytest.
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr("htrisk_dagster.warehouse.workspace_archive._add", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageError, match="no space is left on its disk"):
         archive_workspace(workspace, tmp_path / "a.tar")
     assert (tmp_path / "a.tar").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []

@@ -1,0 +1,15 @@
+"""The order of all tests."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what needs the city of `defs/` last, but for one test that lets a worker make it at once.
+
+    Workers of pytest-xdist would else begin by waiting for the one that makes it.
+    """
+    needs_city = [item for item in items if "city" in getattr(item, "fixturenames", ())]
+    rest = [item for item in items if "city" not in getattr(item, "fixturenames", ())]
+    items[:] = needs_city[:1] + rest + needs_city[1:]
