@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from htrisk_dagster.dashboard.review_page import is_same_origin
 from htrisk_dagster.publishing.reviewers import Reviewer, Reviewers, reviewer_of
 from htrisk_dagster_tests.reverse_proxy import (
     MISSING,
@@ -160,6 +161,18 @@ def test_another_sites_page_cannot_use_the_login(
 
     assert answer.status == status
     assert len(seen) - before == (status == 200)
+
+
+def test_a_form_of_our_own_page_is_one_to_the_review_page(proxy: Proxy) -> None:
+    """And one without an `Origin`, which no browser sends, is not."""
+    headers = {"Origin": f"https://{NAME}:8443", "Sec-Fetch-Site": "same-origin"}
+    for given, is_own in ((headers, True), ({}, False)):
+        connection = proxy.connection("dashboard")
+        login = {"Authorization": basic(*LOGIN)}
+        connection.request("POST", "/review/2024-04-01", body="x=1", headers=login | given)
+        told = json.loads(connection.getresponse().read())
+        connection.close()
+        assert is_same_origin(told, told["Host"]) == is_own
 
 
 def test_dagsters_websocket_comes_through(proxy: Proxy) -> None:
