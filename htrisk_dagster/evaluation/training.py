@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from htrisk_dagster.evaluation.backtest import CountsKnownBy, Fold, FoldResult, run_fold, seal
+from htrisk_dagster.evaluation.backtest import (
+    CountsKnownBy,
+    Fold,
+    FoldResult,
+    rolling_origin_folds,
+    run_fold,
+    seal,
+)
 from htrisk_dagster.evaluation.comparison import point_values
 from htrisk_dagster.evaluation.count_intervals import probable_size
+from htrisk_dagster.evaluation.effort import Effort
 from htrisk_dagster.evaluation.scored_fold import ScoredFold
 from htrisk_dagster.evaluation.stacking import fit_stack, stack_folds
 from htrisk_dagster.features.block import CellDayBlock
@@ -57,6 +65,35 @@ def waiting_days(incidents: pl.DataFrame, known_before: date) -> int:
     delay = (known["reported_on"] - known["occurred_on"]).dt.total_days()
     ninth = delay.quantile(0.9, "higher")
     return min(int(ninth or 0), _LONGEST_WAIT_DAYS)
+
+
+def plan_folds(
+    incidents: pl.DataFrame, first_day: date, known_before: date, effort: Effort, *, lag_days: int
+) -> tuple[date, tuple[Fold, ...]]:
+    """First day whose labels are too young, and the blind folds before it.
+
+    Parameters
+    ----------
+    incidents : DataFrame
+        Of the target, with occurred_on and reported_on.
+    first_day : date
+        First day of the history.
+    known_before : date
+        Nothing reported on or after this day is known.
+    effort : Effort
+    lag_days : int
+        Days from report to publication.
+    """
+    wait = waiting_days(incidents, known_before)
+    train_stop = known_before - timedelta(days=wait)
+    folds = rolling_origin_folds(
+        first_day,
+        train_stop - timedelta(days=1),
+        n_folds=effort.n_folds,
+        test_days=effort.test_days,
+        gap_days=lag_days + wait,
+    )
+    return train_stop, folds
 
 
 def train(

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.evaluation import training
-from htrisk_dagster.evaluation.backtest import Fold, rolling_origin_folds
+from htrisk_dagster.evaluation.backtest import Fold
 from htrisk_dagster.evaluation.effort import Effort
 from htrisk_dagster.evaluation.ensemble import CHAMPION, assemble
 from htrisk_dagster.evaluation.fold_files import fold_files, fold_forecasts
@@ -83,14 +83,12 @@ def plan_training(
 ) -> TrainingPlan:
     """Choose folds and waiting time from what is known when the models of a month are made."""
     known_before = month - timedelta(days=inputs.lag_days)
-    wait = training.waiting_days(inputs.target.select(inputs.incidents), known_before)
-    train_stop = known_before - timedelta(days=wait)
-    folds = rolling_origin_folds(
+    train_stop, folds = training.plan_folds(
+        inputs.target.select(inputs.incidents),
         inputs.history_start,
-        train_stop - timedelta(days=1),
-        n_folds=effort.n_folds,
-        test_days=effort.test_days,
-        gap_days=inputs.lag_days + wait,
+        known_before,
+        effort,
+        lag_days=inputs.lag_days,
     )
     return TrainingPlan(month, known_before, train_stop, folds, tuple(names), effort.options, seed)
 

@@ -91,6 +91,11 @@ AREAS = Table(
     (*area_columns(CENSUS_AREA_TYPES), *_value_columns("area")),
     key=("area_type", "area_id", "variable", "period_on"),
 )
+_INTERVAL = (
+    Column("rate_ratio_low", pl.Float64, "Lower end of its 95% interval.", nullable=True, lower=0),
+    Column("rate_ratio_high", pl.Float64, "Upper end of its 95% interval.", nullable=True, lower=0),
+)
+_NOT_CAUSE = "Association at the level of places, not cause, and nothing about persons."
 CONTEXT_RELATION = Table(
     "evaluation",
     "context_relation",
@@ -116,12 +121,7 @@ CONTEXT_RELATION = Table(
             nullable=True,
             lower=0,
         ),
-        Column(
-            "rate_ratio_low", pl.Float64, "Lower end of its 95% interval.", nullable=True, lower=0
-        ),
-        Column(
-            "rate_ratio_high", pl.Float64, "Upper end of its 95% interval.", nullable=True, lower=0
-        ),
+        *_INTERVAL,
         Column(
             "deviance_gain_pct",
             pl.Float64,
@@ -142,7 +142,7 @@ CONTEXT_RELATION = Table(
     ),
     key=("target", "variable"),
     warnings=(
-        "Association at the level of places, not cause, and nothing about persons.",
+        _NOT_CAUSE,
         "The variable may be of later years than the reports: compare context_on and last_on.",
     ),
 )
@@ -200,12 +200,7 @@ PLACE_RELATION = Table(
             nullable=True,
             lower=0,
         ),
-        Column(
-            "rate_ratio_low", pl.Float64, "Lower end of its 95% interval.", nullable=True, lower=0
-        ),
-        Column(
-            "rate_ratio_high", pl.Float64, "Upper end of its 95% interval.", nullable=True, lower=0
-        ),
+        *_INTERVAL,
         Column(
             "deviance_gain_pct",
             pl.Float64,
@@ -217,7 +212,7 @@ PLACE_RELATION = Table(
     ),
     key=("target", "category"),
     warnings=(
-        "Association at the level of places, not cause, and nothing about persons.",
+        _NOT_CAUSE,
         "A file of places is of its own day: compare places_on and last_on.",
     ),
 )

@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from htrisk_dagster.dashboard.pages import PAGES
 from htrisk_dagster_tests.dashboard import browse
+from htrisk_dagster_tests.dashboard.namespace import visited
 from htrisk_dagster_tests.defs.small_city import City
 
 # Each page twice, every control of it once: two minutes where nothing else runs.
@@ -28,27 +24,9 @@ ALL = [f"{kind} {page.path}" for kind in ("wide", "narrow") for page in PAGES]
 
 @pytest.fixture(scope="module")
 def report(city: City, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Any]:
-    """What the browser saw; workers of pytest-xdist share one visit, as they share the city."""
-    if shutil.which("unshare") is None:
-        pytest.skip("needs unshare of util-linux")
-    if subprocess.run(["unshare", "-rn", "true"], check=False).returncode:
-        pytest.skip("this machine lets nobody make a network namespace")
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    path = shared / "browser_report.json"
+    """What the browser saw."""
     snapshots = city.settings.published / city.area.name
-    with (shared / "browser.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            done = subprocess.run(
-                ["unshare", "-rn", sys.executable, browse.__file__, str(snapshots), str(path)],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr[-3_000:]
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    return visited(tmp_path_factory, worker_id, browse.__file__, lambda: (str(snapshots), None))
 
 
 def test_there_is_no_network_but_loopback(report):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from htrisk_dagster.publishing.dossier import REQUIRED
 from htrisk_dagster_tests.dashboard import browse, browse_review
+from htrisk_dagster_tests.dashboard.namespace import visited
 from htrisk_dagster_tests.defs.review_office import DAY, Office
 from htrisk_dagster_tests.defs.small_city import City
 
@@ -28,29 +24,14 @@ pytestmark = [
 def reviewed(
     city: City, tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> dict[str, Any]:
-    """What the browsers saw; workers of pytest-xdist share one review, as they share the city."""
-    if shutil.which("unshare") is None:
-        pytest.skip("needs unshare of util-linux")
-    if subprocess.run(["unshare", "-rn", "true"], check=False).returncode:
-        pytest.skip("this machine lets nobody make a network namespace")
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    path = shared / "review_report.json"
-    with (shared / "review.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            folder = tmp_path_factory.mktemp("reviewed")
-            office = Office(city.copy_to(folder / "city"), folder)
-            done = subprocess.run(
-                ["unshare", "-rn", sys.executable, browse_review.__file__, DAY, str(path)],
-                env={**os.environ, **office.environment()},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr[-3_000:]
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    """What the browsers saw."""
+
+    def prepare() -> tuple[str, dict[str, str]]:
+        folder = tmp_path_factory.mktemp("reviewed")
+        office = Office(city.copy_to(folder / "city"), folder)
+        return DAY, {**os.environ, **office.environment()}
+
+    return visited(tmp_path_factory, worker_id, browse_review.__file__, prepare)
 
 
 def test_two_reviewers_let_a_map_out_and_one_takes_it_back(reviewed: dict[str, Any]) -> None:

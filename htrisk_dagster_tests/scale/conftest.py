@@ -14,7 +14,7 @@ from htrisk_dagster.evaluation.effort import EFFORTS
 from htrisk_dagster.evaluation.skill.cities import SOURCE, TARGET_NAME
 from htrisk_dagster.features.catalogue import TARGET
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
-from htrisk_dagster.features.inputs import read_context, read_grid
+from htrisk_dagster.features.inputs import read_grid, with_covariates
 from htrisk_dagster.scale.city_run import CityPlan
 from htrisk_dagster.scale.shared_storage import SharedStorage
 from htrisk_dagster.schemas import grid as grid_tables
@@ -113,7 +113,9 @@ def tiny_city(tmp_path_factory: pytest.TempPathFactory) -> TinyCity:
         "jurisdiction": "US", "name": "Holiday",
     }  # fmt: skip
     tables.write(raw.HOLIDAYS, raw.HOLIDAYS.conform(pl.DataFrame(holidays)))
-    inputs = FeatureInputs(
+    inputs = with_covariates(
+        tables,
+        area,
         grid=read_grid(tables, area),
         incidents=placed,
         target=Series(TARGET, (SOURCE,), area.targets[TARGET_NAME].offence_groups),
@@ -121,16 +123,7 @@ def tiny_city(tmp_path_factory: pytest.TempPathFactory) -> TinyCity:
             Series("incidents", (SOURCE,)),
             *(Series(name, (SOURCE,), part.offence_groups) for name, part in area.series.items()),
         ),
-        events=tables.read(staging.EVENTS),
-        mobility=tables.read(staging.MOBILITY),
-        holidays=tables.read(raw.HOLIDAYS),
-        lag_days=area.publication_lag.incidents_days,
-        mobility_lag_days={
-            "airport": area.publication_lag.airport_days,
-            "transit": area.publication_lag.transit_days,
-        },
         history_start=FIRST,
-        context=read_context(tables, area),
     )
     plan = CityPlan.of(area, TARGET_NAME, inputs, MONTH, LAST, EFFORTS["smoke"], models=MODELS)
     return TinyCity(rows, area, inputs, plan)

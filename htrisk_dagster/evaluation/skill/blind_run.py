@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htrisk_dagster.evaluation import training
-from htrisk_dagster.evaluation.backtest import Fold, rolling_origin_folds, seal
+from htrisk_dagster.evaluation.backtest import Fold, seal
 from htrisk_dagster.evaluation.bootstrap import (
     draw_weeks,
     percentile_interval,
@@ -116,14 +116,12 @@ def run_blind(
         return target_counts(inputs, days, known_before=day)
 
     known = training.with_counts(known, counts_known_by(known_before))
-    wait = training.waiting_days(inputs.target.select(inputs.incidents), known_before)
-    train_stop = known_before - timedelta(days=wait)
-    folds = rolling_origin_folds(
+    train_stop, folds = training.plan_folds(
+        inputs.target.select(inputs.incidents),
         inputs.history_start,
-        train_stop - timedelta(days=1),
-        n_folds=effort.n_folds,
-        test_days=effort.test_days,
-        gap_days=inputs.lag_days + wait,
+        known_before,
+        effort,
+        lag_days=inputs.lag_days,
     )
     test = whole.between(np.datetime64(test_start), np.datetime64(test_stop))
     as_fold = Fold(inputs.history_start, train_stop, test_start, test_stop)
@@ -151,7 +149,7 @@ def run_blind(
     ensemble = assemble(
         scored,
         test.borough_index,
-        gap_days=inputs.lag_days + wait,
+        gap_days=inputs.lag_days + (known_before - train_stop).days,
         n_resamples=N_RESAMPLES,
         seed=seed,
     )
