@@ -20,6 +20,7 @@ import polars as pl
 
 from htrisk_dagster.dashboard.snapshots import Snapshot
 from htrisk_dagster.publishing.map_drawing import map_geometry
+from htrisk_dagster.publishing.risk_bands import band_shares
 from htrisk_dagster.schemas.grid import CELLS
 from htrisk_dagster.schemas.raw import BOROUGHS
 
@@ -76,7 +77,8 @@ def drawing(snapshot: Snapshot) -> dict[str, Any]:
     -------
     dict
         `width`, `height` of the sheet in tenths of a cell; by cell `left`, `top`, `col`, `row`,
-        `precinct`, `borough` (index) and `sheet`; `boroughs` with `name`, `path`, `x`, `y`.
+        `precinct`, `borough` (index) and `sheet`; `boroughs` with `name`, `path`, `x`, `y`; `shares`,
+        the bands' upper ends as shares of the cells.
     """
     cells = snapshot.read(CELLS).sort("cell_id")
     geometry = map_geometry(cells, snapshot.read(BOROUGHS))
@@ -94,6 +96,7 @@ def drawing(snapshot: Snapshot) -> dict[str, Any]:
             {"name": o.name.title(), "path": o.path, "x": o.x, "y": o.y} for o in geometry.boroughs
         ],
         "cell_km": snapshot.header.cell_size_m / 1000,
+        "shares": band_shares(placed.height),
     }
 
 

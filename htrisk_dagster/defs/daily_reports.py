@@ -24,7 +24,7 @@ from htrisk_dagster.publishing.daily_report import (
     days_shown,
     render_daily_report,
 )
-from htrisk_dagster.publishing.risk_map import DRAFT, MapHeader
+from htrisk_dagster.publishing.map_words import DRAFT, MapHeader
 from htrisk_dagster.schemas import governance, grid, predictions, raw
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE, write_text_whole

@@ -24,7 +24,8 @@ from htrisk_dagster.defs.trained import months_for
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION, FORECASTS
 from htrisk_dagster.models.attribution import Explains
-from htrisk_dagster.publishing.risk_map import DRAFT, MapHeader, render_risk_map
+from htrisk_dagster.publishing.map_words import DRAFT, MapHeader
+from htrisk_dagster.publishing.risk_map import render_risk_map
 from htrisk_dagster.publishing.risk_table import risk_table
 from htrisk_dagster.scale.score_work import forecast_days
 from htrisk_dagster.scale.unit import Job, Unit, UnitSettings, periods_of

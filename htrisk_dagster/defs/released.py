@@ -28,11 +28,11 @@ from htrisk_dagster.publishing.audit_log import AuditLog, Entry
 from htrisk_dagster.publishing.canary_search import canary_is_nowhere
 from htrisk_dagster.publishing.document_text import to_markdown
 from htrisk_dagster.publishing.dossier import Document, Dossier, last_day_of_documents
+from htrisk_dagster.publishing.map_words import DRAFT
 from htrisk_dagster.publishing.release_gate import ReleaseGate, Signer
 from htrisk_dagster.publishing.release_states import DayRelease, ReleaseState, publications
 from htrisk_dagster.publishing.review_records import ReviewRecord
 from htrisk_dagster.publishing.reviewers import read_reviewers
-from htrisk_dagster.publishing.risk_map import DRAFT
 from htrisk_dagster.schemas import governance, predictions
 from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.schemas.table import Table

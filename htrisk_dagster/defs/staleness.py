@@ -1,7 +1,7 @@
 """Whether a day's map is made from sources that have fallen silent, in a sentence for its readers.
 
 Belongs here: which reports are looked at. Does not: the rule (`features/input_findings.py`), the
-words around it (`publishing/risk_map.py`).
+words around it (`publishing/map_words.py`).
 """
 
 from __future__ import annotations

@@ -4,10 +4,11 @@ Belongs here: which stage each reported incident reached, and the suppressed cou
 figure (`publishing/funnel_drawing.py`), verified cases' own counts (`verified_counts`).
 
 Stages: *reported*, an incident of the target on a day with a map; *geocoded*, its point can be
-trusted to a cell; *flagged*, the cell was among the day's top 5%; *reviewed*, somebody decided on
-that cell of that day's map; *verified*, cases by period of report. The first four are nested. The
-last comes from another file, in which no case names its report: its share says how many cases
-stand beside a hundred reports, not which reports were verified.
+trusted to a cell; *flagged*, the cell was in a band above the baseline, the day's top 5% (35% of
+fewer than 200 cells); *reviewed*, somebody decided on that cell of that day's map; *verified*, cases
+by period of report. The first four are nested. The last comes from another file, in which no case
+names its report: its share says how many cases stand beside a hundred reports, not which reports
+were verified.
 
 Where somewhere 1 to 10 incidents have no place, that category is joined with the geocoded ones, so
 that the stage *geocoded* is hidden and the flagged can be told: the small count would else take one of

@@ -1,7 +1,7 @@
 """A site that cannot be reached for a week, then is back: the maps of each day, and of all after it.
 
 Belongs here: the days, and what must hold on each. Does not: the site (`small_site`), how a source that
-cannot be asked is gone on without (`defs/plan.py`), the words on a stale map (`publishing/risk_map.py`).
+cannot be asked is gone on without (`defs/plan.py`), the words on a stale map (`publishing/map_words.py`).
 
 A day's features are of reports before its cutoff. While the site is silent those of the last days are
 missing, so the maps differ from those of a city whose site never fell silent, and must say so. When all

@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 import shapely
 
-from htrisk_dagster.publishing.map_drawing import HOVER_BANDS
 from htrisk_dagster.schemas.predictions import BANDS
 
 _WIDTH = 600.0
@@ -46,8 +45,8 @@ def draw_areas(placed: pl.DataFrame, shapes: pl.DataFrame, *, title: str, descri
     Returns
     -------
     str
-        A path for each area; those of the top 5% have a `<title>` and can be pointed at, the highest risk
-        first, which is also their tab order.
+        A path for each area with a `<title>`, to be pointed at; the highest risk first, which is also
+        their tab order.
     """
     rows = placed.join(
         shapes.select(number="precinct", geometry="geometry"), on="number", how="inner"
@@ -59,10 +58,9 @@ def draw_areas(placed: pl.DataFrame, shapes: pl.DataFrame, *, title: str, descri
         paths, *(rows[c] for c in ("cell_id", "band", "label")), strict=True
     ):
         drawn[band] += path
-        if band in HOVER_BANDS:
-            pointers.append(
-                f'<path id="c{cell}" d="{path}" role="img"><title>{escape(label)}</title></path>'
-            )
+        pointers.append(
+            f'<path id="c{cell}" d="{path}" role="img"><title>{escape(label)}</title></path>'
+        )
     return "\n".join(
         [
             '<svg xmlns="http://www.w3.org/2000/svg" id="map" '

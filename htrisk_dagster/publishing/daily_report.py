@@ -1,7 +1,7 @@
 """The mailed report: one day's map, its month, top cells, model card and limits in one HTML file.
 
 Belongs here: what the report says and in which order. Does not: the drawing (`month_drawing`), risk
-(`risk_table`), who may publish it (`release_gate`).
+(`risk_table`), what the map says too (`map_words`), who may publish it (`release_gate`).
 
 It is an attachment: no address, no font, no script, under 200 kB. The days are radio buttons, which
 style alone turns into a slider that the arrow keys move; printed, it shows its own day. A policy in
@@ -17,22 +17,11 @@ from pathlib import Path
 
 import polars as pl
 
-from htrisk_dagster.publishing import model_card
+from htrisk_dagster.publishing import map_words, model_card
 from htrisk_dagster.publishing.document_text import to_html
 from htrisk_dagster.publishing.map_drawing import place_on_sheet, sheet_around
+from htrisk_dagster.publishing.map_words import MapHeader, day_in_words
 from htrisk_dagster.publishing.month_drawing import draw_month, sparkline
-from htrisk_dagster.publishing.risk_map import (
-    BAND_WORDS,
-    INVENTED,
-    LIMITS,
-    MapHeader,
-    cell_sentence,
-    day_in_words,
-    facts_of_day,
-    require_one_row_a_cell,
-    stale_notice,
-)
-from htrisk_dagster.schemas.predictions import BANDS
 
 _HERE = Path(__file__).parent
 DAYS_SHOWN = 31
@@ -80,14 +69,12 @@ def render_daily_report(
         Where the day has not each cell once.
     """
     of_day = risk.filter(pl.col("risk_on") == header.risk_on)
-    require_one_row_a_cell(of_day, cells, header.risk_on)
+    map_words.require_one_row_a_cell(of_day, cells, header.risk_on)
     days = days_shown(header.risk_on)
-    placed = place_on_sheet(cells.sort("cell_id"))
-    shown = (
-        placed.join(of_day, on="cell_id").sort("rank").with_columns(cell_sentence().alias("label"))
-    )
-    day = day_in_words(header.risk_on)
-    title = f"Reported incidents expected on {day}"
+    placed = map_words.name_places(place_on_sheet(cells.sort("cell_id")), header)
+    label = map_words.cell_sentence(header).alias("label")
+    shown = placed.join(of_day, on="cell_id").sort("rank").with_columns(label)
+    title = f"Reported incidents expected on {day_in_words(header.risk_on)}"
     return "\n".join(
         [
             "<!doctype html>",
@@ -99,17 +86,16 @@ def render_daily_report(
             f"<style>{(_HERE / 'daily_report.css').read_text(encoding='utf-8')}",
             f"{_day_styles(len(days))}</style></head>",
             "<body>",
-            _headline(header, title),
-            facts_of_day(shown, header, day),
+            map_words.headline(header, title),
+            map_words.facts_of_day(shown, header),
             "<main>",
             _month(risk, placed, shown, boroughs, header=header, days=days),
             _top_cells(risk, shown, header=header, days=days),
-            _limits(),
+            map_words.limits(),
             '<section id="card"><h2>Model card, in short</h2>',
             to_html(card, model_card.SHORT),
             "</section></main>",
-            f"<footer><p>Data: {escape(header.data_origin)}. Made from data with digest "
-            f"{escape(header.data_digest)}. Status: {escape(header.status)}.</p></footer>",
+            map_words.footer(header),
             "</body></html>",
         ]
     )
@@ -122,22 +108,6 @@ def _day_styles(n: int) -> str:
         f"{chosen}{{display:block}}\n@media print{{.days .day{{display:none!important}}"
         f".days .d{n - 1}{{display:block!important}}}}"
     )
-
-
-def _headline(header: MapHeader, title: str) -> str:
-    parts = ["<header>"]
-    if header.data_origin == "synthetic":
-        parts.append(
-            f'<p class="invented" role="alert"><strong>INVENTED CITY</strong> {INVENTED}</p>'
-        )
-    parts += [
-        *stale_notice(header),
-        f'<p class="status">{escape(header.status)}</p>',
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{escape(header.area_title)}. Target: {escape(header.target_title)}, as reported to "
-        "the police.</p></header>",
-    ]
-    return "\n".join(parts)
 
 
 def _month(
@@ -173,7 +143,7 @@ def _month(
     return (
         '<fieldset class="days"><legend>The map by day: choose one, or press the arrow keys. A pale number '
         f'has no map.</legend>{buttons}\n<figure><div class="shown">{captions}</div>{drawing}'
-        f"<figcaption>{_legend(shown)}</figcaption></figure></fieldset>"
+        f"<figcaption>{map_words.legend(shown, header)}</figcaption></figure></fieldset>"
     )
 
 
@@ -191,19 +161,9 @@ def _highest(rows: pl.DataFrame) -> float:
     return 100 * float(rows["risk_prob"].to_numpy().max())
 
 
-def _legend(shown: pl.DataFrame) -> str:
-    items = "".join(
-        f'<li><svg viewBox="0 0 1 1" aria-hidden="true"><path class="{band.replace(" ", "-")}" '
-        f'd="M0 0h1v1h-1z"/></svg>{BAND_WORDS[band]} ({shown.filter(band=band).height:,} cells)</li>'
-        for band in BANDS
-    )
-    return f'<ul class="legend" aria-label="Legend">{items}</ul>'
-
-
 def _top_cells(
     risk: pl.DataFrame, shown: pl.DataFrame, *, header: MapHeader, days: Sequence[date]
 ) -> str:
-    invented = "INVENTED CITY. " if header.data_origin == "synthetic" else ""
     top = shown.head(_N_LISTED)
     history = {
         (cell, on): value
@@ -219,7 +179,7 @@ def _top_cells(
     city = sparkline([totals.get(on) for on in days], label="Expected in the whole city, by day")
     rows = [
         f'<tr><th scope="row" class="number"><a href="#n{r["rank"]}">{r["rank"]}</a></th>'
-        f"<td>{r['sheet']}</td><td>{r['precinct']}</td><td>{escape(r['borough'].title())}</td>"
+        f"<td>{r['sheet']}</td><td>{escape(r['precinct'])}</td><td>{escape(r['borough'])}</td>"
         f'<td class="number">{r["expected_count"]:#.3g}</td>'
         f'<td class="number">{100 * r["risk_prob"]:.2g}%</td>'
         f'<td class="number">{r["lower_95_count"]} to {r["upper_95_count"]}</td>'
@@ -232,8 +192,8 @@ def _top_cells(
         for words, kind in (
             ("Rank", ' class="number"'),
             ("Map square", ""),
-            ("Precinct", ""),
-            ("Borough", ""),
+            ("Area" if header.is_schematic else "Precinct", ""),
+            ("Agency" if header.is_schematic else "Borough", ""),
             ("Expected count", ' class="number"'),
             ("Risk", ' class="number"'),
             ("95% interval", ' class="number"'),
@@ -244,21 +204,14 @@ def _top_cells(
     return "\n".join(
         [
             '<section id="top-cells">',
-            f"<h2>The {top.height} cells with the highest expected count</h2>",
-            f"<p><strong>{invented}{escape(header.status)}. {escape(header.area_title)}, valid "
-            f"for {day_in_words(header.risk_on)} only.</strong></p>",
+            f"<h2>The {top.height} {header.place}s with the highest expected count</h2>",
+            map_words.valid_only(header),
             "<p>Expected count: incidents expected to be reported. Risk: probability of at least one. "
             "Interval: the count lies in it on 95 of 100 such days or more. Line: expected count over "
             f"{DAYS_SHOWN} days, from 0 to its own highest; the whole city: {city}. The last column is "
             "what the model went by, not what causes incidents.</p>",
-            '<div class="wide"><table><caption>Cells by rank</caption>',
+            '<div class="wide"><table><caption>By rank</caption>',
             f"<thead><tr>{heads}</tr></thead>",
             f"<tbody>{''.join(rows)}</tbody></table></div></section>",
         ]
     )
-
-
-def _limits() -> str:
-    items = "".join(f"<li>{sentence}</li>" for sentence in LIMITS)
-    title = "What this map is not, and must not be used for"
-    return f"<section><h2>{title}</h2><ul>{items}</ul></section>"

@@ -1,7 +1,7 @@
 """The risk table: forecast, risk and score of every cell for each day.
 
-Belongs here: how an expected count becomes a probability, intervals, a rank and a band. Does not:
-the forecast itself (`models`), the map (`risk_map`).
+Belongs here: how an expected count becomes a probability, intervals and a rank. Does not: the forecast
+itself (`models`), how many ranks a band has (`risk_bands`), the map (`risk_map`).
 
 Three words stay apart: *forecast* is a count, *risk* a probability, *score* a unitless rank.
 """
@@ -15,12 +15,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from htrisk_dagster.evaluation.count_intervals import CountIntervals
-from htrisk_dagster.evaluation.pairs import cells_in_budget
 from htrisk_dagster.models.count_distribution import probability_of_any
-from htrisk_dagster.schemas.predictions import BANDS, CELL_DAY_RISK
-
-# Upper ends of the bands as shares of the cells; DESIGN's area budgets of 0.5, 1 and 5%.
-BAND_SHARES = (0.005, 0.01, 0.05)
+from htrisk_dagster.publishing.risk_bands import band_of
+from htrisk_dagster.schemas.predictions import CELL_DAY_RISK
 
 
 def risk_table(
@@ -105,9 +102,3 @@ def daily_rank(expected: NDArray[np.float64]) -> NDArray[np.int32]:
         rank, order, np.arange(1, expected.shape[1] + 1, dtype=np.int32)[None], axis=1
     )
     return rank
-
-
-def band_of(rank: NDArray[np.int32], n_cells: int) -> pl.Series:
-    """Band of each rank; the top band has one cell at least, one that rounds to none is empty."""
-    edges = [cells_in_budget(n_cells, share) for share in BAND_SHARES]
-    return pl.Series(np.array(BANDS)[np.searchsorted(edges, rank, side="left")])

@@ -19,7 +19,7 @@ from htrisk_dagster.evaluation.effort import Effort
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.features.feature_matrix import FeatureInputs
-from htrisk_dagster.publishing.risk_table import BAND_SHARES
+from htrisk_dagster.publishing.risk_bands import BAND_SHARES
 from htrisk_dagster.scale.execution import Execution
 from htrisk_dagster.scale.feature_work import FeatureRequest, store_features
 from htrisk_dagster.scale.fixed_point import added, figures

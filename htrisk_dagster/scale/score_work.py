@@ -25,8 +25,10 @@ from htrisk_dagster.evaluation.stacking import STACK, Stack
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.store import features_table
 from htrisk_dagster.models.count_model import MODEL_NAMES, load_model
-from htrisk_dagster.publishing.risk_map import DRAFT, MapHeader, render_risk_map
-from htrisk_dagster.publishing.risk_table import BAND_SHARES, risk_table
+from htrisk_dagster.publishing.map_words import DRAFT, MapHeader
+from htrisk_dagster.publishing.risk_bands import BAND_SHARES
+from htrisk_dagster.publishing.risk_map import render_risk_map
+from htrisk_dagster.publishing.risk_table import risk_table
 from htrisk_dagster.scale.feature_work import read_days
 from htrisk_dagster.scale.fixed_point import fixed_sum
 from htrisk_dagster.scale.unit import Unit, UnitReport

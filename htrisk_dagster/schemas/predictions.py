@@ -93,7 +93,7 @@ CELL_DAY_RISK = Table(
         Column(
             "band",
             pl.String,
-            "very high: top 0.5% of cells; high: to 1%; elevated: to 5%; baseline: the rest.",
+            "very high: top 0.5% of cells; high: to 1%; elevated: to 5%; of fewer than 200 cells 5, 15 and 35%; baseline: the rest.",
             allowed=BANDS,
         ),
         Column(

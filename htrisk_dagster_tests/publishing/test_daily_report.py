@@ -17,7 +17,7 @@ from htrisk_dagster.publishing.daily_report import (
     render_daily_report,
 )
 from htrisk_dagster.publishing.document_text import as_sections
-from htrisk_dagster.publishing.risk_map import MapHeader
+from htrisk_dagster.publishing.map_words import MapHeader
 from htrisk_dagster.publishing.risk_table import risk_table
 from htrisk_dagster.schemas.governance import MODEL_CARD
 from htrisk_dagster.schemas.grid import CELLS

@@ -11,7 +11,8 @@ import pytest
 import shapely
 from htrisk_dagster.evaluation.count_intervals import CountIntervals
 from htrisk_dagster.publishing.map_drawing import HOVER_BANDS, place_on_sheet
-from htrisk_dagster.publishing.risk_map import MapHeader, day_in_words, render_risk_map
+from htrisk_dagster.publishing.map_words import MapHeader, day_in_words
+from htrisk_dagster.publishing.risk_map import render_risk_map
 from htrisk_dagster.publishing.risk_table import risk_table
 from htrisk_dagster.schemas.grid import CELLS
 from htrisk_dagster.schemas.raw import BOROUGHS
@@ -318,7 +319,8 @@ def test_areas_without_a_place_are_drawn_by_their_code_without_scale_or_degrees(
     page = render_risk_map(risk, cells, boroughs=boroughs, header=header)
     plain = render_risk_map(risk, cells, boroughs=boroughs, header=HEADER)
     assert re.search(r"<td>B\d&lt;</td>", page)
-    assert re.search(r"precinct B\d&lt;, ", page)
+    assert re.search(r"area B\d&lt;, ", page)
+    assert '<th scope="col">Area</th><th scope="col">Agency</th>' in page
     assert "its size and its distance from others mean nothing" in page
     for words in ("north is up", ">West</text>"):
         assert words in plain
@@ -353,11 +355,11 @@ def test_areas_with_shapes_are_drawn_as_they_lie_and_tell_no_square_of_the_sheet
     )
     page = render_risk_map(risk, cells, boroughs=boroughs, header=header, shapes=shapes)
     pointers = re.findall(r'<path id="c(\d)" d="([^"]+)" role="img"><title>([^<]+)</title>', page)
-    assert [int(cell) for cell, *_ in pointers] == [0, 1, 2]
+    assert [int(cell) for cell, *_ in pointers] == [0, 1, 2, 3, 4, 5]
     first, second = (d for _, d, _ in pointers[:2])
     assert first.count("Z") == 2, "an outline and a hole; the islet is too small to see"
-    assert "precinct A&lt;1, " in pointers[0][2]
-    assert "map square" not in page
+    assert "area A&lt;1, " in pointers[0][2]
+    assert "map square" not in page.lower()
     # A square of degrees is narrower than high by the cosine of the latitude.
     corners = np.array(re.findall(r"([\d.]+) ([\d.]+)", second), dtype=float)
     width, height = np.ptp(corners, axis=0)

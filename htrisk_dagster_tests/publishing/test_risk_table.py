@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from htrisk_dagster.evaluation.count_intervals import CountIntervals
-from htrisk_dagster.publishing.risk_table import band_of, daily_rank, risk_table
+from htrisk_dagster.publishing.risk_table import daily_rank, risk_table
 from htrisk_dagster.schemas.predictions import CELL_DAY_RISK
 from scipy import stats
 
@@ -37,23 +37,6 @@ def test_many_ties_are_broken_by_cell_number():
     for day, ranks in zip(expected, daily_rank(expected), strict=True):
         order = sorted(range(500), key=lambda cell: (-day[cell], cell))
         assert [ranks[cell] for cell in order] == list(range(1, 501))
-
-
-def test_bands_by_hand():
-    # 0.5% of 400 cells are 2, 1% are 4, 5% are 20.
-    bands = band_of(np.arange(1, 401, dtype=np.int32), 400).to_list()
-    assert bands == ["very high"] * 2 + ["high"] * 2 + ["elevated"] * 16 + ["baseline"] * 380
-    # New York's 3,325 cells: 16.6, 33.3 and 166.3, each rounded up.
-    bands = band_of(np.arange(1, 3_326, dtype=np.int32), 3_325)
-    assert dict(bands.value_counts().rows()) == {
-        "very high": 17, "high": 17, "elevated": 133, "baseline": 3_158,
-    }  # fmt: skip
-
-
-def test_a_small_area_has_one_cell_that_is_very_high():
-    assert band_of(np.array([2, 1, 3], dtype=np.int32), 3).to_list() == [
-        "baseline", "very high", "baseline",
-    ]  # fmt: skip
 
 
 def test_rows_are_in_order_of_day_and_cell():

@@ -12,7 +12,7 @@ import pytest
 from htrisk_dagster.evaluation.count_scores import poisson_deviance
 from htrisk_dagster.evaluation.hotspot_accuracy import hit_rate
 from htrisk_dagster.features.inputs import target_counts
-from htrisk_dagster.publishing.risk_table import BAND_SHARES
+from htrisk_dagster.publishing.risk_bands import BAND_SHARES
 from htrisk_dagster.scale.city_run import run_cities
 from htrisk_dagster.scale.execution import InProcess
 from htrisk_dagster.scale.fixed_point import added

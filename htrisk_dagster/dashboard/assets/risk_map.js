@@ -4,10 +4,6 @@
 (function () {
   "use strict";
   var SVG = "http://www.w3.org/2000/svg";
-  // Upper ends of the classes as shares of the cells; the first three are the bands of the risk table.
-  var SHARES = [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1];
-  var CLASS_WORDS = ["very high: top 0.5% of cells", "high: to 1%", "elevated: to 5%", "baseline: to 10%",
-    "baseline: to 25%", "baseline: to 50%", "baseline: the lower half"];
   var SPREADS = [1.25, 1.5, 2, 3, Infinity];
   var SPREAD_WORDS = ["models agree within 1.25 times", "to 1.5 times", "to 2 times", "to 3 times",
     "more than 3 times apart"];
@@ -189,6 +185,20 @@
     if (cell >= 0) { window.dash_clientside.set_props("chosen-cell", { data: cell }); }
   }
 
+  // Upper ends of the classes as shares of the cells, a style each: the bands of the risk table, which come
+  // with the geometry, and four parts of the baseline.
+  function shares() {
+    return geometry.shares.concat(geometry.shares[2] < 0.1 ? [0.1, 0.25, 0.5, 1] : [0.5, 0.65, 0.85, 1]);
+  }
+
+  function classWords() {
+    return shares().map(function (share, i) {
+      var end = +(100 * share).toPrecision(3) + "%";
+      return i === 0 ? "very high: top " + end + " of cells"
+        : (["high", "elevated"][i - 1] || "baseline") + (share < 1 ? ": to " + end : ": the rest");
+    });
+  }
+
   function classOf(value, ends) {
     if (isNaN(value)) { return -1; }
     var i = 0;
@@ -198,7 +208,7 @@
 
   function paint() {
     var data = state.data, n = data.cells, start = state.index * n, view = state.view, k, kind;
-    var ends = SHARES.map(function (share) { return Math.ceil(share * n - 1e-9); });
+    var ends = shares().map(function (share) { return Math.ceil(share * n - 1e-9); });
     var counts = [0, 0, 0, 0, 0, 0, 0], low = counts.map(function () { return Infinity; });
     var spreads = [0, 0, 0, 0, 0, 0];
     for (var i = 0; i < n; i += 1) {
@@ -231,7 +241,7 @@
     var rows = state.view === "uncertainty"
       ? SPREAD_WORDS.map(function (words, i) { return ["u" + i, words, spreads[i]]; })
           .concat(spreads[5] ? [["none", "no data on the models", spreads[5]]] : [])
-      : CLASS_WORDS.map(function (words, i) {
+      : classWords().map(function (words, i) {
           return ["r" + i, words + (counts[i] ? ", risk from " + figures(100 * low[i]) + "%" : ""), counts[i]];
         });
     host.replaceChildren.apply(host, rows.map(function (row) {
