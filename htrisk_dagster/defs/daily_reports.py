@@ -15,6 +15,7 @@ import dagster as dg
 import polars as pl
 
 from htrisk_dagster.defs.fingerprints import MadeFrom
+from htrisk_dagster.defs.forecast import map_header
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import ReleaseError
@@ -24,7 +25,6 @@ from htrisk_dagster.publishing.daily_report import (
     days_shown,
     render_daily_report,
 )
-from htrisk_dagster.publishing.map_words import DRAFT, MapHeader
 from htrisk_dagster.schemas import governance, grid, predictions, raw
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import WHOLE, write_text_whole
@@ -73,23 +73,14 @@ def _render(workspace: Workspace, area: StudyArea, day: str, made: MadeFrom) -> 
     store = workspace.tables(area.name)
     risk = store.read(predictions.CELL_DAY_RISK, _shown_days(workspace, area, day))
     of_day = risk.filter(pl.col("risk_on") == date.fromisoformat(day))
-    header = MapHeader(
-        area_title=area.title,
-        target_title=workspace.target(area)[1].title,
-        risk_on=date.fromisoformat(day),
-        model=of_day["model"][0],
-        trained_before=of_day["trained_before"][0],
-        data_origin=workspace.settings.origin,
-        data_digest=made.daily_report(day),
-        status=DRAFT,
-        silence=made.silence(day),
-    )
+    header = map_header(workspace, area, of_day, made.daily_report(day), made.silence(day))
     page = render_daily_report(
         risk.filter(pl.col("target") == of_day["target"][0]),
         store.read(grid.CELLS, [WHOLE]),
         boroughs=store.read(raw.BOROUGHS, [WHOLE]),
         card=store.read(governance.MODEL_CARD, [month_of(workspace, area, day)]),
         header=header,
+        shapes=store.read(raw.PRECINCTS, [WHOLE]),
     )
     size = len(page.encode())
     if size > LARGEST_BYTES:

@@ -92,6 +92,37 @@ def store_risk(
     return figures
 
 
+def map_header(
+    workspace: Workspace, area: StudyArea, risk: pl.DataFrame, digest: str, silence: str
+) -> MapHeader:
+    """Header of a day's map or report.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    area : StudyArea
+    risk : DataFrame
+        `schemas.predictions.CELL_DAY_RISK` of the day.
+    digest : str
+        Fingerprint of what is made.
+    silence : str
+        Which sources have stopped before the day's cutoff.
+    """
+    return MapHeader(
+        area_title=area.title,
+        target_title=workspace.target(area)[1].title,
+        risk_on=risk["risk_on"][0],
+        model=risk["model"][0],
+        trained_before=risk["trained_before"][0],
+        data_origin=workspace.settings.origin,
+        data_digest=digest,
+        status=DRAFT,
+        area_codes={place.number: code for code, place in area.areas.items()},
+        is_schematic=area.grid.unit == "area",
+        silence=silence,
+    )
+
+
 def map_path(workspace: Workspace, area: StudyArea, day: str) -> Path:
     """File of one day's map."""
     return workspace.maps(area.name) / f"{day}.html"
@@ -103,23 +134,10 @@ def store_maps(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> di
     made = MadeFrom(workspace, area)
     cells = store.read(grid.CELLS, ["all"])
     boroughs, shapes = (store.read(table, ["all"]) for table in (raw.BOROUGHS, raw.PRECINCTS))
-    _, target = workspace.target(area)
     paths = {}
     for day in days:
         risk = store.read(predictions.CELL_DAY_RISK, [day])
-        header = MapHeader(
-            area_title=area.title,
-            target_title=target.title,
-            risk_on=date.fromisoformat(day),
-            model=risk["model"][0],
-            trained_before=risk["trained_before"][0],
-            data_origin=workspace.settings.origin,
-            data_digest=made.risk_map(day),
-            status=DRAFT,
-            area_codes={place.number: code for code, place in area.areas.items()},
-            is_schematic=area.grid.unit == "area",
-            silence=made.silence(day),
-        )
+        header = map_header(workspace, area, risk, made.risk_map(day), made.silence(day))
         page = render_risk_map(risk, cells, boroughs=boroughs, header=header, shapes=shapes)
         paths[day] = write_text_whole(map_path(workspace, area, day), page)
     return paths

@@ -18,6 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.publishing import map_words, model_card
+from htrisk_dagster.publishing.area_drawing import draw_area_month, have_shapes
 from htrisk_dagster.publishing.document_text import to_html
 from htrisk_dagster.publishing.map_drawing import place_on_sheet, sheet_around
 from htrisk_dagster.publishing.map_words import MapHeader, day_in_words
@@ -42,6 +43,7 @@ def render_daily_report(
     boroughs: pl.DataFrame,
     card: pl.DataFrame,
     header: MapHeader,
+    shapes: pl.DataFrame | None = None,
 ) -> str:
     """Make the report of one day.
 
@@ -57,6 +59,8 @@ def render_daily_report(
         `schemas.governance.MODEL_CARD` of the model in use.
     header : MapHeader
         Of the day; its digest is the report's.
+    shapes : DataFrame, optional
+        `schemas.raw.PRECINCTS`: where cells are areas and all have a shape, the month is drawn of them.
 
     Returns
     -------
@@ -72,6 +76,10 @@ def render_daily_report(
     map_words.require_one_row_a_cell(of_day, cells, header.risk_on)
     days = days_shown(header.risk_on)
     placed = map_words.name_places(place_on_sheet(cells.sort("cell_id")), header)
+    if not (header.is_schematic and shapes is not None and have_shapes(cells, shapes)):
+        shapes = None
+    else:
+        placed = placed.with_columns(sheet=pl.lit(None, pl.String))
     label = map_words.cell_sentence(header).alias("label")
     shown = placed.join(of_day, on="cell_id").sort("rank").with_columns(label)
     title = f"Reported incidents expected on {day_in_words(header.risk_on)}"
@@ -89,7 +97,7 @@ def render_daily_report(
             map_words.headline(header, title),
             map_words.facts_of_day(shown, header),
             "<main>",
-            _month(risk, placed, shown, boroughs, header=header, days=days),
+            _month(risk, placed, shown, boroughs, shapes, header=header, days=days),
             _top_cells(risk, shown, header=header, days=days),
             map_words.limits(),
             '<section id="card"><h2>Model card, in short</h2>',
@@ -115,21 +123,35 @@ def _month(
     placed: pl.DataFrame,
     shown: pl.DataFrame,
     boroughs: pl.DataFrame,
+    shapes: pl.DataFrame | None,
     *,
     header: MapHeader,
     days: Sequence[date],
 ) -> str:
     by_day = {on: rows for (on,), rows in risk.partition_by("risk_on", as_dict=True).items()}
     found = [(i, on, by_day[on]) for i, on in enumerate(days) if on in by_day]
-    drawing = draw_month(
-        placed,
-        [(f"d{i}", rows.select("cell_id", "band")) for i, _, rows in found],
-        sheet_around(placed, boroughs),
-        title=f"Map of {header.area_title}, a layer a day",
-        description="Squares are coloured by rank of expected incidents; the highest of the "
-        "report's own day are numbered as in the table below.",
-        numbered=shown.head(_N_LISTED),
+    layers = [(f"d{i}", rows.select("cell_id", "band")) for i, _, rows in found]
+    title = f"Map of {header.area_title}, a layer a day"
+    told = (
+        f"{'Squares' if shapes is None else 'Areas'} are coloured by rank of expected incidents; the highest "
+        "of the report's own day are numbered as in the table below."
     )
+    numbered = shown.head(_N_LISTED)
+    if shapes is not None:
+        drawing = draw_area_month(
+            placed, shapes, layers, title=title, description=told, numbered=numbered
+        )
+    else:
+        ground = boroughs.clear() if header.is_schematic else boroughs
+        drawing = draw_month(
+            placed,
+            layers,
+            sheet_around(placed, ground),
+            title=title,
+            description=told,
+            numbered=numbered,
+        )
+    note = map_words.note_on_areas(header, has_shapes=shapes is not None)
     captions = "".join(
         f'<p class="day d{i}"><strong>{day_in_words(on)}:</strong> {_total(rows):.2f} reported incidents '
         f"expected in the whole city; highest risk {_highest(rows):.2g}%.</p>"
@@ -143,7 +165,7 @@ def _month(
     return (
         '<fieldset class="days"><legend>The map by day: choose one, or press the arrow keys. A pale number '
         f'has no map.</legend>{buttons}\n<figure><div class="shown">{captions}</div>{drawing}'
-        f"<figcaption>{map_words.legend(shown, header)}</figcaption></figure></fieldset>"
+        f"<figcaption>{note}{map_words.legend(shown, header)}</figcaption></figure></fieldset>"
     )
 
 
@@ -179,7 +201,8 @@ def _top_cells(
     city = sparkline([totals.get(on) for on in days], label="Expected in the whole city, by day")
     rows = [
         f'<tr><th scope="row" class="number"><a href="#n{r["rank"]}">{r["rank"]}</a></th>'
-        f"<td>{r['sheet']}</td><td>{escape(r['precinct'])}</td><td>{escape(r['borough'])}</td>"
+        f"{'' if r['sheet'] is None else '<td>' + r['sheet'] + '</td>'}"
+        f"<td>{escape(r['precinct'])}</td><td>{escape(r['borough'])}</td>"
         f'<td class="number">{r["expected_count"]:#.3g}</td>'
         f'<td class="number">{100 * r["risk_prob"]:.2g}%</td>'
         f'<td class="number">{r["lower_95_count"]} to {r["upper_95_count"]}</td>'
@@ -191,7 +214,7 @@ def _top_cells(
         f'<th scope="col"{kind}>{words}</th>'
         for words, kind in (
             ("Rank", ' class="number"'),
-            ("Map square", ""),
+            *([] if top["sheet"].is_null().all() else [("Map square", "")]),
             ("Area" if header.is_schematic else "Precinct", ""),
             ("Agency" if header.is_schematic else "Borough", ""),
             ("Expected count", ' class="number"'),

@@ -22,6 +22,14 @@ INVENTED = (
     "Every incident behind this map was made up by a program, to show how it works. It says "
     "nothing about the real place, whatever its outline looks like. Do not act on it."
 )
+_SCHEMATIC = (
+    "Each square is an area that the police report by, laid out so that all can be seen: its size and its "
+    "distance from others mean nothing. "
+)
+_SHAPES = (
+    "Each shape is an area that the police report by. A large one is no riskier than a small one of its "
+    "colour. "
+)
 LIMITS = (
     "This is a forecast of reported incidents at places. It says nothing of any person: not of "
     "anyone who lives, works or happens to be there.",
@@ -128,6 +136,13 @@ def name_places(cells: pl.DataFrame, header: MapHeader) -> pl.DataFrame:
         pl.coalesce(code, pl.col("precinct").cast(pl.String)).alias("precinct"),
         borough if header.is_schematic else borough.str.to_titlecase(),
     )
+
+
+def note_on_areas(header: MapHeader, *, has_shapes: bool) -> str:
+    """What the marks of a map of areas mean; nothing of a map of squares of ground."""
+    if not header.is_schematic:
+        return ""
+    return _SHAPES if has_shapes else _SCHEMATIC
 
 
 def cell_sentence(header: MapHeader) -> pl.Expr:

@@ -22,14 +22,6 @@ from htrisk_dagster.publishing.map_words import MapHeader
 
 _HERE = Path(__file__).parent
 _N_LISTED = 20
-_SCHEMATIC = (
-    "Each square is an area that the police report by, laid out so that all can be seen: its size and its "
-    "distance from others mean nothing. "
-)
-_SHAPES = (
-    "Each shape is an area that the police report by. A large one is no riskier than a small one of its "
-    "colour. "
-)
 
 
 def render_risk_map(
@@ -73,7 +65,7 @@ def render_risk_map(
         map_words.cell_sentence(header).alias("label")
     )
     title = f"Reported incidents expected on {map_words.day_in_words(header.risk_on)}"
-    note = (_SHAPES if has_shapes else _SCHEMATIC) if header.is_schematic else ""
+    note = map_words.note_on_areas(header, has_shapes=has_shapes)
     map_text = (
         f"Map of {header.area_title}. {note}{'Areas' if has_shapes else 'Squares'} are coloured by rank of "
         f"expected incidents; the {min(_N_LISTED, placed.height)} highest are listed in the table below."

@@ -256,3 +256,47 @@ def test_a_report_of_reports_that_stopped_coming_says_so(risk, cells, boroughs, 
     stale = render_daily_report(risk, cells, boroughs=boroughs, card=card, header=header)
     assert "<strong>STALE DATA</strong> Made from what was known. complaints: 6 days" in stale
     assert "STALE" not in page
+
+
+def test_areas_are_drawn_as_they_lie_a_layer_a_day_under_their_own_codes(cells, boroughs, card):
+    areas = cells.head(8).with_columns(precinct=pl.int_range(101, 109, dtype=pl.Int32))
+    # Eight areas in one row, an hour's drive each, the riskiest in the east.
+    boxes = [shapely.box(-74 + i / 10, 40, -73.9 + i / 10, 40.1) for i in range(8)]
+    shapes = pl.DataFrame({"precinct": range(101, 109), "geometry": shapely.to_wkb(boxes)}).cast(
+        {"precinct": pl.Int32}
+    )
+    days = days_shown(DAY)
+    rising = np.tile(np.arange(1, 9) / 10.0, (DAYS_SHOWN, 1))
+    risk = risk_table(
+        np.vstack([rising[:-1], rising[:1, ::-1]]),
+        np.array(days, dtype="datetime64[D]"),
+        intervals=CountIntervals.of_size(2.0),
+        target="shootings",
+        model=HEADER.model,
+        trained_before=HEADER.trained_before,
+    )
+    codes = {101 + i: f"B{i}<" for i in range(8)}
+    header = replace(HEADER, area_codes=codes, is_schematic=True)
+    page = render_daily_report(
+        risk, areas, boroughs=boroughs, card=card, header=header, shapes=shapes
+    )
+    assert len(page.encode()) < LARGEST_BYTES
+    layers = dict(re.findall(r'<g class="areas day (d\d+)">(.*?)</g>', page))
+    coloured = {
+        name: {c: int(a) for c, a in re.findall(r'<use class="([^"]+)" href="#a(\d)"/>', uses)}
+        for name, uses in layers.items()
+    }
+    # Of eight areas 5% are one, 15% are two, 35% are three; on the last day the west is the riskiest.
+    assert coloured["d0"] == {"very-high": 7, "high": 6, "elevated": 5}
+    assert coloured[f"d{DAYS_SHOWN - 1}"] == {"very-high": 0, "high": 1, "elevated": 2}
+    assert len(layers) == DAYS_SHOWN
+    # The number stands inside its area: a tenth of the drawing from the west, and its middle.
+    left = float(re.search(r'href="#a0"/><text x="(\d+)"', page)[1])
+    assert left == pytest.approx(10 + 600 / 16, abs=1)
+    assert re.search(
+        r'<tr><th scope="row" class="number"><a href="#n1">1</a></th><td>B0&lt;</td>', page
+    )
+    assert "Rank 1, very high: area B0&lt;, WEST. Expected" in page
+    for words in ("Map square", "map square", "Precinct", "precinct"):
+        assert words not in page
+    assert "no riskier than a small one" in page

@@ -28,6 +28,7 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
             [area.name, "predictions", "cell_day_risk"],
             [area.name, "grid", "cells"],
             [area.name, "raw", "boroughs"],
+            [area.name, "raw", "precincts"],
         ],
         description="One self-contained HTML page a day: the map, its top cells and its limits.",
         kinds={"html"},
