@@ -27,8 +27,9 @@ import numpy as np
 
 from htrisk_dagster import sources
 from htrisk_dagster.errors import HtriskError
-from htrisk_dagster.faults.bad_input import read_sample, write_case_file
-from htrisk_dagster.faults.source_samples import Sample, source_samples
+from htrisk_dagster.faults.sample import Sample
+from htrisk_dagster.faults.sample_reading import read_sample, write_case_file
+from htrisk_dagster.faults.source_samples import source_samples
 
 Edge = tuple[str, int, int]
 _CODE = str(Path(sources.__file__).parent)
