@@ -41,7 +41,9 @@ def archive_cases(sample: Sample, rng: np.random.Generator) -> Iterator[Case]:
         "an archive in an archive": zip_bytes({"inner.zip": whole}),
         "an archive of nothing": zip_bytes({}),
         "an archive of 2,000 other files": zip_bytes({f"{i}.csv": b"a,b" for i in range(2_000)}),
-        "an archive with a bomb": zip_bytes({**files, "bomb.csv": _header(files[first]) + _zeros()}),
+        "an archive with a bomb": zip_bytes(
+            {**files, "bomb.csv": _header(files[first]) + _zeros()}
+        ),
         "an archive whose file is a bomb": zip_bytes({**files, first: files[first] + _zeros()}),
         "something before the archive": b"MZ" + bytes(64) + whole,
         "a file with a name above the folder": zip_bytes(
@@ -58,7 +60,9 @@ def archive_cases(sample: Sample, rng: np.random.Generator) -> Iterator[Case]:
             remade = zip_bytes({**files, member: other})
             yield make_case(sample, f"{name} in an archive", remade, ALL_ROWS, member)
         without = {name: rows for name, rows in files.items() if name != member}
-        yield make_case(sample, "a file missing in an archive", zip_bytes(without), ALL_ROWS, member)
+        yield make_case(
+            sample, "a file missing in an archive", zip_bytes(without), ALL_ROWS, member
+        )
 
 
 def _of_file(content: bytes) -> dict[str, bytes]:

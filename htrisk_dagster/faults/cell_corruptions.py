@@ -153,7 +153,8 @@ OF_KIND: dict[str, dict[str, Callable[[str], str]]] = {
         "a code of letters": lambda v: "ABC",
         "a code with a fraction": lambda v: "120.5",
         "a code of 12 digits": lambda v: "123456789012",
-    } | _NEEDED,
+    }
+    | _NEEDED,
     "state": {"a state of three letters": lambda v: f"{v}X"} | _LABELS | _NEEDED,
     "moment": _MOMENTS,
     "reported_day": _DAYS_ANY_LAYOUT | _FUTURE_DAY,
@@ -185,8 +186,11 @@ OF_KIND: dict[str, dict[str, Callable[[str], str]]] = {
         "a negative band": lambda v: "-5",
         "something after the band": lambda v: f"{v} or so",
     },
-    "country": {"a country that is none": lambda v: "Atlantis", **_LABELS,
-                "a country of signs": lambda v: "A.1 2!"},
+    "country": {
+        "a country that is none": lambda v: "Atlantis",
+        **_LABELS,
+        "a country of signs": lambda v: "A.1 2!",
+    },
 }
 """Kind of column to its bad values, each made of the good one."""
 
@@ -245,7 +249,16 @@ _DRAWN_COUNTS: dict[str, Drawing] = {
 _DRAWN_POINTS: dict[str, Drawing] = {"a point elsewhere": _elsewhere}
 DRAWN: dict[str, dict[str, Drawing]] = {
     **dict.fromkeys(
-        ("day", "report_day", "instant", "permit_start", "permit_end", "moment", "reported_day", "told_day"),
+        (
+            "day",
+            "report_day",
+            "instant",
+            "permit_start",
+            "permit_end",
+            "moment",
+            "reported_day",
+            "told_day",
+        ),
         _DRAWN_DAYS,
     ),
     **dict.fromkeys(("count", "estimate", "share"), _DRAWN_COUNTS),

@@ -124,7 +124,7 @@ def city_samples() -> tuple[Sample, ...]:
     beats = _city(
         IncidentFile(id="CaseNumber", occurred_at="OffenseStart", offence="OffenseType", area="Beat",
                      agency="Agency"),
-        {f"A{i + 1}": AreaPlace(number=i + 1) for i in range(N_ROWS)},
+        {f"A{i + 1}": AreaPlace(number=i + 1, lon=None, lat=None) for i in range(N_ROWS)},
     )  # fmt: skip
     unnumbered = _city(
         IncidentFile(occurred_at="Date", occurred_time="Time", offence_code="Code", latitude="lat",

@@ -15,10 +15,24 @@ from htrisk_dagster.sources.layouts import LAYOUTS, normalise
 from htrisk_dagster.study_areas.area import StudyArea, load_area
 
 _CODES = ("09A", "100", "11A", "120", "13A", "23H")
-_OFFENCES = ("Murder", "Kidnapping/Abduction", "Rape", "Robbery", "Aggravated Assault", "All Other Larceny")
+_OFFENCES = (
+    "Murder",
+    "Kidnapping/Abduction",
+    "Rape",
+    "Robbery",
+    "Aggravated Assault",
+    "All Other Larceny",
+)
 _CATEGORIES = ("Homicide Offenses", "Kidnapping/Abduction", "Sex Offenses", "Robbery", "Assault Offenses",
                "Larceny/Theft Offenses")  # fmt: skip
-_PLACES = ("Residence/Home", "Bar/Nightclub", "Hotel/Motel/Etc.", "Field/Woods", "Restaurant", "Other/Unknown")
+_PLACES = (
+    "Residence/Home",
+    "Bar/Nightclub",
+    "Hotel/Motel/Etc.",
+    "Field/Woods",
+    "Restaurant",
+    "Other/Unknown",
+)
 _COUNTIES = ("TOLLAND", "HARTFORD", "NEW HAVEN", "FAIRFIELD", "WINDHAM", "NEW LONDON")
 _TOWNS = ("Ansonia", "Avon", "Berlin", "Bethel", "Bloomfield", "Branford")
 _KINDS = {
@@ -65,7 +79,9 @@ def _offence(i: int) -> Row:
 
 
 def _offence_until_2020(i: int) -> Row:
-    row = {n: v for n, v in _offence(i).items() if n != "offense_code"} | {"offense_type_id": str(31 + i)}
+    row = {n: v for n, v in _offence(i).items() if n != "offense_code"} | {
+        "offense_type_id": str(31 + i)
+    }
     return {name.upper(): value for name, value in row.items()}
 
 
@@ -81,7 +97,11 @@ def _type_until_2020(i: int) -> Row:
 
 
 def _location(i: int) -> Row:
-    return {"location_id": str(11 + i), "location_code": f"{i + 1:02d}", "location_name": _PLACES[i]}
+    return {
+        "location_id": str(11 + i),
+        "location_code": f"{i + 1:02d}",
+        "location_name": _PLACES[i],
+    }
 
 
 def _agency(i: int) -> Row:
@@ -117,7 +137,11 @@ _DELIVERY = {
 def _kinds(table: str, row: Row) -> dict[str, str]:
     """Kinds of the columns that the table is read from."""
     read = LAYOUTS[table].columns
-    return {column: _KINDS[normalise(column)] for column in row if normalise(column) in read and normalise(column) in _KINDS}
+    return {
+        column: _KINDS[normalise(column)]
+        for column in row
+        if normalise(column) in read and normalise(column) in _KINDS
+    }
 
 
 def _delivery(area: StudyArea) -> Sample:

@@ -21,8 +21,8 @@ _ALIKE = {
     "share": "figure", "estimate": "figure", "count": "figure", "precinct": "code",
     "name": "label", "year": "code", "number": "code", "second_number": "code",
     "figure_key": "figure", "place_key": "figure", "hour": "figure", "needed_label": "label",
-    "words": "label", "word_id": "label", "told_day": "day", "reported_day": "day", "moment": "day", "number_code": "code", "id": "code",
-    "area_code": "code",
+    "words": "label", "word_id": "label", "told_day": "day", "reported_day": "day", "moment": "day",
+    "number_code": "code", "id": "code", "area_code": "code",
 }  # fmt: skip
 # A label may be a text, and an area may be named by its precinct's number.
 _NEAR = ({"label", "text"}, {"area", "figure"})

@@ -123,8 +123,9 @@ def samples_of(
 def csv_bytes(rows: Sequence[Row], header: list[str], *, quotes_all: bool = False) -> bytes:
     """Bytes of a CSV file of rows under a header."""
     text = io.StringIO(newline="")
-    quoting = csv.QUOTE_ALL if quotes_all else csv.QUOTE_MINIMAL
-    writer = csv.writer(text, quoting=quoting, lineterminator="\n")
+    writer = csv.writer(
+        text, quoting=csv.QUOTE_ALL if quotes_all else csv.QUOTE_MINIMAL, lineterminator="\n"
+    )
     writer.writerows([header, *(list(row.values()) for row in rows)])
     return text.getvalue().encode("utf-8", errors="surrogateescape")
 

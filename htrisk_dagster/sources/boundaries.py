@@ -159,9 +159,9 @@ def with_bounds(rows: pl.DataFrame) -> pl.DataFrame:
 
     bounds = shapely.bounds(shapely.from_wkb(rows["geometry"].to_list()))
     sides = zip(("west", "south", "east", "north"), bounds.T, strict=True)
-    return rows.with_columns(pl.Series(side, at, dtype=pl.Float64) for side, at in sides).with_columns(
-        pl.col("west", "south", "east", "north").fill_nan(None)
-    )
+    return rows.with_columns(
+        pl.Series(side, at, dtype=pl.Float64) for side, at in sides
+    ).with_columns(pl.col("west", "south", "east", "north").fill_nan(None))
 
 
 def _with_edges(rows: pl.DataFrame, facts: FileFacts) -> pl.DataFrame:

@@ -185,7 +185,9 @@ def _rules(area: StudyArea, facts: FileFacts) -> tuple[Rule, ...]:
     if file.area:
         code = normalise(file.area)
         unknown = is_unreadable(code, pl.col("precinct")) | (pl.col("precinct") < 1)
-        known = "none of the study area's [areas]; add it there" if area.areas else "no number from 1"
+        known = (
+            "none of the study area's [areas]; add it there" if area.areas else "no number from 1"
+        )
         rules.append(Rule("area_unknown", code, unknown, f"The code is {known}."))
     return tuple(rules)
 

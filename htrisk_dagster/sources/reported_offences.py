@@ -215,8 +215,10 @@ def _joined(read: dict[str, Intake]) -> pl.DataFrame:
             _first(
                 ("incident_absent", pl.col("agency_id").is_null()),
                 ("offence_unknown", pl.col("offence").is_null()),
-                ("location_unknown",
-                 pl.col("location_id").is_not_null() & pl.col("location").is_null()),
+                (
+                    "location_unknown",
+                    pl.col("location_id").is_not_null() & pl.col("location").is_null(),
+                ),
             )
         )
     )
