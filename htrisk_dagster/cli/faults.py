@@ -32,7 +32,10 @@ def faults(
     ] = None,
     n: Annotated[int, typer.Option(min=1, help="How much: rounds of each part.")] = 1,
     count: Annotated[
-        int | None, typer.Option(min=1, help="How many kills; 20 a round else.")
+        int | None,
+        typer.Option(
+            min=1, help="How many kills, or corruptions of each layout; what `n` rounds have else."
+        ),
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="Longest time of kills.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the kills' moments.")] = None,

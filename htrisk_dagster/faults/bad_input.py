@@ -13,12 +13,10 @@ gone, an error that is no sentence.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
 from functools import cache
 from pathlib import Path
 
@@ -26,12 +24,13 @@ import polars as pl
 
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.faults.corrupted_file import Case
-from htrisk_dagster.faults.corruptions import cases
-from htrisk_dagster.faults.source_samples import FILE_DAY, Sample, source_samples
-from htrisk_dagster.sources import intake
+from htrisk_dagster.faults.corruptions import different_cases
+from htrisk_dagster.faults.sample import Sample
+from htrisk_dagster.faults.sample_reading import read_sample, write_case_file
+from htrisk_dagster.faults.source_samples import source_samples
+from htrisk_dagster.sources.intake import Intake
 from htrisk_dagster.sources.unread_files import unread_files
 
-ZONE = "America/New_York"
 QUARANTINED, REFUSED, AS_MEANT = "quarantined", "refused", "read as meant"
 WITHOUT_PLACE, UNNOTICED, ROW_LOST, CRASHED = (
     "kept without a place", "passed unnoticed", "good row lost", "no sentence",
@@ -40,7 +39,7 @@ GOOD_ENDS = (QUARANTINED, REFUSED, AS_MEANT, WITHOUT_PLACE)
 # What tells rows of a table without row numbers apart.
 _ROW_OF = {"news_sentiment": "published_on"}
 # Staging keeps one row a number (`dbt/models/staging/incidents.sql`).
-_ONE_A_NUMBER = frozenset({"complaints", "shootings"})
+_ONE_A_NUMBER = frozenset({"complaints", "shootings", "incident_reports"})
 _PLACE = ("lon", "lat")
 
 
@@ -68,16 +67,19 @@ class Outcome:
 
 
 def run_cases(
-    n_seeds: int, samples: Iterable[Sample] | None = None, *, n_columns: int = 3
+    n_rounds: int,
+    at_least: int = 0,
+    samples: Iterable[Sample] | None = None,
+    *,
+    n_columns: int = 3,
 ) -> list[Outcome]:
-    """Judge every corruption of every layout, `n_seeds` times with other rows and places."""
+    """Judge the corruptions of every layout: `n_rounds` rounds, and more until there are `at_least`."""
     chosen = source_samples() if samples is None else samples
     with tempfile.TemporaryDirectory(prefix="htrisk-faults-") as folder:
         return [
-            judge(case, Path(folder) / f"{number}-{seed}-{index}")
+            judge(case, Path(folder) / f"{number}-{index}")
             for number, sample in enumerate(chosen)
-            for seed in range(n_seeds)
-            for index, case in enumerate(cases(sample, seed, n_columns))
+            for index, case in enumerate(different_cases(sample, n_rounds, at_least, n_columns))
         ]
 
 
@@ -86,7 +88,7 @@ def judge(case: Case, folder: Path) -> Outcome:
     path = write_case_file(folder, case.file_name, case.content, case.size_bytes)
     try:
         read = read_sample(case.sample, folder)
-        unread = [str(found.sentence) for found in unread_files(folder)]
+        unread = unread_files(folder) if read.files.is_empty() else []
     except HtriskError as error:
         return Outcome(case, *_sentence(str(error)))
     except Exception as error:  # a fault of any kind is what is looked for
@@ -96,26 +98,9 @@ def judge(case: Case, folder: Path) -> Outcome:
         folder.rmdir()
     if read.files.is_empty():
         if unread:
-            return Outcome(case, *_sentence(unread[0]))
+            return Outcome(case, *_sentence(unread[0].sentence))
         return Outcome(case, UNNOTICED, "The file was passed over.")
     return _compared(case, read)
-
-
-def write_case_file(folder: Path, name: str, content: bytes, size_bytes: int = 0) -> Path:
-    """Write a file into an own, new folder, dated as the samples are; a hole fills it to its size."""
-    folder.mkdir()
-    path = folder / name
-    path.write_bytes(content)
-    if size_bytes:
-        os.truncate(path, size_bytes)
-    noon = datetime.combine(FILE_DAY, time(12), UTC).timestamp()
-    os.utime(path, (noon, noon))
-    return path
-
-
-def read_sample(sample: Sample, folder: Path) -> intake.Intake:
-    """Read the table of a sample from `folder`."""
-    return intake.read(sample.table, folder, time_zone=ZONE)
 
 
 def _sentence(text: str) -> tuple[str, str]:
@@ -134,7 +119,7 @@ def _undamaged(sample_name: str) -> pl.DataFrame:
     return read.kept
 
 
-def _compared(case: Case, read: intake.Intake) -> Outcome:
+def _compared(case: Case, read: Intake) -> Outcome:
     """Compare what was kept of a corrupted file with what is kept of the good one."""
     table = case.sample.table
     good = _undamaged(case.sample.name)
@@ -146,7 +131,7 @@ def _compared(case: Case, read: intake.Intake) -> Outcome:
         - 1  # rows of the sample lie on days of their own
     )
     touched = number.is_in(list(case.touched))
-    values = pl.exclude("source_row")
+    values = pl.exclude("source_row", "source_file")
     others = _rows(good.filter(~touched).select(values))
     kept = _rows(_staged(table, read.kept).select(values))
     lost = others - kept
@@ -161,6 +146,11 @@ def _compared(case: Case, read: intake.Intake) -> Outcome:
         if rest == _rows(before):
             return Outcome(case, AS_MEANT, "")
         return Outcome(case, UNNOTICED, "A row is gone without a rule.")
+    if told := set(read.quarantined["column"]) & set(good.columns):
+        # A record goes on without a value that a named rule has made unknown.
+        rest_of = pl.exclude("source_row", "source_file", *told)
+        if _rows(read.kept.select(rest_of)) == _rows(good.select(rest_of)):
+            return Outcome(case, QUARANTINED, ", ".join(rules))
     if set(_PLACE) <= set(good.columns) and _is_without_place(before, read.kept):
         return Outcome(case, WITHOUT_PLACE, "")
     return Outcome(case, UNNOTICED, f"Changed: {next(iter(rest - _rows(before)))}"[:300])
@@ -168,7 +158,7 @@ def _compared(case: Case, read: intake.Intake) -> Outcome:
 
 def _is_without_place(before: pl.DataFrame, kept: pl.DataFrame) -> bool:
     # Felonies have no number: theirs is the row's own text, the point among it.
-    others = pl.exclude(*_PLACE, "source_row", "report_id")
+    others = pl.exclude(*_PLACE, "source_row", "source_file", "report_id")
     placeless = kept.filter(pl.all_horizontal(pl.col(*_PLACE).is_null()))
     return _rows(placeless.select(others)) == _rows(before.select(others))
 
@@ -183,9 +173,14 @@ def _rows(frame: pl.DataFrame) -> Counter[tuple[object, ...]]:
     )
 
 
-def run_part(out: Path, *, n: int, say: Callable[[str], None]) -> dict[str, object]:
-    """Judge every corruption of every layout `n` times; see `report.PartResult` for the record."""
-    outcomes = run_cases(n)
+def run_part(
+    out: Path, *, n: int, say: Callable[[str], None], count: int | None = None
+) -> dict[str, object]:
+    """Judge `n` rounds of corruptions of every layout, or as many as `count` different ones need.
+
+    See `report.PartResult` for the record.
+    """
+    outcomes = run_cases(n, count or 0)
     failed = [o for o in outcomes if not o.is_good]
     failures = [
         f"{o.case.sample.name}: {o.case.corruption} {o.case.column}: {o.end}: {o.said}"
@@ -202,7 +197,7 @@ def run_part(out: Path, *, n: int, say: Callable[[str], None]) -> dict[str, obje
         "ends": dict(Counter(o.end for o in outcomes)),
         "failures": failures,
         "table": [
-            {"layout": name, **{end: counts[end] for end in GOOD_ENDS}}
+            {"layout": name, "cases": counts.total(), **{end: counts[end] for end in GOOD_ENDS}}
             for name, counts in by_layout.items()
         ],
     }

@@ -30,8 +30,8 @@ from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.faults.kill_audit import KillAudit
 from htrisk_dagster.faults.killed_city import END, START, KillCity
 from htrisk_dagster.faults.killed_process import Template, Work
-from htrisk_dagster.faults.killed_servers import Server, answers, wait_until
 from htrisk_dagster.faults.readers import Heard, analyst_at, people_at
+from htrisk_dagster.faults.server_process import Server, answers, wait_until
 from htrisk_dagster.schemas.governance import CANARY_SEARCH
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.warehouse.catalog import FILE_NAME as CATALOG

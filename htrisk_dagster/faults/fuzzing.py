@@ -5,9 +5,10 @@ corruption means (`corruptions`): here the bytes are arbitrary, and the only thi
 read ends in rows that add up or in one sentence.
 
 The loop is that of AFL (Zalewski 2014) at its smallest: an input is kept when it takes an edge, a
-pair of lines run after one another in `htrisk_dagster/sources`, that none took before. Atheris has no
-build for Python 3.11 and HypoFuzz asks for a pathspec that dbt refuses; neither sees into Polars
-either, so that counting edges of our own code with `sys.settrace` loses nothing.
+pair of lines run after one another in `htrisk_dagster/sources` or, for case records, in
+`htrisk_dagster/victim_population`, that none took before. Atheris has no build for Python 3.11 and
+HypoFuzz asks for a pathspec that dbt refuses; neither sees into Polars either, so that counting edges
+of our own code with `sys.settrace` loses nothing.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from typing import Any
 
 import numpy as np
 
-from htrisk_dagster import sources
+from htrisk_dagster import sources, victim_population
 from htrisk_dagster.errors import HtriskError
-from htrisk_dagster.faults.bad_input import read_sample, write_case_file
-from htrisk_dagster.faults.source_samples import Sample, source_samples
+from htrisk_dagster.faults.sample import Sample
+from htrisk_dagster.faults.sample_reading import read_sample, write_case_file
+from htrisk_dagster.faults.source_samples import source_samples
 
 Edge = tuple[str, int, int]
-_CODE = str(Path(sources.__file__).parent)
+_CODE = (*sources.__path__, *victim_population.__path__)
 _TOKENS = (
     b'"', b",", b"\n", b"\r\n", b"\0", b"=1+1", b"\xff", b"\xef\xbb\xbf", b"{", b"}", b"[", b"]", b"null",
     b"-1", b"1e999", b"NaN", b"2090", b"1010", b"0", b"99999999999999999999", b'""', b"\t", b";", b"/",

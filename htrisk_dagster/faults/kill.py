@@ -2,7 +2,7 @@
 
 Belongs here: where and when a step is killed, the rounds, the record that a later call goes on from.
 Does not: the process that dies (`killed_process`), what must be so afterwards (`kill_audit`), the
-servers (`killed_servers`).
+servers (`killed_daemon`, `killed_mlflow`).
 
 A round makes a city from nothing, then makes it again from amended reports, so that kills hit both
 what is written for the first time and what replaces something. A killed run is begun again as a person
@@ -39,8 +39,9 @@ from htrisk_dagster.faults.kill_record import (
     result_of,
 )
 from htrisk_dagster.faults.killed_city import END, START, KillCity
+from htrisk_dagster.faults.killed_daemon import kill_daemon
+from htrisk_dagster.faults.killed_mlflow import kill_mlflow
 from htrisk_dagster.faults.killed_process import Aim, Lived, StepDone, Template
-from htrisk_dagster.faults.killed_servers import kill_daemon, kill_mlflow
 
 # dbt starts anew with each run, and one start costs as much as ten other steps.
 _KILLS_A_STEP = {"staging": 1.0}

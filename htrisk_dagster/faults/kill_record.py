@@ -1,6 +1,7 @@
 """The record of a series of kills: each with what came of it, in a file that a later call goes on from.
 
-Belongs here: the record, its file, its figures by stage. Does not: killing (`kill`, `killed_servers`).
+Belongs here: the record, its file, its figures by stage. Does not: killing (`kill`, `killed_daemon`,
+`killed_mlflow`).
 """
 
 from __future__ import annotations

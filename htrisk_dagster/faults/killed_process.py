@@ -1,7 +1,8 @@
 """A run in a process of its own that is killed at a moment given beforehand.
 
-Belongs here: the process that has everything imported, the children that it forks, the two ways to
-die. Does not: which moment (`kill`), what must be so afterwards (`kill_audit`).
+Belongs here: the process that has everything imported, and the children that it forks. Does not: which
+moment (`kill`), the count of changes that one may die by (`stored_changes`), what must be so afterwards
+(`kill_audit`).
 
 A child has a session of its own, and the whole group is killed with it, dbt included. It dies by the
 clock, from outside, or by its own hand right before its n-th change of a file, which falls between two
@@ -24,7 +25,6 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import dagster as dg
 
@@ -32,8 +32,8 @@ from htrisk_dagster.defs.plan import Plan, Step
 from htrisk_dagster.defs.runs import local_runner
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.faults.kill_record import BY_CHANGE, BY_CLOCK
+from htrisk_dagster.faults.stored_changes import StoredChanges
 from htrisk_dagster.settings import Settings
-from htrisk_dagster.warehouse.leftovers import BESIDE
 
 LEFT_ALONE = "left alone"
 _HEAVY = (
@@ -41,12 +41,7 @@ _HEAVY = (
     "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "hdbscan", "geopandas", "dagster_dbt",
     "duckdb", "polars", "pyarrow.parquet", "sklearn.cluster", "sklearn.neighbors", "numpy.lib.npyio",
 )  # fmt: skip
-# What Python tells of before it happens: https://docs.python.org/3/library/audit_events.html
-_CHANGES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink",
-                      "os.chmod", "shutil.rmtree"})  # fmt: skip
 _LONGEST_S = 900.0
-
-
 Work = Callable[[Settings, dg.Definitions], None]
 """What a child does by itself: a function of a module, or a `partial` of one."""
 
@@ -268,7 +263,7 @@ def _run(
     connection.send(("child", os.getpid()))
     workspace = Workspace(settings)
     area = workspace.area(settings.area)
-    changes = _Changes(settings)
+    changes = StoredChanges(settings)
     with local_runner(definitions, workspace, area, print) as runner:
         for step in steps or Plan(workspace, area, *days, runner.refused).steps():
             aim = aims.get(step.title, Aim())
@@ -277,33 +272,3 @@ def _run(
             began = time.monotonic()
             runner.materialise(step)
             connection.send(("done", StepDone(step, time.monotonic() - began, changes.seen)))
-
-
-class _Changes:
-    """Counts changes of what is stored, and kills this process right before the one asked for."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.seen = 0
-        self._fatal = 0
-        # Everything that is stored is written beside; MLflow and dbt write into their own folders.
-        self._others = (str(settings.mlflow_store), str(settings.workspace / "dbt"))
-        sys.addaudithook(self._hear)
-
-    def begin(self, fatal: int) -> None:
-        self.seen, self._fatal = 0, fatal
-
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event not in _CHANGES and not (event == "open" and _writes(arguments)):
-            return
-        path = str(arguments[0])
-        if BESIDE in path or path.startswith(self._others):
-            self.seen += 1
-            if self.seen == self._fatal:
-                os.killpg(0, signal.SIGKILL)
-
-
-def _writes(arguments: tuple[Any, ...]) -> bool:
-    # Files are synced after they were opened for reading: that is where half of one is on disk.
-    path, _, flags = arguments
-    is_beside = isinstance(path, str | Path) and str(path).endswith(BESIDE)
-    return is_beside or (isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR)))

@@ -7,18 +7,22 @@ corruptions of whole files (`file_corruptions`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from htrisk_dagster.faults import cell_corruptions
 from htrisk_dagster.faults.corrupted_file import Case, make_case
-from htrisk_dagster.faults.source_samples import N_ROWS, Row, Sample
+from htrisk_dagster.faults.sample import N_ROWS, Row, Sample
 
 # Columns whose values have one kind are exchanged without anyone being able to tell.
 _ALIKE = {
     "report_day": "day", "instant": "day", "permit_start": "day", "permit_end": "day",
     "share": "figure", "estimate": "figure", "count": "figure", "precinct": "code",
     "name": "label", "year": "code", "number": "code", "second_number": "code",
+    "figure_key": "figure", "place_key": "figure", "hour": "figure", "needed_label": "label",
+    "words": "label", "word_id": "label", "told_day": "day", "reported_day": "day", "moment": "day",
+    "number_code": "code", "id": "code", "area_code": "code",
 }  # fmt: skip
 # A label may be a text, and an area may be named by its precinct's number.
 _NEAR = ({"label", "text"}, {"area", "figure"})
@@ -28,7 +32,7 @@ def cell_cases(sample: Sample, rng: np.random.Generator, n_columns: int) -> Iter
     """Bad values, each kind in up to `n_columns` columns."""
     columns: dict[str, list[tuple[str, Callable[[str], str]]]] = {}
     for column, kind in sample.kinds.items():
-        for name, make in _bad_values(sample, kind).items():
+        for name, make in _bad_values(sample, kind, rng).items():
             columns.setdefault(name, []).append((column, make))
     for name, places in columns.items():
         for i in rng.permutation(len(places))[:n_columns]:
@@ -39,8 +43,30 @@ def cell_cases(sample: Sample, rng: np.random.Generator, n_columns: int) -> Iter
             yield make_case(sample, name, content, frozenset({row}), column)
 
 
-def _bad_values(sample: Sample, kind: str) -> dict[str, Callable[[str], str]]:
+def several_cases(sample: Sample, rng: np.random.Generator, n: int) -> Iterator[Case]:
+    """Two to four rows, each with a bad value of its own."""
+    columns = list(sample.kinds)
+    for _ in range(n):
+        rows, done = list(sample.rows), []
+        touched = rng.permutation(N_ROWS)[: int(rng.integers(2, 5))].tolist()
+        for row in touched:
+            column = columns[int(rng.integers(len(columns)))]
+            bad = _bad_values(sample, sample.kinds[column], rng)
+            name = list(bad)[int(rng.integers(len(bad)))]
+            rows = _with(rows, row, column, bad[name](sample.rows[row][column]))
+            done.append(f"{name} in {column}")
+        corruption = "several bad values"
+        yield make_case(
+            sample, corruption, sample.content(rows), frozenset(touched), "; ".join(done)
+        )
+
+
+def _bad_values(
+    sample: Sample, kind: str, rng: np.random.Generator
+) -> dict[str, Callable[[str], str]]:
+    drawn = cell_corruptions.DRAWN.get(kind, {}) | cell_corruptions.DRAWN_ANYWHERE
     bad = cell_corruptions.OF_KIND[kind] | cell_corruptions.ANYWHERE
+    bad |= {name: partial(make, rng) for name, make in drawn.items()}
     if sample.form == "CSV":
         bad |= cell_corruptions.IN_BYTES
     if kind == "text":
@@ -105,17 +131,10 @@ def line_cases(sample: Sample, rng: np.random.Generator) -> Iterator[Case]:
         text = "\n".join([header, *lines[:row], changed, *lines[row + 1 :], ""])
         yield make_case(sample, name, text.encode(), frozenset({row}))
     text = "\n".join([header, *lines[:row], line, *lines[row:], ""])
-    if sample.table not in REPEATS_MEAN_MORE:
+    if not sample.repeats_mean_more:
         yield make_case(sample, "a row twice", text.encode(), frozenset({row}))
     whole = sample.content()
     last = whole.rstrip(b"\n").rfind(b"\n")
     for cut in rng.integers(last + 2, len(whole) - 1, size=3):
         name = "a file cut within its last row"
         yield make_case(sample, name, whole[: int(cut)], frozenset({N_ROWS - 1}))
-
-
-REPEATS_MEAN_MORE = frozenset(
-    {"felonies", "permitted_events", "verified_cases", "review_decisions", "tax_lots",
-     "places_of_interest", "news_sentiment"}
-)  # fmt: skip
-"""Tables without a number, in which two equal rows are two things."""

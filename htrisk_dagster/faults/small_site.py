@@ -97,18 +97,15 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(site: SmallSite) -> Iterator[SmallSite]:
-    """Serve on a free port of loopback until the block ends."""
+def on_loopback(server: ThreadingHTTPServer) -> Iterator[str]:
+    """Run a server in a thread until the block ends; give its address."""
     # Where a proxy leads out, it must not be asked for this machine.
     before = os.environ.get("NO_PROXY")
     os.environ["NO_PROXY"] = "127.0.0.1" if before is None else f"{before},127.0.0.1"
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.site = site
-    site.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
     thread.start()
     try:
-        yield site
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
@@ -117,6 +114,15 @@ def serving(site: SmallSite) -> Iterator[SmallSite]:
             del os.environ["NO_PROXY"]
         else:
             os.environ["NO_PROXY"] = before
+
+
+@contextmanager
+def serving(site: SmallSite) -> Iterator[SmallSite]:
+    """Serve on a free port of loopback until the block ends."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.site = site
+    with on_loopback(server) as site.url:
+        yield site
 
 
 def complaints_as_served(path: Path) -> list[Row]:

@@ -97,9 +97,7 @@ def features_of(answer: Any, about: str, hidden: Callable[[str], str]) -> list[d
         Where it is of another shape.
     """
     features = answer.get("features") if isinstance(answer, dict) else None
-    if not isinstance(features, list) or not all(
-        isinstance(f, dict) and isinstance(f.get("attributes"), dict) for f in features
-    ):
+    if not isinstance(features, list) or not all(map(_is_feature, features)):
         raise SourceError(
             f"{about} did not answer with a list of features but {hidden(repr(answer))}. Check "
             "that the address is one of a layer."
@@ -109,6 +107,14 @@ def features_of(answer: Any, about: str, hidden: Callable[[str], str]) -> list[d
             f"{about} answered with no row and said that more follow. Run the same command again later."
         )
     return features
+
+
+def _is_feature(said: Any) -> bool:
+    return (
+        isinstance(said, dict)
+        and isinstance(said.get("attributes"), dict)
+        and isinstance(said.get("geometry"), dict | None)
+    )
 
 
 def point_of(feature: dict[str, Any]) -> Row:

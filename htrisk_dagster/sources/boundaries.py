@@ -153,18 +153,23 @@ def parse_neighbourhoods(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     )
 
 
-def _with_edges(rows: pl.DataFrame, facts: FileFacts) -> pl.DataFrame:
-    """Add `leaves_city`: whether a boundary reaches outside the bounding box by more than a margin."""
-    import numpy as np
+def with_bounds(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `west`, `south`, `east` and `north` of each boundary in degrees, null where it has no area."""
     import shapely
 
-    west, south, east, north = shapely.bounds(shapely.from_wkb(rows["geometry"].to_list())).T
+    bounds = shapely.bounds(shapely.from_wkb(rows["geometry"].to_list()))
+    sides = zip(("west", "south", "east", "north"), bounds.T, strict=True)
+    return rows.with_columns(
+        pl.Series(side, at, dtype=pl.Float64) for side, at in sides
+    ).with_columns(pl.col("west", "south", "east", "north").fill_nan(None))
+
+
+def _with_edges(rows: pl.DataFrame, facts: FileFacts) -> pl.DataFrame:
+    """Add `leaves_city`: whether a boundary reaches outside the bounding box by more than a margin."""
     box = facts.bounding_box
-    # A boundary without area has no bounds, which is another rule's.
-    with np.errstate(invalid="ignore"):
-        leaves = (west < box.west - _MARGIN) | (east > box.east + _MARGIN)
-        leaves |= (south < box.south - _MARGIN) | (north > box.north + _MARGIN)
-    return rows.with_columns(pl.Series("leaves_city", leaves, dtype=pl.Boolean))
+    leaves = (pl.col("west") < box.west - _MARGIN) | (pl.col("east") > box.east + _MARGIN)
+    leaves |= (pl.col("south") < box.south - _MARGIN) | (pl.col("north") > box.north + _MARGIN)
+    return with_bounds(rows).with_columns(leaves.alias("leaves_city"))
 
 
 def _area_rules(column: str) -> tuple[Rule, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from htrisk_dagster.schemas import raw
+from htrisk_dagster.sources.boundaries import with_bounds
 from htrisk_dagster.sources.layouts import normalise
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule
 from htrisk_dagster.sources.text_values import whole_number
@@ -32,9 +33,9 @@ def parse_outline(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     shown = normalise(area.boundary.outline or area.boundary.areas or "")
     if area.boundary.outline:
         name = pl.col(shown)
-    typed = rows.with_columns(name.str.to_uppercase().alias("borough"))
+    typed = with_bounds(rows).with_columns(name.str.to_uppercase().alias("borough"))
     missing = Rule("name_missing", shown, pl.col("borough").is_null(), "The area has no name.")
-    return Parsed(typed, (missing, _polygon_rule(shown)))
+    return Parsed(typed, (missing, *_polygon_rules(shown, area)))
 
 
 def parse_areas(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
@@ -48,15 +49,23 @@ def parse_areas(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         codes = rows[column].drop_nulls().unique()
         known = {code: numbers.get(area_code(code)) for code in codes}
         number = pl.col(column).replace_strict(known, default=None, return_dtype=pl.Int32)
-    typed = rows.with_columns(number.alias("precinct"))
+    typed = with_bounds(rows).with_columns(number.alias("precinct"))
     unknown = Rule("area_unknown", column, pl.col("precinct").is_null() | (pl.col("precinct") < 1),
                    "The code is none of the study area's [areas], nor a number from 1.")  # fmt: skip
-    return Parsed(typed, (unknown, _polygon_rule(column)))
+    return Parsed(typed, (unknown, *_polygon_rules(column, area)))
 
 
-def _polygon_rule(column: str) -> Rule:
-    return Rule("boundary_without_area", column, pl.col("geometry").is_null(),
-                "The feature has no polygon.")  # fmt: skip
+def _polygon_rules(column: str, area: StudyArea) -> tuple[Rule, ...]:
+    box = area.bounding_box
+    # A city's files may reach far beyond its box; one that never meets it is in other units.
+    apart = (pl.col("west") > box.east) | (pl.col("east") < box.west)
+    apart |= (pl.col("south") > box.north) | (pl.col("north") < box.south)
+    return (
+        Rule("boundary_without_area", column, pl.col("geometry").is_null(),
+             "The feature has no polygon."),
+        Rule("boundary_outside_city", column, apart,
+             "The boundary lies outside the study area's bounding box: longitude comes first, in degrees."),
+    )  # fmt: skip
 
 
 def joined(rows: pl.DataFrame, name: str) -> pl.DataFrame:

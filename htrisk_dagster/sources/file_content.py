@@ -139,16 +139,21 @@ def require_size(path: Path) -> None:
         )
 
 
+def require_unpacked(path: Path, size: int, packed: int) -> None:
+    """Refuse what unpacks to more bytes, `size` of `packed`, than a table of text does."""
+    if size > LARGEST_BYTES or size > max(_ROOM_BYTES, MOST_PACKED * packed):
+        raise SourceError(
+            f"{path} unpacks to more than {size / 1e6:.0f} MB from {packed / 1e6:.3f} MB, which "
+            "no table of text does. It was made to fill memory: take it out of the folder."
+        )
+
+
 def _bounded(path: Path, handle: _Readable, has_lines: bool) -> Iterator[bytes]:
     packed = path.stat().st_size
     total = line = 0
     while part := handle.read(_CHUNK):
         total += len(part)
-        if total > LARGEST_BYTES or total > max(_ROOM_BYTES, MOST_PACKED * packed):
-            raise SourceError(
-                f"{path} unpacks to more than {total / 1e6:.0f} MB from {packed / 1e6:.3f} MB, which "
-                "no table of text does. It was made to fill memory: take it out of the folder."
-            )
+        require_unpacked(path, total, packed)
         if has_lines:
             begun, line = _across(part, line)
             if begun > LONGEST_LINE_BYTES:

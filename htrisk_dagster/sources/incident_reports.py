@@ -18,15 +18,22 @@ import polars as pl
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas import raw
-from htrisk_dagster.sources.incidents import place_rules, with_absent_columns, with_place
+from htrisk_dagster.sources.incidents import (
+    label_rule,
+    place_rules,
+    with_absent_columns,
+    with_place,
+)
 from htrisk_dagster.sources.instants import with_instants
 from htrisk_dagster.sources.layouts import Layout, normalise
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule, day_rules
-from htrisk_dagster.sources.text_values import identifier, is_unreadable, whole_number
+from htrisk_dagster.sources.text_values import DIGITS, identifier, is_unreadable, whole_number
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.study_areas.city_files import IncidentFile, area_code
 
 TABLE = raw.INCIDENT_REPORTS
+_ROUNDED = r"^[+-]?\d\.\d+[eE]\+\d+$"  # as a spreadsheet writes a long number
+_LIST = r"^[\d,]+$"
 
 
 def layout_of(declared: IncidentFile) -> Layout:
@@ -157,10 +164,7 @@ def _rules(area: StudyArea, facts: FileFacts) -> tuple[Rule, ...]:
              pl.col("occurred_clock_unreadable"), "The time of day is none."),
     ]  # fmt: skip
     if file.id:
-        rules.insert(0, Rule(
-            "number_missing", normalise(file.id), pl.col("report_id").is_null(),
-            "A report without its number cannot be told from a repeated one.",
-        ))  # fmt: skip
+        rules[:0] = _number_rules(normalise(file.id))
     if file.reported_at:
         reported = normalise(file.reported_at)
         rules += [
@@ -171,12 +175,35 @@ def _rules(area: StudyArea, facts: FileFacts) -> tuple[Rule, ...]:
         ]  # fmt: skip
     if file.offence_code:
         code = normalise(file.offence_code)
-        rules.append(Rule("code_not_a_number", code, is_unreadable(code, whole_number(code)),
+        rules.append(Rule("code_not_a_number", code,
+                          is_unreadable(code, whole_number(code)) | (pl.col("offence_code") < 0),
                           "A code must be a whole number; one with letters is an `offence`."))  # fmt: skip
+    if file.offence and _are_in_words(area):
+        rules.append(label_rule(normalise(file.offence)))
     if file.latitude and file.longitude:
         rules += place_rules(facts, lat=normalise(file.latitude), lon=normalise(file.longitude))
-    if area.grid.unit == "area" and file.area:
-        unknown = pl.col(normalise(file.area)).is_not_null() & pl.col("precinct").is_null()
-        rules.append(Rule("area_unknown", normalise(file.area), unknown,
-                          "The code is none of the study area's [areas]; add it there."))  # fmt: skip
+    if file.area:
+        code = normalise(file.area)
+        unknown = is_unreadable(code, pl.col("precinct")) | (pl.col("precinct") < 1)
+        known = (
+            "none of the study area's [areas]; add it there" if area.areas else "no number from 1"
+        )
+        rules.append(Rule("area_unknown", code, unknown, f"The code is {known}."))
     return tuple(rules)
+
+
+def _number_rules(column: str) -> tuple[Rule, ...]:
+    text = pl.col(column)
+    return (
+        Rule("number_missing", column, pl.col("report_id").is_null(),
+             "A report without its number cannot be told from a repeated one."),
+        Rule("number_unreadable", column,
+             text.str.contains(_ROUNDED) | (text.str.contains(_LIST) & ~text.str.contains(DIGITS)),
+             "A spreadsheet has rounded the number, or a comma has cut it."),
+    )  # fmt: skip
+
+
+def _are_in_words(area: StudyArea) -> bool:
+    """Whether the study area's own labels of offences have letters; those of a city may be numbers."""
+    labels = [label for group in area.offence_groups.values() for label in group.labels]
+    return bool(labels) and all(any(c.isalpha() for c in label) for label in labels)

@@ -24,6 +24,7 @@ MONTH_FIRST = ("%m/%d/%y", "%m/%d/%Y", "%m-%d-%Y", "%m.%d.%Y")
 DAY_FIRST = ("%d/%m/%y", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")
 NAMED_MONTH = ("%d-%b-%Y", "%d/%b/%Y", "%d-%b-%y")
 _OFFSET = r"\d:\d{2}[\d:.]*\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
+_ZONE = r"\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
 _UNIX = r"^(\d{9,10}|\d{12,13})(?:\.0+)?$"
 
 
@@ -71,20 +72,22 @@ def with_instants(
         *(by_year.str.to_date(f, strict=False) for f in YEAR_FIRST),
         *(date_text.str.to_date(f, strict=False) for f in year_last),
     ]
-    behind = text.str.extract(r"^[^T\s]+[T\s]+(.*)$")
+    behind = text.str.extract(r"^[^T\s]+[T\s]+(.*)$").str.replace(_ZONE, "")
     parts = rows.select(
         unix=text.str.extract(_UNIX),
         day=pl.coalesce(days),
         offset=text.str.extract(_OFFSET),
-        clock=behind.str.replace(r"\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)$", "")
-        if clock is None
-        else _clock(clock),
+        clock=behind if clock is None else _clock(clock),
+        behind=behind,
     ).with_columns(
         day=pl.when(pl.col("unix").is_null()).then("day"),
         clock=pl.when(pl.col("unix").is_null() & (pl.col("clock") != "")).then("clock"),
     )
     parts = parts.with_columns(
         seconds=seconds_of_day(parts["clock"]),
+        # Beside a column of its own, a clock behind the day says nothing, but no other text may stand there.
+        is_followed=(pl.lit(clock is not None) & (pl.col("behind") != ""))
+        & seconds_of_day(parts["behind"]).is_null(),
         # A day by itself has no zone: it is the local day even where times are UTC.
         is_absolute=pl.col("offset").is_not_null()
         | (pl.lit(is_utc) & pl.col("clock").is_not_null()),
@@ -95,9 +98,10 @@ def with_instants(
     made = parts.select(
         pl.coalesce(local, "day").alias(f"{name}_on"),
         pl.coalesce(absolute, to_utc(written, time_zone)).alias(f"{name}_at"),
-        (pl.col("clock").is_not_null() & pl.col("seconds").is_null()).alias(
-            f"{name}_clock_unreadable"
-        ),
+        (
+            (pl.col("clock").is_not_null() & pl.col("seconds").is_null())
+            | pl.col("is_followed").fill_null(value=False)
+        ).alias(f"{name}_clock_unreadable"),
     )
     return pl.concat([rows, made], how="horizontal")
 

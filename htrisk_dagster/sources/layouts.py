@@ -27,6 +27,7 @@ from htrisk_dagster.sources.file_content import (
     open_file,
     require_form,
     require_size,
+    require_unpacked,
 )
 
 Form = Literal["CSV", "JSON", "GeoJSON", "Parquet"]
@@ -257,10 +258,13 @@ def _names(path: Path, form: Form, beginning: bytes, handle: BufferedIOBase) -> 
     if form == "JSON":
         return dict.fromkeys(_KEY.findall(text))
     # The first feature's properties may come after a coastline of half a megabyte.
-    while (found := _PROPERTIES.search(text)) is None:
+    n_read = len(beginning)
+    while '"properties"' not in text or (found := _PROPERTIES.search(text)) is None:
         more = handle.read(_CHUNK)
         if not more:
             return []
+        n_read += len(more)
+        require_unpacked(path, n_read, path.stat().st_size)
         text = text[-_CHUNK:] + more.decode("utf-8", errors="replace")
     return _KEY.findall(found[1])
 

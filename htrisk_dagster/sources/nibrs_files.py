@@ -20,10 +20,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from htrisk_dagster.sources.incidents import label_rule, number_rule
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule, day_rules
-from htrisk_dagster.sources.text_values import day, identifier, is_unreadable, whole_number
+from htrisk_dagster.sources.text_values import DIGITS, day, identifier, is_unreadable, whole_number
 
 _MISSING_HOUR = "unknown hour"
+_CODE = r"^\d{2}[0-9A-Z*]$"  # 09A, 120, and 23* for larceny of any kind
 
 
 def parse_merged(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
@@ -64,8 +66,10 @@ def parse_merged(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         *day_rules("occurrence", "INCIDENT_DATE", "occurred_on", facts),
         _hour_rule(),
         _missing_rule("agency", "AGENCY_LOCATION", "Without its agency an incident has no place."),
+        _digits_rule("AGENCY_LOCATION"),
         _missing_rule("offence", "OFFENSE_NAME", "A row without its offence cannot be counted."),
         _missing_rule("category", "OFFENSE_CATEGORY_NAME", "The offence has no category."),
+        *map(label_rule, ("OFFENSE_NAME", "OFFENSE_CATEGORY_NAME", "LOCATION_AREA")),
     )
     return Parsed(typed, rules)
 
@@ -82,6 +86,7 @@ def parse_incidents(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     rules = (
         _missing_rule("incident", "INCIDENT_ID", "Without its number no offence can be joined."),
         _missing_rule("agency", "AGENCY_ID", "Without its agency an incident has no place."),
+        *map(_digits_rule, ("INCIDENT_ID", "AGENCY_ID")),
         *day_rules("occurrence", "INCIDENT_DATE", "occurred_on", facts),
         _hour_rule(),
     )
@@ -101,6 +106,8 @@ def parse_offences(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         _missing_rule("incident", "INCIDENT_ID", "The offence names no incident."),
         Rule("offence_missing", "OFFENSE_CODE", pl.col("offence_type").is_null(),
              "A row without its offence cannot be counted."),
+        *map(_digits_rule, ("OFFENSE_ID", "INCIDENT_ID", "OFFENSE_TYPE_ID", "LOCATION_ID")),
+        _code_rule(),
     )  # fmt: skip
     return Parsed(typed, rules)
 
@@ -114,8 +121,17 @@ def parse_offence_types(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         pl.col("OFFENSE_CATEGORY_NAME").alias("offence_category"),
     )
     names = {"code": "OFFENSE_CODE", "offence": "OFFENSE_NAME", "category": "OFFENSE_CATEGORY_NAME"}
-    rules = (_missing_rule(what, name, "The list lacks a value.") for what, name in names.items())
-    return Parsed(typed, tuple(rules))
+    if (
+        rows["OFFENSE_TYPE_ID"].is_not_null().any()
+    ):  # a list of before 2021, by whose numbers it is joined
+        names["number"] = "OFFENSE_TYPE_ID"
+    rules = (
+        *(_missing_rule(what, name, "The list lacks a value.") for what, name in names.items()),
+        _code_rule(),
+        _digits_rule("OFFENSE_TYPE_ID"),
+        *map(label_rule, ("OFFENSE_NAME", "OFFENSE_CATEGORY_NAME")),
+    )
+    return Parsed(typed, rules)
 
 
 def parse_locations(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
@@ -124,8 +140,12 @@ def parse_locations(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         identifier("LOCATION_ID").alias("location_id"), pl.col("LOCATION_NAME").alias("location")
     )
     names = {"code": "LOCATION_ID", "location": "LOCATION_NAME"}
-    rules = (_missing_rule(what, name, "The list lacks a value.") for what, name in names.items())
-    return Parsed(typed, tuple(rules))
+    rules = (
+        *(_missing_rule(what, name, "The list lacks a value.") for what, name in names.items()),
+        _digits_rule("LOCATION_ID"),
+        label_rule("LOCATION_NAME"),
+    )
+    return Parsed(typed, rules)
 
 
 def _incident_day() -> pl.Expr:
@@ -142,3 +162,13 @@ def _hour_rule() -> Rule:
 
 def _missing_rule(what: str, column: str, reason: str) -> Rule:
     return Rule(f"{what}_missing", column, pl.col(column).is_null(), reason)
+
+
+def _digits_rule(column: str) -> Rule:
+    return number_rule(column, DIGITS, "The FBI's numbers are digits and nothing else.")
+
+
+def _code_rule() -> Rule:
+    code = pl.col("OFFENSE_CODE")
+    return Rule("code_unreadable", "OFFENSE_CODE", ~code.str.contains(_CODE),
+                "A code of the FBI has two digits and a letter or a digit.")  # fmt: skip

@@ -15,10 +15,13 @@ from __future__ import annotations
 import polars as pl
 
 from htrisk_dagster.schemas import nibrs
+from htrisk_dagster.sources.incidents import label_rule, number_rule
 from htrisk_dagster.sources.quarantine import FileFacts, Parsed, Rule
-from htrisk_dagster.sources.text_values import identifier, is_unreadable, whole_number
+from htrisk_dagster.sources.text_values import DIGITS, identifier, is_unreadable, whole_number
 
 TABLE = nibrs.POLICE_AGENCIES
+MOST_RESIDENTS = 100_000_000  # of a state police's; California has 39 million
+MOST_EMPLOYEES = 200_000  # of one kind; New York City's police have 36,000 officers
 _EMPLOYEES = {
     "male_officers_count": "MALE_OFFICER",
     "female_officers_count": "FEMALE_OFFICER",
@@ -35,7 +38,7 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
     rows : DataFrame
         Text columns of `layouts.LAYOUTS["police_agencies"]`.
     facts : FileFacts
-        Not needed: the year of the counts stands in the row.
+        Day of the file, after whose year nobody was counted.
 
     Returns
     -------
@@ -59,10 +62,21 @@ def parse(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         *(Rule(f"{what}_missing", column, pl.col(column).is_null(), "The agency must be known.")
           for what, column in (("agency", "AGENCY_ID"), ("label", "PUB_AGENCY_NAME"),
                                ("type", "AGENCY_TYPE_NAME"), ("state", "STATE_ABBR"))),
+        number_rule("AGENCY_ID", DIGITS, "The FBI's numbers are digits and nothing else."),
+        Rule("state_unreadable", "STATE_ABBR", ~pl.col("STATE_ABBR").str.contains(r"^[A-Za-z]{2}$"),
+             "A state is two letters."),
+        *map(label_rule, ("PUB_AGENCY_NAME", "AGENCY_TYPE_NAME", "COUNTY_NAME")),
         Rule("year_unreadable", "DATA_YEAR", ~year.is_between(1960, 2100) | year.is_null(),
              "The year of the counts must be a year since 1960."),
+        Rule("year_after_file", "DATA_YEAR", year > facts.pulled_on.year,
+             f"The year of the counts lies after {facts.pulled_on}, the day of the file."),
         Rule("residents_unreadable", "POPULATION", residents.is_null() | (residents < 0),
              "Residents must be a whole number, zero or more."),
+        Rule("residents_too_many", "POPULATION", residents > MOST_RESIDENTS,
+             f"No agency polices {MOST_RESIDENTS:,} people."),
+        *(Rule("employees_too_many", column, count > MOST_EMPLOYEES,
+               f"No agency employs {MOST_EMPLOYEES:,} of a kind.")
+          for column, count in zip(_EMPLOYEES.values(), counts.values(), strict=True)),
         *(Rule("employees_unreadable", column, is_unreadable(column, count) | (count < 0),
                "Employees must be a whole number, zero or more, or missing.")
           for column, count in zip(_EMPLOYEES.values(), counts.values(), strict=True)),

@@ -3,15 +3,18 @@
 Belongs here: unpacking a delivery, joining its files, and the account of every row. Does not: what
 a file says row by row (`nibrs_files`, `police_agencies`), which file is which (`layouts`).
 
-An offence is kept where its incident, its code and its agency are known; else it is refused with the
+An offence is kept where its incident, its code, its agency and, if it names one, its kind of place are
+known; else it is refused with the
 reason, like a row that breaks a rule of its own. An incident is kept where an offence of it is.
 """
 
 from __future__ import annotations
 
+import csv
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,17 +25,23 @@ from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas import nibrs, raw
 from htrisk_dagster.schemas.raw_incidents import PROVENANCE
 from htrisk_dagster.sources import intake, layouts
+from htrisk_dagster.sources.file_content import decode, require_size, require_unpacked
 from htrisk_dagster.sources.intake import Intake
 from htrisk_dagster.study_areas.area import BoundingBox
 
 TABLE = nibrs.REPORTED_OFFENCES
 _YEAR = pl.col("occurred_on").dt.year().alias("year")
 _FILES = (*(t.name for t in nibrs.DELIVERED_TABLES), nibrs.POLICE_AGENCIES.name)
+# What `zipfile` raises over an archive that is cut, torn, locked by a password or packed in a way of its own.
+_BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, csv.Error, RuntimeError)
 # Rule to the publisher's column, ours that has its value, and the reason.
 _LOST = {
     "incident_absent": ("INCIDENT_ID", "incident_id", "No incident of this number was kept."),
     "offence_unknown": (
         "OFFENSE_CODE", "offence_type", "The offence stands in no list of offence codes."
+    ),
+    "location_unknown": (
+        "LOCATION_ID", "location_id", "The kind of place stands in no list of kinds of place."
     ),
     "agency_unknown": (
         "AGENCY_ID", "agency_id", "The agency stands in no file of agencies of this state."
@@ -140,23 +149,27 @@ def _zips(folder: Path) -> list[Path]:
 
 def _unpack(path: Path, into: Path) -> None:
     day = path.stat().st_mtime
+    require_size(path)
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 # Absolute names and ".." are made harmless by `extract`.
                 if member.filename.lower().endswith(".csv") and _is_read(archive, member):
+                    # No more than the size that is said is ever unpacked.
+                    require_unpacked(path, member.file_size, member.compress_size)
                     file = archive.extract(member, into)
                     os.utime(file, (day, day))
-    except (OSError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise SourceError(
-            f"{path} cannot be unpacked ({error}). Fetch it again, or take it out of the folder."
+            f"{path} cannot be unpacked ({str(error).splitlines()[0] if str(error) else 'cut short'}). "
+            "Fetch it again, or take it out of the folder."
         ) from error
 
 
 def _is_read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
     with archive.open(member) as handle:
-        line = handle.readline(1 << 16).decode("utf-8-sig", errors="replace")
-    names = {layouts.normalise(name) for name in line.strip().split(",")}
+        line = decode(handle.read(1 << 16)).partition("\n")[0]
+    names = {layouts.normalise(name) for name in next(csv.reader([line]), [])}
     return any(names.issuperset(layouts.LAYOUTS[name].expected("CSV")) for name in _FILES)
 
 
@@ -170,6 +183,8 @@ def _require_whole(folder: Path, read: dict[str, Intake], *, has_agencies: bool)
     needed: set[str] = set()
     if there & {"nibrs_incidents", "nibrs_offences"}:
         needed = {"nibrs_incidents", "nibrs_offences", "nibrs_offence_types"}
+        if read["nibrs_offences"].kept["location_id"].is_not_null().any():
+            needed.add("nibrs_locations")
     missing = sorted(needed - there) + (["police_agencies"] if not has_agencies and there else [])
     if missing:
         raise SourceError(
@@ -200,6 +215,10 @@ def _joined(read: dict[str, Intake]) -> pl.DataFrame:
             _first(
                 ("incident_absent", pl.col("agency_id").is_null()),
                 ("offence_unknown", pl.col("offence").is_null()),
+                (
+                    "location_unknown",
+                    pl.col("location_id").is_not_null() & pl.col("location").is_null(),
+                ),
             )
         )
     )

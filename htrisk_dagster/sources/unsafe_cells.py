@@ -27,6 +27,7 @@ _UNPRINTABLE = (
 )
 _PLAIN = r"^-?[0-9]+(?:\.[0-9]+)?$"
 _SAMPLE = 1_000
+_OBJECT = r'^(?:\{"|\[["\[{])'
 _FORMULA = r"^[=+@\-＝＋＠－]."
 
 
@@ -64,7 +65,7 @@ def _is_plain(texts: pl.Series) -> bool:
 def _rules(name: str, is_free_text: bool) -> tuple[Rule, ...]:
     text = pl.col(name)
     longest = LONGEST_TEXT if is_free_text else LONGEST_CELL
-    rules = (
+    rules: tuple[Rule, ...] = (
         Rule("undecodable_text", name, text.str.contains(_LOST, literal=True),
              "A character of the text is lost: the file is not in UTF-8."),
         Rule("unprintable_character", name, text.str.contains(_UNPRINTABLE),
@@ -72,6 +73,11 @@ def _rules(name: str, is_free_text: bool) -> tuple[Rule, ...]:
         Rule("cell_too_long", name, text.str.len_chars() > longest,
              f"The text has more than {longest:,} characters."),
     )  # fmt: skip
+    if not is_free_text:
+        rules += (
+            Rule("object_for_a_value", name, text.str.contains(_OBJECT),
+                 "The value is an object or a list of JSON, no text."),
+        )  # fmt: skip
     formula = Rule("formula_cell", name,
                    text.str.contains(_FORMULA) & ~text.str.contains(NUMBER),
                    "The text is a formula that a spreadsheet would run.")  # fmt: skip

@@ -13,9 +13,10 @@ therefore never added up: one file is read.
 
 from __future__ import annotations
 
-import gzip
 import io
+import zlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,7 @@ import polars as pl
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.schemas.table import Column
 from htrisk_dagster.schemas.victim_population import GROUPED, INDICATORS, RECORDS
+from htrisk_dagster.sources.file_content import decode, files_below, open_file, read_content
 
 Layout = Literal["k_anonymised", "synthetic"]
 SUFFIXES = (".csv", ".csv.gz")
@@ -48,6 +50,7 @@ RENAMED = {
         if name.startswith(("typeOfLabour", "typeOfSex"))
     },
 }
+_LONGEST_HEADER = 1 << 16  # bytes
 _CUT_AFTER = 32  # characters a name keeps in the first synthetic release
 
 
@@ -74,6 +77,11 @@ class CtdcFile:
     rows: pl.DataFrame
     columns: dict[str, str]
     groups: dict[str, str]
+
+    @property
+    def last_year(self) -> int:
+        """Last year that the file can speak of: that of its day, UTC."""
+        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC).year
 
     @property
     def unread(self) -> list[str]:
@@ -113,7 +121,7 @@ def read_release(folder: Path, layout: Layout | None = None) -> Release:
     """
     if not folder.is_dir():
         raise SourceError(f"There is no folder {folder}. Set the folder of CTDC's files.")
-    paths = sorted(p for p in folder.rglob("*") if p.name.lower().endswith(SUFFIXES))
+    paths = [path for path in files_below(folder) if path.name.lower().endswith(SUFFIXES)]
     files = [read_file(path) for path in paths if is_ctdc(path)]
     files = [file for file in files if layout in (None, file.layout)]
     if not files:
@@ -137,9 +145,9 @@ def read_release(folder: Path, layout: Layout | None = None) -> Release:
 def is_ctdc(path: Path) -> bool:
     """Whether the first line has the two columns by which CTDC's files are known."""
     try:
-        with _open(path) as handle:
-            first = handle.readline().decode("utf-8-sig", errors="replace")
-    except (OSError, EOFError):
+        with open_file(path) as handle:
+            first = decode(handle.read(_LONGEST_HEADER)).partition("\n")[0]
+    except (OSError, EOFError, zlib.error):
         return False
     names = {name.strip().strip('"').lower() for name in first.split(",")}
     return all(mark.lower() in names for mark in _MARKS)
@@ -151,8 +159,8 @@ def read_file(path: Path) -> CtdcFile:
     Raises
     ------
     SourceError
-        Where the file was cut short, a row has a field too many or too few, a column repeats, a
-        required column is missing, or there is no record.
+        Where the file was cut short or breaks a limit of `file_content`, a row has a field too many or
+        too few or no value at all, a column repeats, a required column is missing, or there is no record.
     """
     rows = _rows(path)
     named = _published_names(path, rows.columns)
@@ -201,20 +209,30 @@ def _published_names(path: Path, header: list[str]) -> dict[str, str]:
 
 
 def _rows(path: Path) -> pl.DataFrame:
-    try:
-        with _open(path) as handle:
-            text = handle.read().decode("utf-8-sig", errors="replace")
-    except (OSError, EOFError) as error:
-        raise SourceError(
-            f"{path} cannot be read to its end ({error}). It was cut short: fetch it again."
-        ) from error
-    content = text.encode()
+    content = decode(read_content(path, has_lines=True)).encode()
     _refuse_ragged_rows(path, content)
     try:
-        return pl.read_csv(io.BytesIO(content), infer_schema=False)
+        rows = pl.read_csv(io.BytesIO(content), infer_schema=False)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{path} is no readable CSV: {reason}. Fetch the file again.") from error
+    _refuse_lost_values(path, content, rows)
+    return rows
+
+
+def _refuse_lost_values(path: Path, content: bytes, rows: pl.DataFrame) -> None:
+    # A blank is "unknown" here, and so would be what a cut or a slip of the hand has taken away.
+    if content.endswith(b","):
+        raise SourceError(
+            f"{path} ends behind a comma, without a line break: it may have been cut within its last "
+            "row. Fetch the file again."
+        )
+    blank = rows.select(pl.all_horizontal(pl.all().is_null())).to_series().arg_true()
+    if len(blank):
+        raise SourceError(
+            f"{path}: record {blank[0] + 1} holds no value at all, and with it {len(blank)} in all. "
+            "Fetch the file again, or take the empty rows out."
+        )
 
 
 def _refuse_ragged_rows(path: Path, content: bytes) -> None:
@@ -228,7 +246,3 @@ def _refuse_ragged_rows(path: Path, content: bytes) -> None:
             f"{path}: line {row + 1} has {commas[row] + 1} fields and the header {commas[0] + 1}. "
             f"{len(wrong)} lines do not fit. Fetch the file again."
         )
-
-
-def _open(path: Path) -> io.BufferedIOBase:
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")

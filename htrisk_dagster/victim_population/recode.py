@@ -45,6 +45,7 @@ UNKNOWN_WORDS = frozenset(
         "n/a", "na", "nan", "null", "none", "(null)", ".",
     }
 )  # fmt: skip
+_SHOWN = 80  # characters of a value in a sentence
 OPEN_BAND_WIDTH_YEARS = 9  # of 48+, as of 30--38 and 39--47 before it
 
 _COUNTRIES = ("citizenship", "country_of_exploitation")
@@ -58,6 +59,9 @@ _LABELS = {
     "majority_status": {"adult": "adult", "minor": "minor"},
     "majority_status_at_exploit": {"adult": "adult", "minor": "minor"},
 }  # fmt: skip
+_LONGEST_COUNTRY = 100  # characters
+_COUNTRY = r"[^\W\d_][^\W\d_ .,'’&()\-]*(?:[ .,'’&()\-]+[^\W\d_]*)*"
+_MONTHS = r"(\d{1,3})(?:\s*-+\s*(\d{1,3})|\s*\+)?(?:\s*\([^()]{1,30}\))?"
 _ANSWERS = {"1": True, "1.0": True, "yes": True, "true": True,
             "0": False, "0.0": False, "no": False, "false": False}  # fmt: skip
 # Where this one is yes, a "no" to an indicator of the family is not known.
@@ -161,7 +165,7 @@ def _outcomes(file: CtdcFile, column: Column, values: pl.Series) -> list[Outcome
             outcomes.append((None, "unknown") if is_unknown else rule(value))
         except ValueError as error:
             raise SourceError(
-                f"{file.path}: column '{_file_column(file, column)}' has {value!r}, for which "
+                f"{file.path}: column '{_file_column(file, column)}' has {value[:_SHOWN]!r}, for which "
                 f"there is no rule ({error}). Correct the file, or add the value to the rules."
             ) from error
     return outcomes
@@ -180,10 +184,10 @@ def _rule(file: CtdcFile, column: Column) -> Rule:
         labels = _LABELS[column.name]
         return lambda text: _label(text, labels)
     return {
-        "year_of_registration": _year,
+        "year_of_registration": lambda text: _year(text, file.last_year),
         "age_band": _age_band,
         "age_midpoint_years": _age_midpoint,
-        "trafficked_months_band": lambda text: (text, "value"),
+        "trafficked_months_band": _months_band,
         "trafficked_months": _months,
     }[column.name]
 
@@ -233,6 +237,8 @@ def _group_answer(text: str) -> Outcome:
 
 
 def _country(text: str) -> Outcome:
+    if len(text) > _LONGEST_COUNTRY or not re.fullmatch(_COUNTRY, text):
+        raise ValueError("a country is a code or a name of letters")
     code = countries.alpha_2(text)
     return (None, "unresolved") if code is None else (code, "value")
 
@@ -243,15 +249,19 @@ def _label(text: str, labels: dict[str, str]) -> Outcome:
     return labels[text.lower()], "value"
 
 
-def _year(text: str) -> Outcome:
+def _year(text: str, last: int) -> Outcome:
     if not re.fullmatch(r"\d{4}(\.0)?", text):
         raise ValueError("a year has four digits")
+    if int(text[:4]) > last:
+        raise ValueError(f"the file itself is of {last}")
     return int(text[:4]), "value"
 
 
 def _age_limits(text: str) -> tuple[int, int | None]:
     """Return the first and last year of a band; None where it is open."""
     if match := re.fullmatch(r"(\d{1,2})\s*-+\s*(\d{1,2})", text):
+        if int(match[1]) > int(match[2]):
+            raise ValueError("the end of the band lies before its beginning")
         return int(match[1]), int(match[2])
     if match := re.fullmatch(r"(\d{1,2})\s*\+", text):
         return int(match[1]), None
@@ -268,11 +278,23 @@ def _age_midpoint(text: str) -> Outcome:
     return (first + (first + OPEN_BAND_WIDTH_YEARS - 1 if last is None else last)) / 2, "value"
 
 
-def _months(text: str) -> Outcome:
-    match = re.match(r"\d+", text)
+def _first_months(text: str) -> int:
+    """First month of a band, after a look at the whole of it."""
+    match = re.fullmatch(_MONTHS, text)
     if match is None:
-        raise ValueError("a duration begins with its months")
-    return int(match[0]), "value"
+        raise ValueError("a duration is written 0--12 (0-1 yr) or 25+")
+    if match[2] and int(match[1]) > int(match[2]):
+        raise ValueError("the end of the band lies before its beginning")
+    return int(match[1])
+
+
+def _months(text: str) -> Outcome:
+    return _first_months(text), "value"
+
+
+def _months_band(text: str) -> Outcome:
+    _first_months(text)
+    return text, "value"
 
 
 def _notes(file: CtdcFile, recodes: pl.DataFrame) -> tuple[str, ...]:

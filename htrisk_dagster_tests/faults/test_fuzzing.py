@@ -3,10 +3,12 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import polars as pl
 import pytest
 from htrisk_dagster.faults import fuzzing
 from htrisk_dagster.faults.source_samples import source_samples
 from htrisk_dagster.sources import text_values
+from htrisk_dagster.victim_population import countries
 
 
 def test_edges_are_those_of_the_sources_and_the_trace_is_taken_off():
@@ -14,10 +16,11 @@ def test_edges_are_those_of_the_sources_and_the_trace_is_taken_off():
     before = sys.gettrace()
     with fuzzing._traced(seen):
         text_values.day("x")
+        countries.has_two_letter_codes(pl.Series(["KZ"]))
 
     assert sys.gettrace() is before
     assert seen
-    assert {name.rsplit("/", 1)[1] for name, _, _ in seen} == {"text_values.py"}
+    assert {name.rsplit("/", 1)[1] for name, _, _ in seen} == {"text_values.py", "countries.py"}
 
 
 def test_mutations_follow_the_seed_and_change_bytes():

@@ -35,7 +35,7 @@ def brute(rows, first_cutoff, n_cutoffs, value) -> np.ndarray:
     return total
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_rows, st.integers(-5, 40), st.integers(1, 25), st.integers(1, 30))
 def test_lags_and_windows_equal_a_loop(rows, first, n, k):
     counts = counts_of(rows, first, n)
@@ -46,7 +46,7 @@ def test_lags_and_windows_equal_a_loop(rows, first, n, k):
     assert lag.dtype == window.dtype == np.int32
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_rows, st.integers(-5, 40), st.integers(1, 25), st.sampled_from([1, 2, 6, 7, 8, 90]))
 def test_same_weekday_equals_a_loop(rows, first, n, lag_days):
     def counts_on(cutoff, occurred):
@@ -58,7 +58,7 @@ def test_same_weekday_equals_a_loop(rows, first, n, lag_days):
     np.testing.assert_array_equal(found, brute(rows, first, n, counts_on))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_rows, st.integers(-5, 40), st.integers(1, 25), st.sampled_from([1.0, 3.5, 14.0]))
 def test_ewm_equals_a_loop(rows, first, n, half_life):
     since = -10

@@ -342,6 +342,6 @@ class Releases(RuleBasedStateMachine):
 
 
 Releases.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, derandomize=True
+    max_examples=40, stateful_step_count=25, derandomize=True
 )
 TestReleases = Releases.TestCase

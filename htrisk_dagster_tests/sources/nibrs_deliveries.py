@@ -45,7 +45,7 @@ TYPE_ROWS = (
 LOCATION_ROWS = ("18,20,Residence/Home", "13,13,Highway/Road/Alley/Street/Sidewalk")
 
 
-def agency(number: int, year: int, **values: object) -> str:
+def agency(number: object, year: int, **values: object) -> str:
     """One row of `AGENCIES`."""
     good = {
         "yearly_agency_id": f"{number}{year}", "agency_id": number, "data_year": year,
@@ -57,13 +57,13 @@ def agency(number: int, year: int, **values: object) -> str:
 
 
 def incident(
-    number: int, day: str, hour: object = 13, *, agency_id: int = 1, flag: str = ""
+    number: object, day: str, hour: object = 13, *, agency_id: int = 1, flag: str = ""
 ) -> str:
     """One row of `INCIDENTS`."""
     return f"2023,{agency_id},{number},9,f,2024-01-01,{day},{flag},{hour},6,ACCEPTED,C"
 
 
-def offence(number: int, incident_id: int, code: str = "35A", location: object = 18) -> str:
+def offence(number: object, incident_id: int, code: str = "35A", location: object = 18) -> str:
     """One row of `OFFENCES`."""
     return f"2023,{number},{incident_id},{code},C,{location},,"
 

@@ -135,6 +135,10 @@ def test_a_refusal_is_told_at_once_without_the_token(
     [
         ({"features": [{"attributes": {"offense_category": "X"}}]}, "without its number"),
         ({"features": [{"row": 1}]}, "list of features"),
+        (
+            {"features": [{"attributes": {"ESRI_OID": 1}, "geometry": "POINT (1 1)"}]},
+            "list of features",
+        ),
         ({"features": [], "exceededTransferLimit": True}, "no row and said that more follow"),
         ([1, 2], "list of features"),
     ],

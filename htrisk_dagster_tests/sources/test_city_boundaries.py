@@ -55,6 +55,17 @@ def test_areas_are_found_by_their_property_and_joined_to_the_outline(tmp_path):
     assert by_name["source_row"].to_list() == [1]
 
 
+@pytest.mark.parametrize("table", ["precincts", "boroughs"])
+def test_a_boundary_in_feet_or_with_latitude_first_is_refused(tmp_path, table):
+    """`areas_file` gives the longitudes; these lie in no city."""
+    areas_file(tmp_path, {**HALVES, "4": (13_000_000.0, 13_001_000.0), "5": (42.3, 42.4)})
+    result = read(detroit(hull=()), table, tmp_path)
+    assert result.quarantined.select("source_row", "rule").rows() == [
+        (3, "boundary_outside_city"), (4, "boundary_outside_city")
+    ]  # fmt: skip
+    assert result.files["rows_kept_count"].to_list() == [2]
+
+
 def test_two_features_of_one_area_are_one_area(tmp_path):
     areas_file(tmp_path, {"2": (-83.2, -83.1), "02": (-83.1, -83.05)})
     kept = read(detroit(), "precincts", tmp_path).kept

@@ -77,7 +77,6 @@ def test_a_file_without_rows(tmp_path: Path):
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(ANY_TEXT, ANY_TEXT, ANY_TEXT), min_size=1, max_size=8))
 def test_whatever_the_csv_module_writes_is_read_back(tmp_path_factory, texts):
     """The standard library's writer is the independent engine; a field may hold anything."""
@@ -102,7 +101,7 @@ LINES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LINES, st.sampled_from(["\n", "", "\n  ", '\n1,x,"2"', "\n1,x,2"]), st.integers(1, 60))
 def test_a_file_read_in_parts_is_the_file_read_at_once(tmp_path_factory, lines, end, size):
     path = tmp_path_factory.mktemp("parts") / "a.csv"

@@ -90,13 +90,40 @@ def test_without_a_number_equal_rows_stay_apart_and_two_copies_of_a_file_are_one
     assert kept["report_id"].n_unique() == 2
 
 
-def test_an_unknown_area_is_refused_where_areas_are_cells_and_left_out_elsewhere(tmp_path):
+@pytest.mark.parametrize("unit", ["cell", "area"])
+def test_an_unknown_area_is_refused_and_a_missing_one_is_not(tmp_path, unit):
     write_file(tmp_path / "RMS.csv", HEADER, *rows_with(4, "'02", "'77", ""))
-    assert read(tmp_path).kept["precinct"].to_list() == [2, None, None]
-    grid = DETROIT.grid.model_copy(update={"unit": "area"})
+    grid = DETROIT.grid.model_copy(update={"unit": unit})
     result = read(tmp_path, DETROIT.model_copy(update={"grid": grid}))
     assert result.kept["precinct"].to_list() == [2, None]
     assert result.quarantined.select("rule", "value").rows() == [("area_unknown", "77")]
+
+
+def test_areas_that_nobody_lists_are_numbers_from_one(tmp_path):
+    write_file(tmp_path / "RMS.csv", HEADER, *rows_with(4, "07", "North", "-2", ""))
+    result = read(tmp_path, DETROIT.model_copy(update={"areas": {}}))
+    assert result.kept["precinct"].to_list() == [7, None]
+    assert result.quarantined.select("rule", "value").rows() == [
+        ("area_unknown", "North"), ("area_unknown", "-2")
+    ]  # fmt: skip
+
+
+def test_a_number_that_a_spreadsheet_spoilt_is_refused(tmp_path):
+    rows = [ROW.replace("e1", number, 1) for number in ("2.7E+08", '"1,2"', '"1,200"', "12E5")]
+    write_file(tmp_path / "RMS.csv", HEADER, *rows)
+    result = read(tmp_path)
+    assert result.quarantined.select("rule", "value").rows() == [
+        ("number_unreadable", "2.7E+08"), ("number_unreadable", "1,2")
+    ]  # fmt: skip
+    assert result.kept["report_id"].to_list() == ["1200", "12E5"]
+
+
+def test_an_offence_is_in_words_where_the_citys_own_are(tmp_path):
+    write_file(tmp_path / "RMS.csv", HEADER, *rows_with(2, "45352", "ROBBERY"))
+    assert read(tmp_path).quarantined["rule"].to_list() == ["label_without_letters"]
+    groups = {"all": DETROIT.offence_groups["robbery"].model_copy(update={"labels": ("45352",)})}
+    numbered = DETROIT.model_copy(update={"offence_groups": groups})
+    assert read(tmp_path, numbered).kept["offence"].to_list() == ["45352", "ROBBERY"]
 
 
 def test_the_district_is_the_borough_else_the_areas_own_else_the_agency(tmp_path):

@@ -63,6 +63,20 @@ def test_times_in_utc_where_said_so_move_the_day_and_days_alone_do_not() -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "is_unreadable"),
+    [("2024-07-04", False), ("2024-07-04T00:00:00", False), ("07/04/2024 12:00 AM", False),
+     ("2024-07-04 or so", True), ("2024-07-04T00:00:00 +", True)],
+)  # fmt: skip
+def test_beside_a_column_of_clocks_only_a_clock_may_stand_behind_the_day(
+    text, is_unreadable
+) -> None:
+    rows = pl.DataFrame({"T": [text], "H": ["14:50"]})
+    form = {"time_zone": "America/Detroit", "day_first": False, "is_utc": False}
+    made = with_instants(rows, "told", "T", clock="H", **form)
+    assert made.select("told_on", "told_clock_unreadable").row(0) == (NOON.date(), is_unreadable)
+
+
+@pytest.mark.parametrize(
     "text", [None, "", "soon", "2024-02-30", "13/13/2024", "12345", "31/12/2023"]
 )
 def test_what_is_no_day_is_none(text: str | None) -> None:

@@ -113,7 +113,7 @@ def damaged(line: str, place: int, how: str, mark: str) -> str:
     return line[:place] if how == "cut" else line[:place] + line[place + 3 :]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(CHANGES)
 def test_no_damage_loses_a_row_or_a_good_neighbour(tmp_path_factory, changes):
     lines = list(LINES)

@@ -93,6 +93,13 @@ def test_boundaries_are_told_apart_though_properties_come_last(tmp_path: Path):
     assert layouts.find_files(tmp_path, "precincts") == [p]
 
 
+def test_a_bomb_is_refused_though_only_its_header_is_looked_for(tmp_path: Path):
+    path = tmp_path / "a.geojson.gz"
+    path.write_bytes(gzip.compress(b'{"type": "FeatureCollection", "x": "' + b"0" * (40 << 20)))
+    with pytest.raises(SourceError, match=r"a\.geojson\.gz unpacks to more than 34 MB"):
+        layouts.read_header(path)
+
+
 def test_a_header_is_read_without_the_rows(tmp_path: Path):
     path = tmp_path / "cut.csv.gz"
     whole = gzip.compress((SHOOTINGS + "\n").encode() + bytes(range(256)) * 4000, compresslevel=0)

@@ -5,7 +5,7 @@ import io
 
 import pytest
 from htrisk_dagster.sources.plain_records import plain_fields
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -48,7 +48,6 @@ def test_any_other_line_is_left_to_be_read_by_itself(text: str):
     assert plain_fields(text.encode(), 3, [0, 2]) is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.text("ab ,\"\n'", max_size=4), min_size=1, max_size=4), min_size=1))
 def test_what_is_taken_for_plain_is_what_the_standard_library_reads(rows):
     text = io.StringIO(newline="")

@@ -34,16 +34,24 @@ def test_rows_that_cannot_be_an_agency_are_refused(tmp_path: Path):
     write_file(
         tmp_path / "agencies.csv", AGENCIES, agency(1, 2022), agency(2, 22), agency(3, 2022, population=-1),
         agency(4, 2022, female_officer="five"), agency(5, 2022, pub_agency_name=""),
-        agency(6, 2022, state_abbr="NY"),
+        agency(6, 2022, state_abbr="NY"), agency("7O", 2022), agency(8, 2090),
+        agency(9, 2022, population=8_123_456_789), agency(10, 2022, male_officer=8_123_456_789),
+        agency(11, 2022, county_name="45352"), agency(12, 2022, state_abbr="CTX"),
     )  # fmt: skip
     result = read_agencies(tmp_path)
     assert result.kept["agency_id"].to_list() == ["1"]
-    assert result.files.select("rows_read_count", "rows_kept_count").row(0) == (6, 1)
+    assert result.files.select("rows_read_count", "rows_kept_count").row(0) == (12, 1)
     assert broken_rules(result) == [
         (2, "year_unreadable", "data_year", "22"),
         (3, "residents_unreadable", "population", "-1"),
         (4, "employees_unreadable", "female_officer", "five"),
         (5, "label_missing", "pub_agency_name", None),
+        (7, "number_unreadable", "agency_id", "7O"),
+        (8, "year_after_file", "data_year", "2090"),
+        (9, "residents_too_many", "population", "8123456789"),
+        (10, "employees_too_many", "male_officer", "8123456789"),
+        (11, "label_without_letters", "county_name", "45352"),
+        (12, "state_unreadable", "state_abbr", "CTX"),
         (6, "other_state", "STATE_ABBR", "NY"),
     ]
 

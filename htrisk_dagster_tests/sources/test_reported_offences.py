@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from htrisk_dagster.errors import SourceError
 from htrisk_dagster.sources import reported_offences
 from htrisk_dagster_tests.sources.nibrs_deliveries import (
     AGENCIES,
+    INCIDENTS,
+    LOCATION_ROWS,
+    LOCATIONS,
     MERGED,
     REAL_NIBRS,
     VICTIMS,
@@ -184,6 +188,84 @@ def test_a_delivery_without_a_file_it_needs_is_a_sentence(tmp_path: Path):
     (tmp_path / "bad.zip").write_bytes(b"no zip")
     with pytest.raises(SourceError, match=r"bad\.zip cannot be unpacked"):
         read_offences(tmp_path)
+
+
+def with_field(archive: Path, at: dict[bytes, int], value: int) -> None:
+    """Write a field of two bytes into every header of a zip: APPNOTE.TXT, 4.3.7 and 4.3.12."""
+    content = bytearray(archive.read_bytes())
+    for mark, offset in at.items():
+        place = content.find(mark)
+        while place >= 0:
+            content[place + offset : place + offset + 2] = value.to_bytes(2, "little")
+            place = content.find(mark, place + 4)
+    archive.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ({b"PK\x03\x04": 6, b"PK\x01\x02": 8}, 1, "password"),
+        ({b"PK\x03\x04": 8, b"PK\x01\x02": 10}, 99, "compression method is not supported"),
+    ],
+)
+def test_a_zip_that_is_locked_or_packed_in_a_way_of_its_own_is_a_sentence(
+    tmp_path, field, value, said
+):
+    write_delivery(tmp_path / "a", [incident(7, "2023-05-01")], [offence(1, 7)])
+    with_field(zip_folder(tmp_path / "a", tmp_path / "b/CT.zip"), field, value)
+    with pytest.raises(SourceError, match=rf"CT\.zip cannot be unpacked .*{said}"):
+        read_offences(tmp_path / "b")
+
+
+def test_a_zip_that_is_torn_or_would_fill_the_memory_is_a_sentence(tmp_path: Path):
+    path = tmp_path / "CT.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("NIBRS_incident.csv", f"{INCIDENTS}\n" + "0" * (40 << 20))
+    with pytest.raises(SourceError, match=r"CT\.zip unpacks to more than 42 MB from 0\.\d+ MB"):
+        read_offences(tmp_path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("NIBRS_incident.csv", f"{INCIDENTS}\n{incident(7, '2023-05-01')}\n")
+    content = bytearray(path.read_bytes())
+    content[30 + len("NIBRS_incident.csv")] = 0xFF  # no block of DEFLATE is of kind 3
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"CT\.zip cannot be unpacked .*invalid block type"):
+        read_offences(tmp_path)
+
+
+def test_a_member_in_another_coding_is_read(tmp_path: Path):
+    write_delivery(tmp_path / "a", [incident(7, "2023-05-01")], [offence(1, 7)])
+    locations = tmp_path / "a/NIBRS_LOCATION_TYPE.csv"
+    locations.write_bytes(locations.read_text().encode("utf-16"))
+    zip_folder(tmp_path / "a", tmp_path / "b/CT.zip")
+    assert read_offences(tmp_path / "b").kept["location"].to_list() == ["Residence/Home"]
+
+
+def test_a_kind_of_place_that_no_list_has_is_refused_and_the_list_is_needed(tmp_path: Path):
+    write_delivery(
+        tmp_path, [incident(7, "2023-05-01")],
+        [offence(1, 7), offence(2, 7, location=99), offence(3, 7, location="")],
+    )  # fmt: skip
+    result = read_offences(tmp_path)
+    assert result.kept["location"].to_list() == ["Residence/Home", None]
+    assert broken_rules(result) == [(2, "location_unknown", "LOCATION_ID", "99")]
+    (tmp_path / "NIBRS_LOCATION_TYPE.csv").unlink()
+    with pytest.raises(SourceError, match="without a usable file of nibrs_locations"):
+        read_offences(tmp_path)
+
+
+def test_numbers_codes_and_labels_of_the_fbi_have_their_shape(tmp_path: Path):
+    write_delivery(
+        tmp_path, [incident(7, "2023-05-01"), incident("1.7E+08", "2023-05-02")],
+        [offence(1, 7), offence(2, 7, "12.5"), offence("3O", 7), offence(4, 7, location='"1,2"')],
+    )  # fmt: skip
+    write_file(tmp_path / "NIBRS_LOCATION_TYPE.csv", LOCATIONS, *LOCATION_ROWS, "19,21,45352")
+    result = read_offences(tmp_path)
+    assert result.kept["source_row"].to_list() == [1]
+    assert sorted(broken_rules(result)) == [
+        (2, "code_unreadable", "offense_code", "12.5"), (2, "number_unreadable", "incident_id", "1.7E+08"),
+        (3, "label_without_letters", "location_name", "45352"),
+        (3, "number_unreadable", "offense_id", "3O"), (4, "number_unreadable", "location_id", "1,2"),
+    ]  # fmt: skip
 
 
 def test_an_empty_folder_gives_empty_tables(tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,39 @@ def test_a_file_that_cannot_be_used_whole_is_refused_in_a_sentence(tmp_path, con
     with pytest.raises(SourceError, match=r"a\.csv") as caught:
         ctdc_files.read_file(path)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (",".join(K_ANONYMISED) + "\n2010" + "," * 57 + "\n" + "," * 57 + "\n", "record 2 holds no value"),
+        (",".join(K_ANONYMISED) + "\n2010" + "," * 57, "ends behind a comma"),
+        (",".join(K_ANONYMISED) + "\n" + "x" * (2 << 20) + "\n", "a line of more than 1,048,576 bytes"),
+    ],
+)  # fmt: skip
+def test_what_a_cut_or_a_slip_has_taken_away_is_not_unknown(tmp_path, content, said):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(SourceError, match=said):
+        ctdc_files.read_release(tmp_path)
+
+
+def test_a_file_too_large_or_packed_too_tightly_is_refused_before_it_is_read(tmp_path):
+    header = ",".join(K_ANONYMISED).encode() + b"\n"
+    (tmp_path / "a.csv").write_bytes(header)
+    os.truncate(tmp_path / "a.csv", 10_000_000_000)
+    with pytest.raises(SourceError, match=r"a\.csv has 10\.0 GB"):
+        ctdc_files.read_release(tmp_path)
+    (tmp_path / "a.csv").unlink()
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(header + (b"0" * 1000 + b"\n") * 40_000))
+    with pytest.raises(SourceError, match="It was made to fill memory"):
+        ctdc_files.read_release(tmp_path)
+
+
+def test_a_release_in_utf_16_is_read(tmp_path):
+    path = write_csv(tmp_path / "a.csv", K_ANONYMISED, k_anonymised_rows(4, 1))
+    rows = ctdc_files.read_file(path).rows
+    path.write_bytes(path.read_bytes().decode().encode("utf-16"))
+    assert ctdc_files.read_release(tmp_path).file.rows.equals(rows)
 
 
 def test_a_comma_within_quotes_is_no_field(tmp_path):

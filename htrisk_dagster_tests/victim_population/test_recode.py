@@ -60,7 +60,7 @@ def recodes_of(cleaned: recode.Cleaned, column: str) -> set[tuple]:
     ],
 )  # fmt: skip
 def test_a_value_becomes_ours_by_rule(tmp_path, column, published, ours, expected):
-    cleaned = clean_rows(tmp_path, LATER_SYNTHETIC, [{column: published}])
+    cleaned = clean_rows(tmp_path, LATER_SYNTHETIC, [{"gender": "Male", column: published}])
     assert cleaned.records[ours].to_list() == [expected]
 
 
@@ -142,7 +142,13 @@ def test_a_release_with_neither_a_group_nor_its_parts_says_so(tmp_path):
         ("gender", "Famale"),
         ("ageBroad", "minor"),
         ("traffickMonths", "one year"),
+        ("traffickMonths", "24--13"),
+        ("traffickMonths", "-5"),
+        ("ageBroad", "17--9"),
         ("yearOfRegistration", "201"),
+        ("yearOfRegistration", "2090"),
+        ("citizenship", "45352"),
+        ("CountryOfExploitation", "-1-cmd"),
     ],
 )
 def test_a_value_without_a_rule_is_refused_with_its_column(tmp_path, column, value):
