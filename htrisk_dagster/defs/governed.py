@@ -139,11 +139,20 @@ def dated_outputs(workspace: Workspace, area: StudyArea, day: str) -> dict[str, 
 
 
 def _undated(workspace: Workspace, area: StudyArea) -> dict[str, list[Path]]:
-    """What people are given beside the maps: tables, reports, snapshots, released maps."""
+    """What people are given beside the maps: tables, reports, snapshots, released maps.
+
+    The searches' own table is left out: it holds numbers of files, and a search that is cut off between two
+    days would count it when it is made again.
+    """
     settings, name = workspace.settings, area.name
+    own = workspace.tables(name).path(governance.CANARY_SEARCH, WHOLE).parent
     layers = (EVALUATION, governance.LAYER, "hotspots", "marts")
     found = {
-        layer: list((settings.warehouse / layer).glob(f"*/area={name}/*.parquet"))
+        layer: [
+            p
+            for p in (settings.warehouse / layer).glob(f"*/area={name}/*.parquet")
+            if p.parent != own
+        ]
         for layer in layers
     }
     counts = workspace.tables(name).path(staging.VERIFIED_CASE_COUNTS)

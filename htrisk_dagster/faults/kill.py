@@ -42,6 +42,7 @@ from htrisk_dagster.faults.killed_city import END, START, KillCity
 from htrisk_dagster.faults.killed_daemon import kill_daemon
 from htrisk_dagster.faults.killed_mlflow import kill_mlflow
 from htrisk_dagster.faults.killed_process import Aim, Lived, StepDone, Template
+from htrisk_dagster.settings import Settings
 
 # dbt starts anew with each run, and one start costs as much as ten other steps.
 _KILLS_A_STEP = {"staging": 1.0}
@@ -112,9 +113,10 @@ class Killer:
         half_written = self.audit.beside()
         replaced = self.audit.written_since(begun_ns)
         wrong = self.audit.after_kill()
-        with dg.DagsterInstance.from_config(str(self.workspace.settings.dagster_home)) as instance:
-            # The process is dead for certain: nobody has to be waited for.
-            recover(self.workspace, instance, patience_s=0.0)
+        # In a process of its own, as the next start is: one that has seen an earlier city would ask a
+        # database that is no longer there.
+        if any(self._template.run_together([_put_in_order])):
+            wrong.append("The next start could not put things in order; its log says why.")
         wrong += self.audit.after_start()
         return Kill(stage_of(step), step.title, aim.by, aim.at, half_written, replaced, wrong)
 
@@ -123,6 +125,13 @@ class Killer:
             told = self._log.read_text(errors="replace")[-3000:] if self._log.is_file() else ""
             at = f" in '{lived.begun.title}'" if lived.begun else ""
             raise HtriskError(f"A run that was not killed ended with {lived.status}{at}. {told}")
+
+
+def _put_in_order(settings: Settings, definitions: dg.Definitions) -> None:
+    """What the next start does first."""
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        # The process is dead for certain: nobody has to be waited for.
+        recover(Workspace(settings), instance, patience_s=0.0)
 
 
 def stage_of(step: Step) -> str:
