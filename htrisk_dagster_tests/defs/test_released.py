@@ -195,6 +195,15 @@ def test_a_leak_of_the_planted_case_stops_every_release(desk: Desk) -> None:
         desk.publish()
 
 
+def test_a_search_that_is_made_again_counts_no_more_than_before(desk: Desk) -> None:
+    store, table = desk.workspace.tables("nyc"), governance.CANARY_SEARCH
+    store.path(table, DAY).unlink()
+    store_canary_searches(desk.workspace, desk.area, [DAY])
+    first = store.path(table, DAY).read_bytes()
+    store_canary_searches(desk.workspace, desk.area, [DAY])
+    assert store.path(table, DAY).read_bytes() == first
+
+
 def test_strangers_and_changed_files_among_the_released_are_told(desk: Desk) -> None:
     desk.approve("anna", "ben")
     desk.publish()
