@@ -36,6 +36,7 @@ _DAY_COLUMNS = (
     "occurred_on",
     "as_of_on",
     "last_week_on",
+    "week_on",
     "last_on",
     "quarter_on",
     "month_on",
