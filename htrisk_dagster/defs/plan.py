@@ -121,7 +121,7 @@ class Plan:
         if self._is_stale(predictions.DRIFT, {ALL: self._made.drift()}):
             yield Step("Look for drift", _names([predictions.DRIFT]))
         yield from self._verified()
-        yield from self._series()
+        yield from self.months_of_areas()
         yield from self._searched()
         yield from self._published()
 
@@ -290,17 +290,19 @@ class Plan:
         if self._is_stale(verified.FUNNEL, {ALL: made.detection_funnel()}):
             yield Step("Count the funnel of detection", _names([verified.FUNNEL]))
 
-    def _series(self) -> Iterator[Step]:
+    def months_of_areas(self) -> Iterator[Step]:
         """Months of the areas, which readers are shown, where the history is long enough.
 
         Their weeks, days and hours of help are minutes of work that `htrisk series` is asked for.
         """
         month, made = month_of(self.end), self._made
-        whole = dict.fromkeys(MONTHS_OF_AREAS, {ALL: made.series()})
-        wanted = whole | dict.fromkeys(MONTHS_AHEAD, {month: made.series_of(month)})
-        stale = any(self._is_stale(table, digests) for table, digests in wanted.items())
-        if stale and has_months(self.workspace, self.area, month):
-            yield Step(f"Forecast the months of areas from {month}", _names(wanted), (month,))
+        whole, ahead = {ALL: made.series()}, {month: made.series_of(month)}
+        is_stale = any(self._is_stale(table, whole) for table in MONTHS_OF_AREAS) or any(
+            self._is_stale(table, ahead) for table in MONTHS_AHEAD
+        )
+        if is_stale and has_months(self.workspace, self.area, month):
+            names = _names((*MONTHS_OF_AREAS, *MONTHS_AHEAD))
+            yield Step(f"Forecast the months of areas from {month}", names, (month,))
 
     def _reported(self, days: list[str]) -> Iterator[Step]:
         """Documents of every model in use on the days, then the days' reports."""

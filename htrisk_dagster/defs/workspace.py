@@ -75,7 +75,7 @@ class Workspace:
 
     @property
     def learns_since(self) -> date | None:
-        """First day that models of cells learn from: of the settings, else of the synthetic city; None: all."""
+        """First day that models of cells learn from, by the settings or the synthetic city; None: all."""
         settings = self.settings
         if settings.history_start or settings.origin != "synthetic":
             return settings.history_start

@@ -62,5 +62,8 @@ def test_each_series_stands_on_its_own_incidents():
 
 def test_nothing_made_is_nothing_told():
     spots, weeks = publish_week_spots(hotspots.CELL_WEEK_GI_STAR.empty(), weights())
-    assert (spots.schema, weeks.schema) == (WEEK_SPOTS.empty().schema, HOT_SPOT_WEEKS.empty().schema)
+    assert (spots.schema, weeks.schema) == (
+        WEEK_SPOTS.empty().schema,
+        HOT_SPOT_WEEKS.empty().schema,
+    )
     assert spots.height == weeks.height == 0
