@@ -178,7 +178,7 @@ def rows_table(
         for column, n in zip(frame.columns, numeric, strict=True)
     ]
     rows = [_plain("Tr", list(row)) for row in zip(*columns, strict=True)]
-    body = [
+    body: list[Any] = [
         html.Caption(caption),
         _plain("Thead", _plain("Tr", heads)),
         _plain("Tbody", rows),

@@ -173,7 +173,9 @@ def band_chart(
             marked["holiday"].to_list(),
         )
     styled(figure, y_title=words, height=400)
-    figure.lay_out(margin={"b": 80})
+    # Tens of thousands in digits: a power of ten would be read off as one number.
+    in_digits = {"exponentformat": "none", "separatethousands": True}
+    figure.lay_out(margin={"b": 80}, yaxis=in_digits)
     shown = ordered.select(day, "expected_count", "lower_95_count", "upper_95_count")
     return chart(figure, f"Forecast of {len(x)} periods.", rows_table(shown, "The forecast."))
 
