@@ -47,7 +47,8 @@ def test_no_hot_or_cold_week_of_a_cell_stands_on_a_small_count(city: City, conne
     assert around.filter(pl.col("around").is_between(1, 10)).is_empty()
     spots = connection.sql("select count(*) from weekly where spot <> 'neither'").fetchone()
     told = connection.sql(
-        "select sum(hot_cells_count + cold_cells_count), sum(hidden_cells_count) from published.hot_spot_weeks"
+        "select sum(hot_cells_count + cold_cells_count), sum(hidden_cells_count) "
+        "from published.hot_spot_weeks"
     ).fetchone()
     assert told[0] == around.height
     assert told[0] + told[1] == spots[0]
