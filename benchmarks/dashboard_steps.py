@@ -79,7 +79,7 @@ def _served(folder: Path) -> Callable[[], object]:
         base = f"http://127.0.0.1:{port}"
         server = subprocess.Popen(
             [sys.executable, "-m", "htrisk_dagster.cli", "dashboard",
-             "--snapshot", str(folder / "snapshots"), "--port", str(port)]
+             "--snapshot", str(folder / "snapshots"), "--drafts", "--port", str(port)]
         )  # fmt: skip
         try:
             _until_it_answers(base)

@@ -41,7 +41,8 @@ def run(
 ) -> None:
     """From raw reports to risk maps and the comparison of all models, in Dagster, for a range of days.
 
-    Only what is out of date is made again; an interrupted run goes on where it stopped.
+    Only what is out of date is made again; an interrupted run goes on where it stopped. With three years
+    of months before it, the months of areas are forecast too: seconds a city, minutes with --profile full.
     """
     with sentences():
         _run_range(

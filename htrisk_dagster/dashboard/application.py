@@ -64,9 +64,8 @@ def create_app(
     Dash
         `app.server` is the WSGI application.
     """
-    # Both are asked for by the first charts, in several threads at once; half-imported they break.
+    # A file made with geopandas imports it; half-imported, the JSON of an answer elsewhere would break.
     import pandas  # noqa: F401
-    import plotly.graph_objects  # noqa: F401
 
     from htrisk_dagster.dashboard.pages import PAGES
 

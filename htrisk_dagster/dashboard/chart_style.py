@@ -6,10 +6,9 @@ colour scheme by `assets/dashboard.css`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+from htrisk_dagster.dashboard.chart_figure import Figure
 
 # Mid tones of Okabe and Ito's set for colour-blind readers, each 3:1 or more on white and on #191d22.
 # https://jfly.uni-koeln.de/color/
@@ -32,8 +31,9 @@ def line_style(index: int) -> dict[str, Any]:
 
 def styled(figure: Figure, *, x_title: str = "", y_title: str = "", height: int = HEIGHT) -> Figure:
     """Give a figure the dashboard's layout; return it."""
-    figure.update_layout(
-        template="none",
+    axis = {"showline": True, "linecolor": "#7a8591", "gridcolor": "#7a8591", "zeroline": False}
+    axis |= {"exponentformat": "power", "ticks": "", "automargin": True}
+    return figure.lay_out(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 56, "r": 12, "t": 12, "b": 46},
@@ -45,9 +45,6 @@ def styled(figure: Figure, *, x_title: str = "", y_title: str = "", height: int 
         hovermode="closest",
         dragmode=False,
         separators=".,",
+        xaxis={"title": {"text": x_title}, **axis, "showgrid": False},
+        yaxis={"title": {"text": y_title}, **axis},
     )
-    axis = {"showline": True, "linecolor": "#7a8591", "gridcolor": "#7a8591", "zeroline": False}
-    axis |= {"exponentformat": "power", "ticks": ""}
-    figure.update_xaxes(title=x_title, automargin=True, **{**axis, "showgrid": False})
-    figure.update_yaxes(title=y_title, automargin=True, **axis)
-    return figure

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from dash import Dash
-from flask import Response, request
+from flask import Response, g, request
 
 from htrisk_dagster.dashboard.snapshots import SnapshotShelf
 from htrisk_dagster.errors import MissingPartitionError
@@ -83,13 +83,15 @@ def keep_answers(
 
     @app.server.before_request
     def answer_again() -> Response | None:
-        asked = question()
-        answer = kept.get(asked) if asked else None
-        return Response(answer, mimetype="application/json") if answer is not None else None
+        g.asked = question()
+        g.kept = kept.get(g.asked) if g.asked else None
+        return Response(g.kept, mimetype="application/json") if g.kept is not None else None
 
     @app.server.after_request
     def keep(response: Response) -> Response:
-        asked = question() if response.status_code == 200 else None
-        if asked and kept.get(asked) is None and response.mimetype == "application/json":
-            kept.keep(asked, response.get_data())
+        is_new = g.get("asked") and g.get("kept") is None
+        is_answer = response.status_code == 200 and response.mimetype == "application/json"
+        # Asked again: an answer made while a newer snapshot came may be of either.
+        if is_new and is_answer and question() == g.asked:
+            kept.keep(g.asked, response.get_data())
         return response

@@ -11,6 +11,7 @@ from textwrap import wrap
 import polars as pl
 from dash.development.base_component import Component
 
+from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import COLOURS, styled
 from htrisk_dagster.dashboard.panels import chart, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot
@@ -27,32 +28,28 @@ def spoken(value: str) -> str:
 
 def mix_chart(snapshot: Snapshot, kind: str) -> Component:
     """Historical shares of the series."""
-    import plotly.graph_objects as go
-
     shares = mix_shares(snapshot)
     names = [spoken(s) for s in shares["series"]]
     if kind == "pie":
-        figure = go.Figure(
-            go.Pie(
-                labels=names,
-                values=shares["historical_pct"].to_list(),
-                sort=False,
-                textinfo="label+percent",
-                marker={"colors": [COLOURS[i % len(COLOURS)] for i in range(len(names))]},
-            )
+        figure = Figure().add(
+            "pie",
+            labels=names,
+            values=shares["historical_pct"].to_list(),
+            sort=False,
+            textinfo="label+percent",
+            marker={"colors": [COLOURS[i % len(COLOURS)] for i in range(len(names))]},
         )
-        styled(figure, height=420).update_layout(showlegend=False)
+        styled(figure, height=420).lay_out(showlegend=False)
     else:
-        figure = go.Figure(
-            go.Bar(
-                y=names,
-                x=shares["historical_pct"].to_list(),
-                orientation="h",
-                marker={"color": COLOURS[0]},
-            )
+        figure = Figure().add(
+            "bar",
+            y=names,
+            x=shares["historical_pct"].to_list(),
+            orientation="h",
+            marker={"color": COLOURS[0]},
         )
         styled(figure, x_title="share, %", height=120 + 38 * len(names))
-        figure.update_yaxes(autorange="reversed", showgrid=False)
+        figure.lay_out(yaxis={"autorange": "reversed", "showgrid": False})
     return chart(figure, "Shares of the series.", rows_table(shares, "Shares of the series, %."))
 
 
@@ -96,8 +93,6 @@ def _time() -> pl.Expr:
 
 def predicted_chart(snapshot: Snapshot, time: str, kind: str) -> Component:
     """Predicted shares of one time beside those of the past: paired bars, or two pies."""
-    import plotly.graph_objects as go
-
     rows = (
         snapshot.table(OFFENCE_MIX.full_name)
         .filter(_time() == time)
@@ -107,11 +102,12 @@ def predicted_chart(snapshot: Snapshot, time: str, kind: str) -> Component:
     # Long names in lines of their own: a phone's chart would be all names.
     names = ["<br>".join(wrap(name, _LONGEST_LINE)) for name in rows["offence_category"]]
     both = (("predicted_pct", "predicted"), ("historical_pct", "historical"))
-    figure = go.Figure()
+    figure = Figure()
     for index, (column, name) in enumerate(both):
         values = rows[column].to_list()
         if kind == "pie":
-            figure.add_pie(
+            figure.add(
+                "pie",
                 labels=names,
                 values=values,
                 sort=False,
@@ -124,12 +120,13 @@ def predicted_chart(snapshot: Snapshot, time: str, kind: str) -> Component:
             )
         else:
             colour = COLOURS[1 - index]
-            figure.add_bar(y=names, x=values, name=name, orientation="h", marker={"color": colour})
+            figure.add(
+                "bar", x=values, y=names, name=name, orientation="h", marker={"color": colour}
+            )
     if kind == "pie":
-        styled(figure, height=520).update_layout(margin={"b": 130})
+        styled(figure, height=520).lay_out(margin={"b": 130})
     else:
         styled(figure, x_title="share, %", height=170 + 34 * len(names))
-        figure.update_layout(margin={"b": 90})
-        figure.update_yaxes(autorange="reversed", showgrid=False)
+        figure.lay_out(margin={"b": 90}, yaxis={"autorange": "reversed", "showgrid": False})
     words = f"Predicted and historical shares of {len(names)} categories, {spoken(time).lower()}."
     return chart(figure, words, rows_table(rows, f"Shares, {spoken(time).lower()}, %."))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,12 @@ select r.risk_on, r.cell_id, r.risk_prob, r.expected_count, r.rank, r.upper_95_c
 from predictions.cell_day_risk r
 where r.risk_on >= ? and r.risk_on < ?
 order by r.risk_on, r.cell_id
+"""
+_CELL = """
+select r.*, c.precinct, c.borough, c.lon, c.lat, s.spread_ratio
+from predictions.cell_day_risk_by_cell r join grid.cells c using (cell_id)
+left join (select risk_on, spread_ratio from published.model_spread where cell_id = ?) s using (risk_on)
+where r.cell_id = ? order by r.risk_on
 """
 _SPREAD = """
 select risk_on, cell_id, spread_ratio from published.model_spread
@@ -100,22 +107,16 @@ def drawing(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=32)
 def cell_history(snapshot: Snapshot, cell: int) -> pl.DataFrame:
-    """Risk of one cell on every day, from the copy that is sorted by cell."""
-    return snapshot.query(
-        "select risk_on, risk_prob, expected_count, rank from predictions.cell_day_risk_by_cell "
-        "where cell_id = ? order by risk_on",
-        [cell],
-    )
+    """Risk of one cell on every day with its place, from the copy that is sorted by cell.
+
+    Kept for the cells asked for last: who steps through days asks for the same cell every time.
+    """
+    return snapshot.query(_CELL, [cell, cell])
 
 
 def cell_on_day(snapshot: Snapshot, cell: int, day: date) -> dict[str, Any] | None:
     """All that the snapshot has of one cell and day; None where it has nothing."""
-    rows = snapshot.query(
-        "select r.*, c.precinct, c.borough, c.lon, c.lat, c.land_share, s.spread_ratio "
-        "from predictions.cell_day_risk_by_cell r join grid.cells c using (cell_id) "
-        "left join published.model_spread s on s.cell_id = r.cell_id and s.risk_on = r.risk_on "
-        "where r.cell_id = ? and r.risk_on = ?",
-        [cell, day],
-    )
+    rows = cell_history(snapshot, cell).filter(pl.col("risk_on") == day)
     return rows.row(0, named=True) if rows.height else None

@@ -7,17 +7,15 @@ Belongs here: geometry as traces. Does not: the risk map, which is drawn in the 
 from __future__ import annotations
 
 from math import cos, radians
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import styled
 from htrisk_dagster.dashboard.snapshots import Snapshot
 from htrisk_dagster.schemas.raw import BOROUGHS, PRECINCTS
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 # A ten-thousandth of a degree is ten metres: finer than a chart of a city shows.
 _SIMPLIFY_DEGREES = 0.0008
@@ -42,9 +40,7 @@ def outline_points(geometry: bytes) -> tuple[list[float | None], list[float | No
 
 def base_map(snapshot: Snapshot, height: int = 560) -> Figure:
     """Borough outlines, north up, at the right ratio of width to height."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = Figure()
     x: list[float | None] = []
     y: list[float | None] = []
     for geometry in snapshot.read(BOROUGHS)["geometry"]:
@@ -52,22 +48,24 @@ def base_map(snapshot: Snapshot, height: int = 560) -> Figure:
         x += more_x
         y += more_y
     outline = {"color": "#7a8591", "width": 1}
-    figure.add_scatter(x=x, y=y, mode="lines", line=outline, hoverinfo="skip", showlegend=False)
+    figure.add("scatter", x=x, y=y, mode="lines", line=outline, hoverinfo="skip", showlegend=False)
     styled(figure, height=height)
     latitudes = [v for v in y if v is not None] or [0.0]
     middle = (min(latitudes) + max(latitudes)) / 2
     bare: dict[str, Any] = {"showgrid": False, "showline": False, "showticklabels": False}
-    figure.update_xaxes(**bare)
-    figure.update_yaxes(scaleanchor="x", scaleratio=1 / cos(radians(middle)), **bare)
-    figure.update_layout(margin={"l": 4, "r": 4, "t": 4, "b": 30})
-    return figure
+    return figure.lay_out(
+        xaxis=bare,
+        yaxis={"scaleanchor": "x", "scaleratio": 1 / cos(radians(middle)), **bare},
+        margin={"l": 4, "r": 4, "t": 4, "b": 30},
+    )
 
 
 def add_cells(
     figure: Figure, rows: pl.DataFrame, *, name: str, colour: str, symbol: str = "square"
 ) -> None:
     """Add cells as marks: `lon`, `lat` and the sentence `label`."""
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=rows["lon"].to_list(),
         y=rows["lat"].to_list(),
         mode="markers",
@@ -100,7 +98,8 @@ def add_precincts(
             continue
         x, y = outline_points(shapes[row["precinct"]])
         colour = scale[int(np.searchsorted(edges, row["value"], side="left"))]
-        figure.add_scatter(
+        figure.add(
+            "scatter",
             x=x,
             y=y,
             mode="lines",

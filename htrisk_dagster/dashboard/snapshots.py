@@ -175,6 +175,7 @@ class SnapshotShelf:
         self._dossiers: tuple[Path, SnapshotHeader, dict[date, str]] | None = None
         self._stages: tuple[object, datetime, dict[date, DayStage]] | None = None
         self._open: Snapshot | None = None
+        self._opened_at: Mapping[date, DayStage] | None = None
 
     def newest(self) -> Snapshot:
         """Snapshot that the link names now; one that was open before stays with those who have it.
@@ -191,12 +192,15 @@ class SnapshotShelf:
                 self._dossiers = (path, *_identity(path))
             _, header, dossiers = self._dossiers
             stages = self._stages_now(path, header, dossiers)
+            if self._open is not None and self._open.path == path and stages is self._opened_at:
+                return self._open
             seen = {day: stage for day, stage in stages.items() if self._is_seen(stage)}
             notices = _notices({d: s for d, s in stages.items() if s.notice})
             if not seen:
                 raise MissingPartitionError(self._nothing(len(stages), notices))
             if self._open is None or (self._open.path, self._open.stages) != (path, seen):
                 self._open = Snapshot(path, _views(path, seen), header, seen, notices)
+            self._opened_at = stages
             return self._open
 
     def _stages_now(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from htrisk_dagster.defs.fingerprints import code_of
+from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.features.coverage import History
@@ -31,7 +31,7 @@ from htrisk_dagster.models.series.panel import Frequency, SeriesPanel
 from htrisk_dagster.schemas import series, staging
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
-from htrisk_dagster.warehouse.partitions import WHOLE, fingerprint_of
+from htrisk_dagster.warehouse.partitions import WHOLE
 
 PLACE = "place"
 DESCRIPTIONS = (series.DECOMPOSITION, series.STATIONARITY, series.AUTOCORRELATION, series.PEAKS)
@@ -215,11 +215,7 @@ def write_series(
     workspace: Workspace, area: StudyArea, table: Table, frame: pl.DataFrame, key: str = WHOLE
 ) -> None:
     """Replace one partition of a table of series."""
-    made_from = fingerprint_of(
-        code_of("models/series", "schemas", "evaluation"),
-        area.incidents,
-        area.time_zone,
-        area.areas,
-    )
+    made = MadeFrom(workspace, area)
+    made_from = made.series() if key == WHOLE else made.series_of(key)
     workspace.tables(area.name).write(table, frame, key, made_from=made_from)
     workspace.build_catalog()

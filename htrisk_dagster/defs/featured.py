@@ -29,8 +29,8 @@ from htrisk_dagster.study_areas.area import StudyArea
 def inputs_until(workspace: Workspace, area: StudyArea, end: date) -> FeatureInputs:
     """Inputs of features and labels up to the day `end`."""
     _, target = workspace.target(area)
-    since = workspace.settings.history_start
-    return read_inputs(workspace.tables(area.name), area, target, end, since=since)
+    store = workspace.tables(area.name)
+    return read_inputs(store, area, target, end, since=workspace.learns_since)
 
 
 def store_features(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
+from htrisk_dagster.defs.raw_tables import monthly_tables
 from htrisk_dagster.defs.selection import EVERYTHING, Selection
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
@@ -180,6 +181,37 @@ class MadeFrom:
             selection,
             (settings.seed, settings.history_start),
             *parts,
+        )
+
+    def series(self) -> str:
+        """Of counts and descriptions of areas: every staged incident, and how places are named."""
+        return fingerprint_of(self._series_base, self._contents(staging.INCIDENTS))
+
+    def series_of(self, month: str) -> str:
+        """Of the forecasts of one month, score and plan: what was read up to it, effort, seed.
+
+        Of raw rows, since areas of which no point is placed have series too.
+        """
+        settings = self.workspace.settings
+        known = [
+            (key, digest)
+            for table in monthly_tables(self.area)
+            for key, digest in self._contents(table).items()
+            if key <= month
+        ]
+        return fingerprint_of(
+            self._series_base,
+            (settings.profile, settings.seed, self.area.publication_lag),
+            dbt_project.sources_fingerprint(),
+            known,
+        )
+
+    @cached_property
+    def _series_base(self) -> str:
+        area = self.area
+        return fingerprint_of(
+            code_of("models/series", "schemas", "evaluation"),
+            (area.incidents, area.time_zone, area.areas),
         )
 
     def zones(self, wish: object) -> str:

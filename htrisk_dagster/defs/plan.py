@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from htrisk_dagster.defs.area_series import DESCRIPTIONS
 from htrisk_dagster.defs.assets.context import relates_places
 from htrisk_dagster.defs.assets.models import DESCRIPTIONS as MODELS
 from htrisk_dagster.defs.assets.verified import VALIDATION
@@ -27,6 +28,7 @@ from htrisk_dagster.defs.hot_places import ZoneWish
 from htrisk_dagster.defs.partitions import days_of, months_of, unbroken_runs
 from htrisk_dagster.defs.published import map_dossiers, snapshot_made_from, snapshots_folder
 from htrisk_dagster.defs.raw_tables import DECLARED, monthly_tables, whole_tables
+from htrisk_dagster.defs.series_outlook import has_months, month_of
 from htrisk_dagster.defs.staged import DBT_TABLES
 from htrisk_dagster.defs.trained import months_for, training_days
 from htrisk_dagster.defs.workspace import Workspace
@@ -42,6 +44,7 @@ from htrisk_dagster.schemas import (
     hotspots,
     predictions,
     raw,
+    series,
     staging,
     verified,
     zones,
@@ -54,6 +57,8 @@ from htrisk_dagster.warehouse.partitions import WHOLE as ALL
 from htrisk_dagster.warehouse.partitions import Partitions
 
 _LOG = logging.getLogger(__name__)
+MONTHS_OF_AREAS = (series.AREA_PERIODS, *DESCRIPTIONS)
+MONTHS_AHEAD = (*series.FORECAST_TABLES["month"], series.COMPOSITE_RISK)
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ class Plan:
         if self._is_stale(predictions.DRIFT, {ALL: self._made.drift()}):
             yield Step("Look for drift", _names([predictions.DRIFT]))
         yield from self._verified()
+        yield from self.months_of_areas()
         yield from self._searched()
         yield from self._published()
 
@@ -283,6 +289,20 @@ class Plan:
             yield Step("Measure the maps by verified cases", _names(VALIDATION))
         if self._is_stale(verified.FUNNEL, {ALL: made.detection_funnel()}):
             yield Step("Count the funnel of detection", _names([verified.FUNNEL]))
+
+    def months_of_areas(self) -> Iterator[Step]:
+        """Months of the areas, which readers are shown, where the history is long enough.
+
+        Their weeks, days and hours of help are minutes of work that `htrisk series` is asked for.
+        """
+        month, made = month_of(self.end), self._made
+        whole, ahead = {ALL: made.series()}, {month: made.series_of(month)}
+        is_stale = any(self._is_stale(table, whole) for table in MONTHS_OF_AREAS) or any(
+            self._is_stale(table, ahead) for table in MONTHS_AHEAD
+        )
+        if is_stale and has_months(self.workspace, self.area, month):
+            names = _names((*MONTHS_OF_AREAS, *MONTHS_AHEAD))
+            yield Step(f"Forecast the months of areas from {month}", names, (month,))
 
     def _reported(self, days: list[str]) -> Iterator[Step]:
         """Documents of every model in use on the days, then the days' reports."""

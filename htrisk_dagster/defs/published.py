@@ -26,11 +26,14 @@ from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.stacking import STACK
 from htrisk_dagster.evaluation.training_comparison import compared_curves
 from htrisk_dagster.features.feature_matrix import FeatureInputs, Series
-from htrisk_dagster.features.inputs import newest_report, target_counts
+from htrisk_dagster.features.inputs import newest_report, read_grid, target_counts
+from htrisk_dagster.grid.neighbours import queen_contiguity
+from htrisk_dagster.hotspots.getis_ord import with_self
 from htrisk_dagster.models.series.aggregation import TOTAL_AREA
 from htrisk_dagster.publishing.public_counts import SeriesCounts, publish_series_counts
 from htrisk_dagster.publishing.public_days import stages_of
 from htrisk_dagster.publishing.public_mix import publish_offence_mix
+from htrisk_dagster.publishing.public_spots import publish_week_spots
 from htrisk_dagster.publishing.snapshot import SnapshotHeader, SnapshotTable, write_snapshot
 from htrisk_dagster.schemas import (
     agencies,
@@ -90,6 +93,7 @@ def read_tables(area: StudyArea) -> tuple[Table, ...]:
         *left_as_they_are(area),
         verified.FUNNEL,
         predictions.MODEL_FORECASTS,
+        hotspots.CELL_WEEK_GI_STAR,
         hotspots.EMERGING_HOT_SPOTS,
         grid.INCIDENT_CELLS,
         *((agencies.OFFENCE_MIX, nibrs.REPORTED_OFFENCES) if area.agencies else ()),
@@ -201,6 +205,11 @@ def _made_for_readers(workspace: Workspace, area: StudyArea) -> dict[Table, pl.D
         frames[published.HOT_SPOT_CLASSES] = classes.filter(
             pl.col("pattern") != hotspots.NO_PATTERN
         )
+    if store.keys(hotspots.CELL_WEEK_GI_STAR):
+        weights = with_self(queen_contiguity(read_grid(store, area)))
+        weekly = store.read(hotspots.CELL_WEEK_GI_STAR)
+        spots, weeks = publish_week_spots(weekly, weights)
+        frames |= {published.WEEK_SPOTS: spots, published.HOT_SPOT_WEEKS: weeks}
     inputs = inputs_until(workspace, area, risk_days_of(workspace, area)[-1])
     staged = stages_by_incident(workspace, area) if store.keys(verified.FUNNEL) else None
     counts = _series_counts(workspace, area, inputs, staged[0] if staged else None)

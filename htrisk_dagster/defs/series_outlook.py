@@ -88,6 +88,16 @@ def origin_of(workspace: Workspace, area: StudyArea, month: str) -> Origin:
     return Origin(before, known_incidents(workspace, area, before))
 
 
+def month_of(day: date) -> str:
+    """Month whose forecasts are the newest that were made by a day."""
+    return str((day - timedelta(days=MADE_ON - 1)).replace(day=1))
+
+
+def has_months(workspace: Workspace, area: StudyArea, month: str) -> bool:
+    """Whether the history before a month is long enough to forecast months, and to say how well."""
+    return bool(origin_of(workspace, area, month).panels("month"))
+
+
 def store_forecasts(
     workspace: Workspace,
     area: StudyArea,

@@ -23,6 +23,7 @@ from htrisk_dagster.schemas import ALL_TABLES, context_sources, raw
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.settings import Settings
 from htrisk_dagster.sources.canary_case import Canary, canary_of
+from htrisk_dagster.sources.synthetic_city.presets import preset_named
 from htrisk_dagster.study_areas.area import SeriesPart, StudyArea, area_names, load_area
 from htrisk_dagster.warehouse import catalog as duckdb_catalog
 from htrisk_dagster.warehouse.model_files import ModelFiles
@@ -71,6 +72,14 @@ class Workspace:
     def tables(self, area: str) -> Partitions:
         """Partitions of the warehouse."""
         return Partitions(self.settings.warehouse, area)
+
+    @property
+    def learns_since(self) -> date | None:
+        """First day that models of cells learn from, by the settings or the synthetic city; None: all."""
+        settings = self.settings
+        if settings.history_start or settings.origin != "synthetic":
+            return settings.history_start
+        return preset_named(settings.preset).learns_since
 
     @property
     def storage(self) -> SharedStorage:

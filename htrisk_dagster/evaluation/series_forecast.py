@@ -106,6 +106,7 @@ def series_models(panel: SeriesPanel, *, profile: str, seed: int) -> list[Series
         What they are to forecast: the LSTM is asked where its first blind origin knows four years of weeks.
     profile : {"smoke", "quick", "full"}
         Training effort: the pooled model alone, those of seconds, or those of minutes for a city too.
+        SARIMAX takes seconds a series: in months it is asked of the whole area with the quick ones.
     seed : int
         Of the LSTM.
     """
@@ -114,7 +115,8 @@ def series_models(panel: SeriesPanel, *, profile: str, seed: int) -> list[Series
         return models
     if panel.frequency == "month":
         models += [Univariate("ets"), Univariate("theta")]
-        return [*models, Univariate("sarimax")] if profile == "full" else models
+        with_sarimax = profile == "full" or len(panel.areas) == 1
+        return [*models, Univariate("sarimax")] if with_sarimax else models
     if profile == "full" and panel.frequency == "day":
         models += [Univariate("ets"), Univariate("theta")]
     elif profile == "full":

@@ -36,6 +36,7 @@ _DAY_COLUMNS = (
     "occurred_on",
     "as_of_on",
     "last_week_on",
+    "week_on",
     "last_on",
     "quarter_on",
     "month_on",
@@ -193,12 +194,14 @@ def newest_snapshot(folder: Path) -> Path:
         Where nothing has been published into the folder.
     """
     link = folder / LINK
-    if not link.exists():
+    # Every request of a dashboard asks: two calls of the system, where resolving asks for each folder.
+    path = folder / link.readlink() if link.is_symlink() else link
+    if not path.exists():
         raise MissingPartitionError(
             f"Nothing has been published in {folder}. Materialise <area>/publishing/snapshot, or run "
             "`htrisk run`, first."
         )
-    return link.resolve()
+    return path
 
 
 def read_header(connection: duckdb.DuckDBPyConnection) -> SnapshotHeader:

@@ -111,6 +111,49 @@ HOT_SPOT_CLASSES = Table(
     key=("series", "cell_id"),
     warnings=("Incidents located at a station house have no cell and are not in it.",),
 )
+_NO_SMALL_COUNT = (
+    "A spot is told where its cell and the cells around it have 11 reported incidents or more in the week, "
+    "or none; a hidden spot looks like a cell that is neither hot nor cold."
+)
+WEEK_SPOTS = Table(
+    LAYER,
+    "week_spots",
+    "one series, week and cell that is hot or cold in it",
+    "Hot and cold cells of each of the last 104 weeks by Gi*, at a false-discovery rate of 5% within the week.",
+    (
+        _SERIES,
+        Column("week_on", pl.Date, "Monday of the week, local."),
+        Column("cell_id", pl.Int32, "Cell of the grid.", lower=0),
+        Column("spot", pl.String, "hot or cold in the week.", allowed=("hot", "cold")),
+    ),
+    key=("series", "week_on", "cell_id"),
+    warnings=(
+        _NO_SMALL_COUNT,
+        "Incidents located at a station house have no cell and are not in it.",
+        "The newest weeks still gain late reports.",
+    ),
+)
+
+
+def _cells(kind: str, description: str) -> Column:
+    return Column(f"{kind}_cells_count", pl.Int32, description, unit="cells", lower=0)
+
+
+HOT_SPOT_WEEKS = Table(
+    LAYER,
+    "hot_spot_weeks",
+    "one series and week",
+    "How many cells of each week are told as hot or cold, and how many spots are hidden.",
+    (
+        _SERIES,
+        Column("week_on", pl.Date, "Monday of the week, local."),
+        _cells("hot", "Cells told as hot."),
+        _cells("cold", "Cells told as cold."),
+        _cells("hidden", "Hot and cold cells that are hidden."),
+    ),
+    key=("series", "week_on"),
+    warnings=(_NO_SMALL_COUNT,),
+)
 CURVES = Table(
     LAYER,
     "curves",
@@ -160,5 +203,6 @@ MAP_DOSSIERS = Table(
     ),
 )
 TABLES = (
-    MODEL_SPREAD, QUARTER_COUNTS, HOUR_COUNTS, HOT_SPOT_CLASSES, CURVES, OFFENCE_MIX, MAP_DOSSIERS,
+    MODEL_SPREAD, QUARTER_COUNTS, HOUR_COUNTS, HOT_SPOT_CLASSES, WEEK_SPOTS,
+    HOT_SPOT_WEEKS, CURVES, OFFENCE_MIX, MAP_DOSSIERS,
 )  # fmt: skip

@@ -28,6 +28,7 @@ PATHS = (
     "/", "/boroughs", "/forecasts", "/models", "/patterns", "/funnel", "/hot-places", "/cases",
     "/officers", "/about",
 )  # fmt: skip
+SMALLEST = 320  # the narrowest phone that is asked for, WCAG 2.2's criterion 1.4.10
 _PATIENCE_MS = 90_000
 _GRAVE = ("serious", "critical")
 _OVERFLOW = """() => {
@@ -110,9 +111,18 @@ class Watched:
         found = Axe().run(self.page).response["violations"]
         return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in _GRAVE]
 
-    def overflow(self) -> list[str]:
-        """What reaches over the right edge of a page that scrolls sideways, innermost last."""
+    def overflow(self, width: int | None = None) -> list[str]:
+        """What reaches over the right edge of a page that scrolls sideways, innermost last.
+
+        In the window as it is, or in one of another width for the while.
+        """
+        before = self.page.viewport_size
+        if width and before:
+            self.page.set_viewport_size({"width": width, "height": before["height"]})
+            settled(self.page)
         found: list[str] = self.page.evaluate(_OVERFLOW)
+        if width and before:
+            self.page.set_viewport_size(before)
         return found
 
 
@@ -166,6 +176,7 @@ def see_pages(browser: Browser, base: str, pictures: str | None) -> dict[str, An
                 "explained": page.locator(".panel > .top summary").count(),
                 "grave": watched.grave(),
                 "overflow": watched.overflow(),
+                "overflow_smallest": watched.overflow(SMALLEST) if kind == "narrow" else [],
                 "ground": page.evaluate("getComputedStyle(document.body).backgroundColor"),
             }
             if pictures:

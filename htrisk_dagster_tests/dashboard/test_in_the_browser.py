@@ -19,14 +19,30 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path(browse.CHROMIUM).exists(), reason=f"needs {browse.CHROMIUM}"),
 ]
+CASES = """source,gender,exploitation,count
+Case management,female,sexual exploitation,900
+Case management,female,forced labour in agriculture,
+Case management,male,forced labour in agriculture,410
+Hotline,female,sexual exploitation,120
+Hotline,male,forced labour in agriculture,60
+(all),(all),(all),1495
+"""
 ALL = [f"{kind} {page.path}" for kind in ("wide", "narrow") for page in PAGES]
 
 
 @pytest.fixture(scope="module")
 def report(city: City, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Any]:
     """What the browser saw."""
-    snapshots = city.settings.published / city.area.name
-    return visited(tmp_path_factory, worker_id, browse.__file__, lambda: (str(snapshots), None))
+
+    def prepare() -> tuple[str, None]:
+        # Case tables lie beside the snapshots; the city, which others read, gets none.
+        folder = tmp_path_factory.mktemp("published")
+        (folder / "nyc").symlink_to(city.settings.published / city.area.name)
+        (folder / "ctdc").mkdir()
+        (folder / "ctdc" / "source_by_gender_by_exploitation.csv").write_text(CASES)
+        return str(folder / "nyc"), None
+
+    return visited(tmp_path_factory, worker_id, browse.__file__, prepare)
 
 
 def test_there_is_no_network_but_loopback(report):
@@ -57,6 +73,7 @@ def test_axe_finds_nothing_serious(report, page):
 @pytest.mark.parametrize("page", ALL)
 def test_a_page_is_as_wide_as_its_window(report, page):
     assert report["pages"][page]["overflow"] == []
+    assert report["pages"][page]["overflow_smallest"] == []
 
 
 @pytest.mark.parametrize("page", ALL)
@@ -75,6 +92,8 @@ def test_every_control_was_used(report):
     assert used["/funnel"]["choices"] == 0
     assert used["/patterns"]["segments"] == 2
     assert used["/hot-places"]["segments"] == 3
+    assert used["/hot-places"]["choices"] >= 2, "week and series"
+    assert used["/cases"]["choices"] >= 4, "table and axes"
     assert all(kinds["details"] >= 1 for kinds in used.values())
 
 

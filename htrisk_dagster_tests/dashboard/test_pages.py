@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
-import plotly.io
+import plotly.io.json
 import polars as pl
 import pytest
 import shapely
+from htrisk_dagster.dashboard import cells_in_words, hot_cell_charts
 from htrisk_dagster.dashboard.application import create_app
 from htrisk_dagster.dashboard.downloads import places_geojson
-from htrisk_dagster.dashboard.mix_charts import mix_shares, mix_times, predicted_chart
+from htrisk_dagster.dashboard.mix_charts import mix_chart, mix_shares, mix_times, predicted_chart
 from htrisk_dagster.dashboard.page import Servers, Visit
 from htrisk_dagster.dashboard.pages import (
     PAGES,
@@ -20,6 +22,7 @@ from htrisk_dagster.dashboard.pages import (
     cases,
     forecasts,
     funnel,
+    hot_places,
     officers,
     patterns,
     risk_map,
@@ -29,6 +32,7 @@ from htrisk_dagster.publishing.snapshot import SnapshotTable, write_snapshot
 from htrisk_dagster.schemas import published, verified
 from htrisk_dagster.schemas.table import Column, Table
 from htrisk_dagster_tests.dashboard.small_snapshot import DAYS, HEADER, tables
+from plotly.graph_objects import Figure
 
 Q = [date(2023, 1, 1), date(2023, 4, 1), date(2023, 7, 1), date(2023, 10, 1), date(2024, 1, 1)]
 
@@ -171,7 +175,7 @@ def test_a_permalink_is_taken_for_what_exists_alone(snapshot, wishes, day, cell)
 
 
 def test_the_cell_panel_and_the_table_of_the_day(snapshot):
-    words = text_of(risk_map.cell_panel(snapshot, 8, DAYS[1]))
+    words = text_of(cells_in_words.cell_panel(snapshot, 8, DAYS[1]))
     assert "rank 1 of 400: very high" in words
     assert "0.4 reported incidents" in words
     # Negative binomial of size 2 and mean 0.4: 1 - (2 / 2.4)^2 = 30.6%.
@@ -179,7 +183,7 @@ def test_the_cell_panel_and_the_table_of_the_day(snapshot):
     assert "higher by borough (x1.2)" in words
     assert "lower by precinct (x0.63)" in words
     assert "There is no forecast of cell 9999" in text_of(
-        risk_map.cell_panel(snapshot, 9999, DAYS[1])
+        cells_in_words.cell_panel(snapshot, 9999, DAYS[1])
     )
 
 
@@ -269,7 +273,7 @@ def with_series(tmp_path_factory):
         }
     )  # fmt: skip
     score = {
-        "place": ["1", "2", "BRONX"], "precinct": [1, 2, None], "score": [90.0, 10.0, 50.0],
+        "place": ["1", "HARTFORD", "BRONX"], "precinct": [1, 2, None], "score": [90.0, 10.0, 50.0],
         "score_rank": [1, 2, 3],
     }  # fmt: skip
     officers = pl.DataFrame(
@@ -321,10 +325,96 @@ def test_precincts_leave_with_their_outlines(with_series):
         f["properties"]["place"]: shapely.geometry.shape(f["geometry"]).centroid.x
         for f in found["features"]
     }
-    assert sorted(centres) == ["1", "2"], "the whole area is no precinct"
-    assert centres["1"] < centres["2"]
+    assert sorted(centres) == ["1", "HARTFORD"], "a borough is no precinct"
+    assert centres["1"] < centres["HARTFORD"]
     scores = {f["properties"]["place"]: f["properties"]["score"] for f in found["features"]}
-    assert scores == {"1": 90.0, "2": 10.0}
+    assert scores == {"1": 90.0, "HARTFORD": 10.0}
+
+
+def spots() -> dict[Table, pl.DataFrame]:
+    """Two weeks: in the newer WEST's cell 3 is hot and two spots are hidden; in the older nothing is."""
+    weeks = [date(2024, 11, 18), date(2024, 11, 25)]
+    shown = pl.DataFrame(
+        {"series": "incidents", "week_on": weeks[1:], "cell_id": [3], "spot": ["hot"]}
+    )
+    counted = pl.DataFrame(
+        {
+            "series": "incidents", "week_on": weeks, "hot_cells_count": [0, 1],
+            "cold_cells_count": [0, 0], "hidden_cells_count": [0, 2],
+        }
+    )  # fmt: skip
+    return {published.WEEK_SPOTS: shown, published.HOT_SPOT_WEEKS: counted}
+
+
+@pytest.fixture(scope="module")
+def with_spots(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("spots") / "nyc"
+    frames = {t: t.conform(f) for t, f in (tables() | spots()).items()}
+    header = replace(HEADER, made_from="f3")
+    write_snapshot(folder, header, [SnapshotTable(t, f) for t, f in frames.items()])
+    return SnapshotShelf(folder, with_drafts=True).newest()
+
+
+def test_a_week_shows_its_spots_and_says_how_many_are_hidden(with_spots):
+    newer = text_of(hot_cell_charts.week_chart(with_spots, "incidents", date(2024, 11, 25)))
+    assert "Week from 2024-11-25: 1 hot, 0 cold cells; 2 hidden." in newer
+    assert "hot: cell 3, precinct 1" in newer
+    older = text_of(hot_cell_charts.week_chart(with_spots, "incidents", date(2024, 11, 18)))
+    assert "Week from 2024-11-18: 0 hot, 0 cold cells; 0 hidden." in older
+    assert "cell 3" not in older
+    page = text_of(hot_places.layout(Visit(with_spots, wishes={"week": "2024-11-18"})))
+    assert '"data":["2024-11-25","2024-11-18"]' in page
+    assert '"value":"2024-11-18"' in page
+    found = json.loads(places_geojson(with_spots, with_spots.table("published.week_spots")))
+    assert [f["properties"]["spot"] for f in found["features"]] == ["hot"]
+
+
+def graphs(part: object) -> list[dict[str, Any]]:
+    """Figures of all charts below a part of a page, as the browser is sent them."""
+    if isinstance(part, list):
+        return [figure for each in part for figure in graphs(each)]
+    if not isinstance(part, dict):
+        return []
+    if part.get("type") == "Graph":
+        return [part["props"]["figure"]]
+    return [figure for each in part.values() for figure in graphs(each)]
+
+
+def test_plotly_takes_every_figure_as_it_is(fuller, with_series, with_spots):
+    """Its own figures refuse a property that does not exist and a value that is none of it."""
+    table = cases.case_tables(fuller)["gender_by_exploitation"]
+    axes = ["gender", "exploitation", "source"]
+    of_three = table.with_columns(pl.lit("x").alias("source"))
+    clustered = {"columns": ["gender"], "k": 2, "scale": True}
+    parts = [
+        *(page.layout(Visit(s)) for page in PAGES for s in (fuller, with_series)),
+        cells_in_words.cell_panel(fuller, 8, DAYS[1]),
+        patterns.hours_chart(fuller, "robbery"),
+        boroughs.trends_chart(fuller, "robbery"),
+        funnel.funnel_chart(fuller, "(all)", None),
+        *(predicted_chart(fuller, "night_on_a_weekday", kind) for kind in ("bars", "pie")),
+        *(mix_chart(fuller, kind) for kind in ("bars", "pie")),
+        officers.years_chart(with_series, "state"),
+        hot_cell_charts.week_chart(with_spots, "incidents", date(2024, 11, 25)),
+        cases.plot(table, axes[:2], **clustered, is_solid=False),
+        cases.plot(of_three, axes, **clustered, is_solid=True),
+    ]
+    found = graphs(json.loads(plotly.io.json.to_json_plotly(parts)))
+    assert len(found) >= 18
+    assert {trace["type"] for figure in found for trace in figure["data"]} == {
+        "scatter", "bar", "pie", "heatmap", "scatter3d",
+    }  # fmt: skip
+    for figure in found:
+        checked = json.loads(Figure(figure).to_json())
+        # The template is its own default, which the browser is not sent.
+        checked["layout"].pop("template", None)
+        assert checked == figure
+
+
+def test_an_area_that_is_no_precinct_is_called_by_its_own_name(with_series):
+    words = text_of(boroughs.composite_map(with_series))
+    assert '"precinct 1: 90.0"' in words
+    assert '"HARTFORD: 10.0"' in words
 
 
 def test_case_tables_leave_as_files(fuller):

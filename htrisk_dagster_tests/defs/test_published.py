@@ -9,7 +9,7 @@ from htrisk_dagster.defs.published import AS_THEY_ARE, disjoint_series, snapshot
 from htrisk_dagster.defs.released import dossier_of
 from htrisk_dagster.features.feature_matrix import Series
 from htrisk_dagster.publishing.snapshot import newest_snapshot, read_header
-from htrisk_dagster.schemas import predictions, raw
+from htrisk_dagster.schemas import hotspots, predictions, raw
 from htrisk_dagster_tests.defs.small_city import APRIL, CANARY_TYPE, MARCH, City
 
 
@@ -31,6 +31,27 @@ def test_a_run_ends_with_a_snapshot_of_all_its_days(city: City, connection):
     stored = city.workspace.tables("nyc").read(predictions.CELL_DAY_RISK)
     published = connection.sql("from predictions.cell_day_risk").pl()
     assert published.equals(stored.sort("risk_on", "cell_id"))
+
+
+def test_no_hot_or_cold_week_of_a_cell_stands_on_a_small_count(city: City, connection):
+    """Of the cell and the eight around it, by their columns and rows."""
+    connection.register("weekly", city.workspace.tables("nyc").read(hotspots.CELL_WEEK_GI_STAR))
+    around = connection.sql(
+        "select s.series, s.week_on, s.cell_id, sum(w.incidents_count) as around "
+        "from published.week_spots s join grid.cells c using (cell_id) "
+        "join grid.cells n on abs(n.col - c.col) <= 1 and abs(n.row - c.row) <= 1 "
+        "join weekly w on (w.series, w.week_on, w.cell_id) = (s.series, s.week_on, n.cell_id) "
+        "group by all"
+    ).pl()
+    assert around.height > 0
+    assert around.filter(pl.col("around").is_between(1, 10)).is_empty()
+    spots = connection.sql("select count(*) from weekly where spot <> 'neither'").fetchone()
+    told = connection.sql(
+        "select sum(hot_cells_count + cold_cells_count), sum(hidden_cells_count) "
+        "from published.hot_spot_weeks"
+    ).fetchone()
+    assert told[0] == around.height
+    assert told[0] + told[1] == spots[0]
 
 
 def test_it_names_the_dossier_that_reviewers_sign_for(city: City, connection):

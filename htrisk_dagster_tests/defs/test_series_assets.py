@@ -15,6 +15,7 @@ import pytest
 from htrisk_dagster.defs import series_checks
 from htrisk_dagster.defs.area_series import store_area_periods, with_places
 from htrisk_dagster.defs.assets import series as assets
+from htrisk_dagster.defs.plan import Plan, Step
 from htrisk_dagster.defs.series_outlook import origin_of, store_forecasts, told
 from htrisk_dagster.defs.series_plans import shift_shares, store_composite_risk
 from htrisk_dagster.defs.workspace import Workspace
@@ -316,6 +317,32 @@ def test_a_history_too_short_leaves_empty_tables_and_says_so(tmp_path: Path) -> 
     assert "too few" in (fresh["forecasts"] or "")
     assert "too few" in (fresh["week_forecasts"] or "")
     assert store.read(series.WEEKLY_LSTM).is_empty()
+
+
+def steps_of(workspace: Workspace, end: date) -> list[Step]:
+    """What a run of maps up to a day would do about series."""
+    plan = Plan(workspace, workspace.area("nyc"), end, end, lambda asset: frozenset())
+    return list(plan.months_of_areas())
+
+
+def test_a_run_of_maps_makes_the_months_that_readers_see(made) -> None:
+    """Those made by its last day: of the month before until the eighth; and no weeks, days or hours."""
+    workspace, *_ = made
+    assert steps_of(workspace, date(2024, 1, 8)) == [], "they are there"
+    (step,) = steps_of(workspace, date(2024, 1, 7))
+    assert step.keys == ("2023-12-01",)
+    assert {"series/forecasts", "series/composite_risk", "series/decomposition"} <= set(step.assets)
+    assert not {"series/week_forecasts", "series/weekly_lstm"} & set(step.assets)
+    fuller = Workspace(workspace.settings.model_copy(update={"profile": "full"}))
+    assert [step.keys for step in steps_of(fuller, date(2024, 1, 31))] == [(MONTH,)]
+
+
+def test_a_history_without_three_years_of_months_is_left_to_the_command(tmp_path: Path) -> None:
+    workspace = Workspace(Settings(home=tmp_path, profile="smoke"))
+    workspace.tables("nyc").write(staging.INCIDENTS, incidents(LAST))
+    # Known are 36 whole months on 8 January 2023, 35 on 8 December 2022.
+    assert steps_of(workspace, date(2022, 12, 31)) == []
+    assert [step.keys for step in steps_of(workspace, date(2023, 1, 31))] == [("2023-01-01",)]
 
 
 def test_what_is_told_of_a_month(made) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
+from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import SEQUENCE, line_style, styled
 from htrisk_dagster.dashboard.mix_charts import spoken
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, remember
@@ -68,17 +69,16 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
 
 def trends_chart(snapshot: Snapshot, series: str) -> Component:
     """A line a borough over complete quarters."""
-    import plotly.graph_objects as go
-
     rows = snapshot.table(_QUARTERS).filter(
         (pl.col("series") == series) & pl.col("quarter_on").is_not_null()
     )
     rows = rows.sort("borough", "quarter_on")
-    figure = go.Figure()
+    figure = Figure()
     boroughs = sorted(set(rows["borough"]) - {"unknown"}, key=lambda b: (b != ALL, b))
     for index, borough in enumerate(boroughs):
         of_borough = rows.filter(borough=borough)
-        figure.add_scatter(
+        figure.add(
+            "scatter",
             x=of_borough["quarter_on"].to_list(),
             y=of_borough["incidents_count"].to_list(),
             mode="lines+markers",
@@ -87,8 +87,7 @@ def trends_chart(snapshot: Snapshot, series: str) -> Component:
             connectgaps=False,
         )
     styled(figure, y_title="reported incidents a quarter", height=420)
-    figure.update_layout(margin={"b": 90})
-    figure.update_yaxes(rangemode="tozero")
+    figure.lay_out(margin={"b": 90}, yaxis={"rangemode": "tozero"})
     wide = rows.pivot("borough", index="quarter_on", values="incidents_count")
     hidden = rows["incidents_count"].null_count()
     under = rows_table(wide, f"{spoken(series)} by quarter and borough.", suppressed=wide.columns)
@@ -165,7 +164,7 @@ def _precinct_map(snapshot: Snapshot, rows: pl.DataFrame, value: str, words: str
     values = rows.select(
         pl.col("precinct").cast(pl.Int32),
         pl.col(value).alias("value"),
-        pl.format("precinct {}: {}", "precinct", pl.col(value).round(3)).alias("label"),
+        pl.format("{}: {}", _named(rows), pl.col(value).round(3)).alias("label"),
     )
     figure = base_map(snapshot, height=500)
     add_precincts(figure, snapshot, values, scale=SEQUENCE)
@@ -179,6 +178,15 @@ def _precinct_map(snapshot: Snapshot, rows: pl.DataFrame, value: str, words: str
             html.P(note, className="quiet"),
         ]
     )
+
+
+def _named(rows: pl.DataFrame) -> pl.Expr:
+    """A precinct by its number, another area by the city's own name of it, such as a town."""
+    number = pl.format("precinct {}", "precinct")
+    if "place" not in rows.columns:
+        return number
+    is_number = pl.col("place") == pl.col("precinct").cast(pl.String)
+    return pl.when(is_number).then(number).otherwise("place")
 
 
 PAGE = Page(

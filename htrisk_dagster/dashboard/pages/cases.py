@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import dash_mantine_components as dmc
 import polars as pl
@@ -19,6 +18,7 @@ from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 from flask import Response, abort
 
+from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import COLOURS, styled
 from htrisk_dagster.dashboard.downloads import file_to_keep
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, in_browser, remember
@@ -28,9 +28,6 @@ from htrisk_dagster.errors import MissingPartitionError, SettingError
 from htrisk_dagster.victim_population.clusters import cluster_counts
 from htrisk_dagster.victim_population.published_tables import ALL
 from htrisk_dagster.warehouse.exported_csv import csv_for_people
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 _DATA_SET = "ctdc"
 _DEFAULT = "source_by_gender_by_exploitation"
@@ -252,45 +249,39 @@ def _labels(rows: pl.DataFrame) -> list[str]:
 
 
 def _flat(rows: pl.DataFrame, axes: list[str]) -> Figure:
-    import plotly.graph_objects as go
-
     x, y = axes[0], axes[1] if len(axes) > 1 else axes[0]
-    figure = go.Figure(
-        go.Scatter(
-            x=rows[x].to_list(),
-            y=rows[y].to_list(),
-            mode="markers",
-            marker=_bubbles(rows),
-            text=_labels(rows),
-            hovertemplate="%{text}<extra></extra>",
-        )
+    figure = Figure().add(
+        "scatter",
+        x=rows[x].to_list(),
+        y=rows[y].to_list(),
+        mode="markers",
+        marker=_bubbles(rows),
+        text=_labels(rows),
+        hovertemplate="%{text}<extra></extra>",
     )
     styled(figure, x_title=x.replace("_", " "), y_title=y.replace("_", " "), height=520)
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(type="category")
+    figure.lay_out(xaxis={"type": "category"}, yaxis={"type": "category"})
     return figure
 
 
 def _solid(rows: pl.DataFrame, axes: list[str]) -> Figure:
-    import plotly.graph_objects as go
-
     x, y, z = axes
-    figure = go.Figure(
-        go.Scatter3d(
-            x=rows[x].to_list(),
-            y=rows[y].to_list(),
-            z=rows[z].to_list(),
-            mode="markers",
-            marker=_bubbles(rows),
-            text=_labels(rows),
-            hovertemplate="%{text}<extra></extra>",
-        )
+    figure = Figure().add(
+        "scatter3d",
+        x=rows[x].to_list(),
+        y=rows[y].to_list(),
+        z=rows[z].to_list(),
+        mode="markers",
+        marker=_bubbles(rows),
+        text=_labels(rows),
+        hovertemplate="%{text}<extra></extra>",
     )
     styled(figure, height=620)
-    figure.update_layout(
+    figure.lay_out(
         dragmode="orbit",
         scene={
-            f"{k}axis": {"title": a.replace("_", " ")} for k, a in zip("xyz", axes, strict=True)
+            f"{k}axis": {"title": {"text": a.replace("_", " ")}}
+            for k, a in zip("xyz", axes, strict=True)
         },
     )
     return figure

@@ -11,6 +11,7 @@ import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
+from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import BAND, COLOURS, line_style, styled
 from htrisk_dagster.dashboard.page import Page, Visit
 from htrisk_dagster.dashboard.panels import (
@@ -95,19 +96,16 @@ def _maps(visit: Visit) -> Component:
 
 
 def _maps_chart(snapshot: Snapshot, rows: pl.DataFrame) -> Component:
-    import plotly.graph_objects as go
-
     named = snapshot.read(HOLIDAYS).group_by("holiday_on").agg(pl.col("name").first())
     joined = rows.join(named, left_on="risk_on", right_on="holiday_on", how="left").sort("risk_on")
     line = {"color": COLOURS[0], "width": 2}
-    figure = go.Figure(
-        go.Scatter(
-            x=joined["risk_on"].to_list(),
-            y=joined["expected_count"].to_list(),
-            mode="lines+markers",
-            line=line,
-            name="expected",
-        )
+    figure = Figure().add(
+        "scatter",
+        x=joined["risk_on"].to_list(),
+        y=joined["expected_count"].to_list(),
+        mode="lines+markers",
+        line=line,
+        name="expected",
     )
     on_holiday = joined.drop_nulls("name")
     _mark_holidays(
@@ -117,8 +115,7 @@ def _maps_chart(snapshot: Snapshot, rows: pl.DataFrame) -> Component:
         on_holiday["name"].to_list(),
     )
     styled(figure, y_title="expected incidents a day", height=360)
-    figure.update_layout(margin={"b": 80})
-    figure.update_yaxes(rangemode="tozero")
+    figure.lay_out(margin={"b": 80}, yaxis={"rangemode": "tozero"})
     under = rows_table(joined.rename({"name": "holiday"}), "Expected incidents by day.")
     total = joined["expected_count"].sum()
     label = f"Expected incidents on {rows.height} days, {total:.3g} in all."
@@ -145,13 +142,12 @@ def band_chart(
     holidays : DataFrame, optional
         `day` and `holiday`.
     """
-    import plotly.graph_objects as go
-
     ordered = rows.sort(day)
     x = ordered[day].to_list()
     low, high = ordered["lower_95_count"].to_list(), ordered["upper_95_count"].to_list()
-    figure = go.Figure()
-    figure.add_scatter(
+    figure = Figure()
+    figure.add(
+        "scatter",
         x=[*x, *reversed(x)],
         y=[*high, *reversed(low)],
         fill="toself",
@@ -160,7 +156,8 @@ def band_chart(
         hoverinfo="skip",
         name="95% band",
     )
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=x,
         y=ordered["expected_count"].to_list(),
         mode="lines",
@@ -176,16 +173,19 @@ def band_chart(
             marked["holiday"].to_list(),
         )
     styled(figure, y_title=words, height=400)
-    figure.update_layout(margin={"b": 80})
+    # Tens of thousands in digits: a power of ten would be read off as one number.
+    in_digits = {"exponentformat": "none", "separatethousands": True}
+    figure.lay_out(margin={"b": 80}, yaxis=in_digits)
     shown = ordered.select(day, "expected_count", "lower_95_count", "upper_95_count")
     return chart(figure, f"Forecast of {len(x)} periods.", rows_table(shown, "The forecast."))
 
 
 def _mark_holidays(
-    figure: object, days: Sequence[object], values: Sequence[float], names: Sequence[str]
+    figure: Figure, days: Sequence[object], values: Sequence[float], names: Sequence[str]
 ) -> None:
     if days:
-        figure.add_scatter(  # type: ignore[attr-defined]
+        figure.add(
+            "scatter",
             x=days,
             y=values,
             mode="markers",
@@ -197,13 +197,10 @@ def _mark_holidays(
 
 
 def _line(rows: pl.DataFrame, day: str, column: str) -> Component:
-    import plotly.graph_objects as go
-
     ordered = rows.sort(day)
-    trace = go.Scatter(
-        x=ordered[day].to_list(), y=ordered[column].to_list(), mode="lines", line=line_style(0)
-    )
-    figure = styled(go.Figure(trace), y_title=column, height=220)
+    x, y = ordered[day].to_list(), ordered[column].to_list()
+    figure = Figure().add("scatter", x=x, y=y, mode="lines", line=line_style(0))
+    styled(figure, y_title=column, height=220)
     under = rows_table(ordered.select(day, column), f"{column.capitalize()} by period.")
     return chart(figure, f"{column.capitalize()} of the series.", under)
 

@@ -12,6 +12,7 @@ import polars as pl
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
+from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import COLOURS, styled
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, remember
 from htrisk_dagster.dashboard.panels import chart, not_in_snapshot, panel, rows_table
@@ -85,8 +86,6 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
 
 def funnel_chart(snapshot: Snapshot, borough: str, period: str | None) -> Component:
     """Bars of the five stages; a stage without a bar says why."""
-    import plotly.graph_objects as go
-
     rows = snapshot.table(_TABLE).filter(
         (pl.col("borough") == borough)
         & pl.col("period_on").eq_missing(pl.lit(date.fromisoformat(period) if period else None))
@@ -99,21 +98,19 @@ def funnel_chart(snapshot: Snapshot, borough: str, period: str | None) -> Compon
         for s, c in zip(stages, counts, strict=True)
     ]
     colours = [COLOURS[1] if s == "verified" else COLOURS[0] for s in stages]
-    figure = go.Figure(
-        go.Bar(
-            y=[s.capitalize() for s in stages],
-            x=[c or 0 for c in counts],
-            orientation="h",
-            text=text,
-            textposition="outside",
-            cliponaxis=False,
-            marker={"color": colours},
-            hoverinfo="skip",
-        )
+    figure = Figure().add(
+        "bar",
+        y=[s.capitalize() for s in stages],
+        x=[c or 0 for c in counts],
+        orientation="h",
+        text=text,
+        textposition="outside",
+        cliponaxis=False,
+        marker={"color": colours},
+        hoverinfo="skip",
     )
     styled(figure, x_title="incidents; of the last stage cases", height=300)
-    figure.update_layout(margin={"r": 110})
-    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.lay_out(margin={"r": 110}, yaxis={"autorange": "reversed", "showgrid": False})
     under = rows_table(
         rows.select("stage", "incidents_count", "of_reported_pct", "status"),
         "The funnel as numbers.",

@@ -1,9 +1,12 @@
 """Page 7: where reports concentrate, how that changes, and clusters of places.
 
-Belongs here: the page's panels. Does not: Gi*, classes, clusters (`hotspots/`).
+Belongs here: the page's panels. Does not: Gi*, classes, clusters (`hotspots/`), the charts of hot and cold
+cells (`hot_cell_charts.py`).
 """
 
 from __future__ import annotations
+
+from datetime import date
 
 import dash_mantine_components as dmc
 import polars as pl
@@ -11,6 +14,7 @@ from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_style import COLOURS
+from htrisk_dagster.dashboard.hot_cell_charts import classes_chart, week_chart
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, remember
 from htrisk_dagster.dashboard.panels import (
     chart,
@@ -21,24 +25,76 @@ from htrisk_dagster.dashboard.panels import (
     panel,
     rows_table,
 )
-from htrisk_dagster.dashboard.place_charts import add_cells, base_map
+from htrisk_dagster.dashboard.place_charts import base_map
 from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
 from htrisk_dagster.schemas.hot_places import CLUSTER_METHODS
-from htrisk_dagster.schemas.published import HOT_SPOT_CLASSES
+from htrisk_dagster.schemas.hotspots import CELL_WEEK_GI_STAR
+from htrisk_dagster.schemas.published import HOT_SPOT_CLASSES, HOT_SPOT_WEEKS, WEEK_SPOTS
 
-_CLASSES = HOT_SPOT_CLASSES.full_name
+_CLASSES, _WEEKS = HOT_SPOT_CLASSES.full_name, HOT_SPOT_WEEKS.full_name
+_GI_STAR = CELL_WEEK_GI_STAR.full_name
 _CLUSTERS, _QUALITY, _ZONES = (
     "hotspots.place_clusters",
     "hotspots.cluster_quality",
     "hotspots.zones",
 )
-# Shape and colour both tell hot from cold, and new from lasting.
-_SYMBOLS = ("square", "circle", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
 
 
 def layout(visit: Visit) -> list[Component]:
-    """Classes of hot spots, clusters with their quality, zones."""
-    return [_hot_spots(visit), _clusters(visit), _quality(visit), _zones(visit)]
+    """Weeks and classes of hot spots, clusters with their quality, zones."""
+    return [_weeks(visit), _hot_spots(visit), _clusters(visit), _quality(visit), _zones(visit)]
+
+
+def _weeks(visit: Visit) -> Component:
+    what = (
+        "Cells that were hot or cold in one week: Getis-Ord Gi* of the cell and its neighbours against the "
+        "whole area, by exact permutation with 5% of false discoveries within the week. A spot is shown "
+        "where cell and neighbours have 11 reported incidents or more in the week, or none; what is hidden "
+        "looks like a cell that is neither. A week by itself is mostly chance: look at several."
+    )
+    snapshot = visit.snapshot
+    if not snapshot.has(_WEEKS):
+        gap = not_in_snapshot(_GI_STAR, snapshot.header.area)
+        return panel(visit, "Hot and cold cells of a week", [gap], what=what)
+    rows = snapshot.table(_WEEKS)
+    series = _ordered(rows)
+    weeks = [str(week) for week in rows["week_on"].unique().sort(descending=True)]
+    wish = visit.wishes
+    body = [
+        html.Div(
+            [
+                dmc.Select(
+                    id="spots-week",
+                    label="Week from Monday",
+                    data=weeks,
+                    value=wish["week"] if wish.get("week") in weeks else weeks[0],
+                    allowDeselect=False,
+                    searchable=True,
+                    w=200,
+                ),
+                dmc.Select(
+                    id="spots-of",
+                    label="Series",
+                    data=[{"value": s, "label": _series_words(s, snapshot)} for s in series],
+                    value=wish["of"] if wish.get("of") in series else series[0],
+                    allowDeselect=False,
+                    w=320,
+                ),
+            ],
+            className="controls",
+        ),
+        html.Div(id="week-spots"),
+    ]
+    files = (("GeoJSON", f"/download/{WEEK_SPOTS.full_name}.geojson"),)
+    tables = [WEEK_SPOTS.full_name, _WEEKS]
+    return panel(
+        visit, "Hot and cold cells of a week", body, what=what, tables=tables, downloads=files
+    )
+
+
+def _ordered(rows: pl.DataFrame) -> list[str]:
+    """Series of a table, all incidents first."""
+    return sorted(rows["series"].unique(), key=lambda s: (s != "incidents", s))
 
 
 def _hot_spots(visit: Visit) -> Component:
@@ -54,9 +110,7 @@ def _hot_spots(visit: Visit) -> Component:
             "most weeks have no cell that permutation calls hot."
         )
         return panel(visit, "Emerging hot spots", [gap], what=what)
-    series = sorted(
-        snapshot.table(_CLASSES)["series"].unique(), key=lambda s: (s == "incidents", s)
-    )
+    series = _ordered(snapshot.table(_CLASSES))[::-1]
     wish = visit.wishes.get("series")
     body = [
         html.Div(
@@ -87,47 +141,18 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     def show_classes(series: str) -> Component:
         return classes_chart(shelf.newest(), series)
 
+    @app.callback(
+        Output("week-spots", "children"), Input("spots-week", "value"), Input("spots-of", "value")
+    )
+    def show_week(week: str, series: str) -> Component:
+        return week_chart(shelf.newest(), series, date.fromisoformat(week))
+
     @app.callback(Output("clusters", "children"), Input("cluster-method", "value"))
     def show_clusters(method: str) -> Component:
         return clusters_chart(shelf.newest(), method)
 
     remember(app, "hot-series")
-
-
-def classes_chart(snapshot: Snapshot, series: str) -> Component:
-    """Cells by class of emerging hot spot."""
-    rows = snapshot.query(
-        "select h.*, c.lon, c.lat, c.precinct, c.borough from published.hot_spot_classes h "
-        "join grid.cells c using (cell_id) where h.series = ? order by h.pattern, h.cell_id",
-        [series],
-    ).with_columns(
-        pl.format("{}: cell {}, precinct {}", "pattern", "cell_id", "precinct").alias("label")
-    )
-    figure = base_map(snapshot)
-    for index, pattern in enumerate(rows["pattern"].unique().sort()):
-        colour = COLOURS[0] if "cold" in pattern else COLOURS[1 + 2 * (index % 2)]
-        add_cells(
-            figure,
-            rows.filter(pattern=pattern),
-            name=pattern,
-            colour=colour,
-            symbol=_SYMBOLS[index % len(_SYMBOLS)],
-        )
-    period = (
-        f"{rows['first_week_on'][0]} to {rows['last_week_on'][0]}" if rows.height else "no week"
-    )
-    counts = rows.group_by("pattern").len("cells").sort("cells", descending=True)
-    under = rows_table(
-        rows.select("pattern", "cell_id", "precinct", "borough", "lat", "lon"),
-        "Cells with a pattern.",
-    )
-    told = ", ".join(f"{n} {p}" for p, n in counts.rows())
-    return html.Div(
-        [
-            html.P(f"Weeks of {period}. {told}.", className="quiet"),
-            chart(figure, f"Map of cells by class: {told}.", under),
-        ]
-    )
+    remember(app, "spots-week", "spots-of")
 
 
 def _clusters(visit: Visit) -> Component:
@@ -177,7 +202,8 @@ def clusters_chart(snapshot: Snapshot, method: str) -> Component:
         "cluster {}: {} incidents, half within {} m", "cluster", "incidents_count", metres
     )
     named = rows.with_columns(label.alias("label"))
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=named["lon"].to_list(),
         y=named["lat"].to_list(),
         mode="markers",

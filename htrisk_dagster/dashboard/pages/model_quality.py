@@ -9,6 +9,7 @@ import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
+from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import COLOURS, line_style, styled
 from htrisk_dagster.dashboard.page import Page, Visit
 from htrisk_dagster.dashboard.panels import (
@@ -104,8 +105,6 @@ def _figure(metric: str, row: dict[str, float | None]) -> Component:
 
 
 def _curve(visit: Visit, name: str) -> Component:
-    import plotly.graph_objects as go
-
     title, x_scale, y_scale, what = _CURVES[name]
     snapshot, table = visit.snapshot, "published.curves"
     if not snapshot.has(table):
@@ -116,11 +115,12 @@ def _curve(visit: Visit, name: str) -> Component:
         return panel(visit, title, [gap], what=what, width="half")
     rows = snapshot.query("from published.curves where curve = ? order by model, point", [name])
     models = sorted(rows["model"].unique(), key=lambda m: (m not in _SHOWN_AT_FIRST, m))
-    figure = go.Figure()
+    figure = Figure()
     is_drawn = (pl.col("y") > 0) if y_scale == "log" else pl.lit(value=True)
     for index, model in enumerate(models):
         of_model = rows.filter(is_drawn, model=model)
-        figure.add_scatter(
+        figure.add(
+            "scatter",
             x=of_model["x"].to_list(),
             y=of_model["y"].to_list(),
             mode="lines",
@@ -133,11 +133,11 @@ def _curve(visit: Visit, name: str) -> Component:
         high = 1.0 if name == "roc" else float(rows["x"].to_numpy().max())
         low = max(low, float(rows["x"].to_numpy().min())) if name == "calibration" else low
         chance = {"color": "#7a8591", "dash": "longdash", "width": 1}
-        figure.add_scatter(x=[low, high], y=[low, high], mode="lines", name="diagonal", line=chance)
+        figure.add(
+            "scatter", x=[low, high], y=[low, high], mode="lines", name="diagonal", line=chance
+        )
     styled(figure, x_title=rows["x_title"][0], y_title=rows["y_title"][0], height=470)
-    figure.update_layout(margin={"b": 150})
-    figure.update_xaxes(type=x_scale)
-    figure.update_yaxes(type=y_scale)
+    figure.lay_out(margin={"b": 150}, xaxis={"type": x_scale}, yaxis={"type": y_scale})
     label = f"{title} of {len(models)} models, the historical mean and the ceiling among them."
     few = rows.filter(pl.col("model").is_in(_SHOWN_AT_FIRST) & (pl.col("point") % 20 == 0))
     caption = f"{title}: every twentieth point of the models shown at first; the CSV has all."
@@ -233,8 +233,6 @@ def _whole(visit: Visit, table: str, caption: str) -> Component:
 
 
 def _importance(visit: Visit) -> Component:
-    import plotly.graph_objects as go
-
     table = "models.feature_importance"
     what = (
         "How much each kind of input moves the forecasts, as the mean absolute change of the logarithm: 0.7 "
@@ -256,16 +254,15 @@ def _importance(visit: Visit) -> Component:
         else "empirical_bayes"
     )
     top = rows.filter(model=model).tail(12)
-    figure = go.Figure(
-        go.Bar(
-            x=top["mean_abs_log"].to_list(),
-            y=[f.replace("_", " ") for f in top["feature"]],
-            orientation="h",
-            marker={"color": COLOURS[0]},
-        )
+    figure = Figure().add(
+        "bar",
+        x=top["mean_abs_log"].to_list(),
+        y=[f.replace("_", " ") for f in top["feature"]],
+        orientation="h",
+        marker={"color": COLOURS[0]},
     )
     styled(figure, x_title="mean absolute change of the logarithm", height=380)
-    figure.update_yaxes(showgrid=False)
+    figure.lay_out(yaxis={"showgrid": False})
     label = f"Field terms of {model} by how much they move its forecasts."
     under = rows_table(rows.reverse(), "Field terms of every model.")
     body = [

@@ -10,6 +10,7 @@ import polars as pl
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
+from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import COLOURS, line_style, styled
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, remember
 from htrisk_dagster.dashboard.panels import chart, no_agencies, panel, rows_grid, rows_table
@@ -74,28 +75,24 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
 
 def years_chart(snapshot: Snapshot, agency: str) -> Component:
     """Women and men among sworn officers by year, and the share of women."""
-    import plotly.graph_objects as go
-
     rows = snapshot.table(_TRENDS).filter(agency_id=agency).sort("year")
     years = [str(y) for y in rows["year"]]
-    figure = go.Figure()
+    figure = Figure()
     for index, (column, name) in enumerate(_SEXES):
-        figure.add_bar(
-            x=years, y=rows[column].to_list(), name=name, marker={"color": COLOURS[index]}
+        figure.add(
+            "bar", x=years, y=rows[column].to_list(), name=name, marker={"color": COLOURS[index]}
         )
-    figure.update_layout(barmode="stack")
-    styled(figure, y_title="sworn officers", height=340).update_layout(margin={"b": 70})
-    share = go.Figure(
-        go.Scatter(
-            x=years,
-            y=rows["female_officers_pct"].to_list(),
-            mode="lines+markers",
-            line=line_style(0),
-        )
+    figure.lay_out(barmode="stack")
+    styled(figure, y_title="sworn officers", height=340).lay_out(margin={"b": 70})
+    share = Figure().add(
+        "scatter",
+        x=years,
+        y=rows["female_officers_pct"].to_list(),
+        mode="lines+markers",
+        line=line_style(0),
     )
     styled(share, y_title="women, %", height=220)
-    share.update_xaxes(type="category")
-    share.update_yaxes(rangemode="tozero")
+    share.lay_out(xaxis={"type": "category"}, yaxis={"rangemode": "tozero"})
     shown = rows.select("year", *(c for c, _ in _SEXES), "female_officers_pct", "civilians_count")
     name = str(rows["agency"][0]) if rows.height else agency
     return html.Div(
@@ -112,25 +109,24 @@ def years_chart(snapshot: Snapshot, agency: str) -> Component:
 
 def newest_chart(snapshot: Snapshot) -> Component:
     """Agencies of the newest year by officers, women and men apart."""
-    import plotly.graph_objects as go
-
     rows = snapshot.table(_TRENDS).filter(pl.col("agency_id") != _STATE)
     newest = rows.filter(pl.col("year") == pl.col("year").max()).sort(
         "officers_count", "agency", descending=[True, False], nulls_last=True
     )
     top = newest.head(_MOST_AGENCIES).reverse()
-    figure = go.Figure()
+    figure = Figure()
     for index, (column, name) in enumerate(_SEXES):
-        figure.add_bar(
+        figure.add(
+            "bar",
             y=top["agency"].to_list(),
             x=top[column].to_list(),
             name=name,
             orientation="h",
             marker={"color": COLOURS[index]},
         )
-    figure.update_layout(barmode="stack")
+    figure.lay_out(barmode="stack")
     styled(figure, x_title="sworn officers", height=130 + 24 * top.height)
-    figure.update_layout(margin={"b": 80})
+    figure.lay_out(margin={"b": 80})
     shown = newest.select(
         "agency", "year", *(c for c, _ in _SEXES), "female_officers_pct", "officers_per_1000"
     )

@@ -14,6 +14,7 @@ import polars as pl
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
+from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import SEQUENCE, styled
 from htrisk_dagster.dashboard.mix_charts import mix_chart, mix_times, predicted_chart, spoken
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, remember
@@ -243,8 +244,6 @@ def block_words(hour: int, hours: int) -> str:
 
 def hours_chart(snapshot: Snapshot, series: str) -> Component:
     """Heat map of hour by weekday; hidden counts are hatched."""
-    import plotly.graph_objects as go
-
     rows = snapshot.table(_HOURS).filter(
         (pl.col("series") == series) & (pl.col("weekday") != ALL) & pl.col("hour").is_not_null()
     )
@@ -258,23 +257,23 @@ def hours_chart(snapshot: Snapshot, series: str) -> Component:
         [shown_value(v, hidden=(day, h) in recorded) for h, v in zip(hours, line, strict=True)]
         for day, line in zip(WEEKDAYS, values, strict=True)
     ]
-    figure = go.Figure(
-        go.Heatmap(
-            x=[_tick(h, block) for h in hours],
-            y=list(WEEKDAYS),
-            z=values,
-            text=text,
-            colorscale=[[i / 4, c] for i, c in enumerate(SEQUENCE)],
-            hovertemplate="%{y}, %{x} h: %{text}<extra></extra>",
-            hoverongaps=True,
-            xgap=2,
-            ygap=2,
-            zmin=0,
-            colorbar={"title": "", "thickness": 12},
-        )
+    figure = Figure().add(
+        "heatmap",
+        x=[_tick(h, block) for h in hours],
+        y=list(WEEKDAYS),
+        z=values,
+        text=text,
+        colorscale=[[i / 4, c] for i, c in enumerate(SEQUENCE)],
+        hovertemplate="%{y}, %{x} h: %{text}<extra></extra>",
+        hoverongaps=True,
+        xgap=2,
+        ygap=2,
+        zmin=0,
+        colorbar={"thickness": 12},
     )
     hidden = rows.filter(pl.col("incidents_count").is_null())
-    figure.add_scatter(
+    figure.add(
+        "scatter",
         x=[_tick(str(h), block) for h in hidden["hour"]],
         y=hidden["weekday"].to_list(),
         mode="text",
@@ -285,8 +284,10 @@ def hours_chart(snapshot: Snapshot, series: str) -> Component:
         showlegend=False,
     )
     styled(figure, x_title="local hour", height=340)
-    figure.update_xaxes(type="category", showline=False)
-    figure.update_yaxes(autorange="reversed", showgrid=False, showline=False)
+    figure.lay_out(
+        xaxis={"type": "category", "showline": False},
+        yaxis={"autorange": "reversed", "showgrid": False, "showline": False},
+    )
     label = f"{spoken(series)} by local hour and weekday; {hidden.height} of {rows.height} counts are hidden."
     table = rows.sort("hour").pivot("weekday", index="hour", values="incidents_count")
     ordered = table.select("hour", *(d for d in WEEKDAYS if d in table.columns))

@@ -1,30 +1,24 @@
 """Page 1: the risk map of a day, what is known of a chosen cell, and the day's highest cells.
 
-Belongs here: the page's controls and panels. Does not: the drawing in the browser
-(`assets/risk_map.js`), the bytes it reads (`month_of_risk`).
+Belongs here: the page's controls and panels. Does not: what panels say of cells (`cells_in_words`), the
+drawing in the browser (`assets/risk_map.js`), the bytes it reads (`month_of_risk`).
 """
 
 from __future__ import annotations
 
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
 import dash_mantine_components as dmc
-import polars as pl
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from htrisk_dagster.dashboard.chart_style import COLOURS, styled
-from htrisk_dagster.dashboard.month_of_risk import cell_history, cell_on_day
+from htrisk_dagster.dashboard.cells_in_words import N_LISTED, cell_panel, top_cells
 from htrisk_dagster.dashboard.page import Page, Servers, Visit, aria, in_browser
-from htrisk_dagster.dashboard.panels import chart, number, panel, rows_table
-from htrisk_dagster.dashboard.snapshots import Snapshot, SnapshotShelf
-from htrisk_dagster.publishing.map_drawing import place_on_sheet
-from htrisk_dagster.publishing.public_days import DayStage
+from htrisk_dagster.dashboard.panels import panel
+from htrisk_dagster.dashboard.snapshots import SnapshotShelf
 
 VIEWS = ("risk", "uncertainty", "faded")
-_N_LISTED = 20
 
 
 def layout(visit: Visit) -> list[Component]:
@@ -84,7 +78,7 @@ def layout(visit: Visit) -> list[Component]:
         ),
         panel(
             visit,
-            f"The {_N_LISTED} cells with the highest expected count",
+            f"The {N_LISTED} cells with the highest expected count",
             [html.Div(id="top-cells"), html.Div(id="day-files")],
             what=(
                 "The same day as a table. Ranks are close to one another: the order of neighbours is "
@@ -226,141 +220,6 @@ def register(app: Dash, shelf: SnapshotShelf, servers: Servers) -> None:
     )
     def show_day(day: str) -> tuple[Component, list[Component]]:
         return top_cells(shelf.newest(), date.fromisoformat(day)), _files(day)
-
-
-def cell_panel(snapshot: Snapshot, cell: int | None, day: date) -> list[Component]:
-    """What is known of one cell on one day; how to choose one where none is."""
-    if cell is None:
-        return [
-            html.P(
-                "Choose a square: click it, or tab to the map, walk with the arrow keys and press Enter.",
-                className="quiet",
-            )
-        ]
-    found = cell_on_day(snapshot, cell, day)
-    if found is None:
-        return [html.P(f"There is no forecast of cell {cell} on {day}.", className="missing")]
-    sheet = _sheet_of(snapshot, cell)
-    facts = {
-        "Stage": stage_words(snapshot.stage_of(day)),
-        "Place": f"map square {sheet}, precinct {found['precinct']}, {str(found['borough']).title()}",
-        "Centre": f"{found['lat']:.4f}, {found['lon']:.4f}",
-        "Score": f"rank {found['rank']:,} of {snapshot.n_cells:,}: {found['band']}",
-        "Risk": f"{100 * found['risk_prob']:.2g}%, the probability of at least one report",
-        "Forecast": f"{number(found['expected_count'])} reported incidents",
-        "50% interval": f"{found['lower_50_count']} to {found['upper_50_count']} incidents",
-        "95% interval": f"{found['lower_95_count']} to {found['upper_95_count']} incidents",
-        "Models": _spread_words(found["spread_ratio"]),
-        "Made by": f"{found['model']}, which saw nothing reported on or after {found['trained_before']}",
-    }
-    reasons = [part for part in (found["reasons"] or "").split(", ") if part]
-    return [
-        html.Dl(
-            [part for name, text in facts.items() for part in (html.Dt(name), html.Dd(text))],
-            className="bands",
-        ),
-        html.H3(
-            "Reasons, against the city's mean",
-            style={"fontSize": ".95rem", "margin": ".6rem 0 .2rem"},
-        ),
-        html.Ul([html.Li(_reason_words(reason)) for reason in reasons], className="reasons")
-        if reasons
-        else html.P("The model gives none.", className="quiet"),
-        _history(cell_history(snapshot, cell), day),
-    ]
-
-
-def stage_words(stage: DayStage) -> str:
-    """Where a day's map stands, as a reader says it."""
-    by = " and ".join(stage.reviewed_by)
-    if stage.is_out:
-        until = f" until {stage.until:%Y-%m-%d}" if stage.until else ""
-        return f"published{until}" + (f", reviewed by {by}" if by else "")
-    return f"{stage.stage.upper()}, not published" + (f"; reviewed by {by}" if by else "")
-
-
-def _reason_words(reason: str) -> str:
-    """`+ borough (x1.2)` as a reader says it."""
-    sign, _, rest = reason.partition(" ")
-    words = {"+": "higher by", "-": "lower by"}
-    return f"{words[sign]} {rest}" if sign in words else reason
-
-
-def _spread_words(ratio: float | None) -> str:
-    if ratio is None:
-        return "no data on single models"
-    return f"the middle half of them lies within {ratio:.2f} times of each other"
-
-
-def _sheet_of(snapshot: Snapshot, cell: int) -> str:
-    return str(_sheets(snapshot).filter(pl.col("cell_id") == cell)["sheet"].item())
-
-
-@lru_cache(maxsize=2)
-def _sheets(snapshot: Snapshot) -> pl.DataFrame:
-    """Square of the sheet of each cell, worked out once a snapshot: every step of a day asks for it."""
-    return place_on_sheet(snapshot.table("grid.cells")).select("cell_id", "sheet")
-
-
-def _history(rows: pl.DataFrame, day: date) -> Component:
-    import plotly.graph_objects as go
-
-    risk = 100 * rows["risk_prob"]
-    line = go.Scatter(
-        x=rows["risk_on"].to_list(),
-        y=risk.to_list(),
-        mode="lines",
-        line={"color": COLOURS[0]},
-        name="risk, %",
-    )
-    now = rows.filter(pl.col("risk_on") == day)
-    dot = go.Scatter(
-        x=now["risk_on"].to_list(),
-        y=(100 * now["risk_prob"]).to_list(),
-        mode="markers",
-        marker={"color": COLOURS[1], "size": 9},
-        name="this day",
-    )
-    figure = styled(go.Figure([line, dot]), y_title="risk, %", height=210)
-    figure.update_layout(showlegend=False)
-    figure.update_yaxes(rangemode="tozero")
-    low, high = float(risk.to_numpy().min()), float(risk.to_numpy().max())
-    label = f"Risk of the cell on {rows.height} days, {low:.2g}% to {high:.2g}%."
-    under = rows_table(
-        rows.select(
-            "risk_on", (100 * pl.col("risk_prob")).alias("risk, %"), "expected_count", "rank"
-        ),
-        "Risk of the cell by day.",
-    )
-    return chart(figure, label, under)
-
-
-def top_cells(snapshot: Snapshot, day: date) -> Component:
-    """The highest cells of a day as a table."""
-    rows = snapshot.query(
-        "select r.rank, r.cell_id, c.precinct, c.borough, c.lat, c.lon, r.expected_count, "
-        "100 * r.risk_prob as risk_pct, r.lower_95_count, r.upper_95_count, r.band "
-        "from predictions.cell_day_risk r join grid.cells c using (cell_id) "
-        "where r.risk_on = ? and r.rank <= ? order by r.rank",
-        [day, _N_LISTED],
-    )
-    interval = pl.format("{} to {}", "lower_95_count", "upper_95_count").alias("interval")
-    shown = rows.join(_sheets(snapshot), on="cell_id", how="left", maintain_order="left").select(
-        "rank",
-        "sheet",
-        "precinct",
-        pl.col("borough").str.to_titlecase(),
-        pl.format("{}, {}", pl.col("lat").round(4), pl.col("lon").round(4)).alias("centre"),
-        "expected_count",
-        "risk_pct",
-        interval,
-        "band",
-    )
-    names = {"sheet": "map square", "expected_count": "expected count", "risk_pct": "risk, %",
-             "interval": "95% interval"}  # fmt: skip
-    draft = "" if snapshot.stage_of(day).is_out else "DRAFT. "
-    caption = f"{draft}Valid for {day} only. Of {snapshot.header.target_title}, as reported."
-    return rows_table(shown, caption, names=names)
 
 
 def _files(day: str) -> list[Any]:
