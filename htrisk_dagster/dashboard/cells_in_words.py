@@ -7,7 +7,6 @@ the snapshot about one cell (`month_of_risk`).
 from __future__ import annotations
 
 from datetime import date
-from functools import lru_cache
 
 import polars as pl
 from dash import html
@@ -15,12 +14,10 @@ from dash.development.base_component import Component
 
 from htrisk_dagster.dashboard.chart_figure import Figure
 from htrisk_dagster.dashboard.chart_style import COLOURS, styled
-from htrisk_dagster.dashboard.month_of_risk import cell_history, cell_on_day
+from htrisk_dagster.dashboard.month_of_risk import cell_history, cell_on_day, named_cells
 from htrisk_dagster.dashboard.panels import chart, number, rows_table
 from htrisk_dagster.dashboard.snapshots import Snapshot
-from htrisk_dagster.publishing.map_drawing import place_on_sheet
 from htrisk_dagster.publishing.public_days import DayStage
-from htrisk_dagster.schemas.grid import CELLS
 
 N_LISTED = 20
 """Cells in the table of a day."""
@@ -38,11 +35,13 @@ def cell_panel(snapshot: Snapshot, cell: int | None, day: date) -> list[Componen
     found = cell_on_day(snapshot, cell, day)
     if found is None:
         return [html.P(f"There is no forecast of cell {cell} on {day}.", className="missing")]
-    sheet = _placed(snapshot)["sheet"][cell]
+    place = named_cells(snapshot).row(cell, named=True)
+    are_areas = snapshot.header.cells_are_areas
     facts = {
         "Stage": stage_words(snapshot.stage_of(day)),
-        "Place": f"map square {sheet}, precinct {found['precinct']}, {str(found['borough']).title()}",
-        "Centre": f"{found['lat']:.4f}, {found['lon']:.4f}",
+        "Place": ("area " if are_areas else f"map square {place['sheet']}, precinct ")
+        + f"{place['precinct']}, {place['borough']}",
+        **({} if are_areas else {"Centre": f"{found['lat']:.4f}, {found['lon']:.4f}"}),
         "Score": f"rank {found['rank']:,} of {snapshot.n_cells:,}: {found['band']}",
         "Risk": f"{100 * found['risk_prob']:.2g}%, the probability of at least one report",
         "Forecast": f"{number(found['expected_count'])} reported incidents",
@@ -90,13 +89,6 @@ def _spread_words(ratio: float | None) -> str:
     return f"the middle half of them lies within {ratio:.2f} times of each other"
 
 
-@lru_cache(maxsize=2)
-def _placed(snapshot: Snapshot) -> pl.DataFrame:
-    """Place and square of the sheet of each cell, in their order; every step of a day asks for it."""
-    cells = place_on_sheet(snapshot.read(CELLS).sort("cell_id"))
-    return cells.select("cell_id", "sheet", "precinct", "borough", "lat", "lon")
-
-
 def _history(rows: pl.DataFrame, day: date) -> Component:
     risk = 100 * rows["risk_prob"]
     figure = Figure()
@@ -139,12 +131,15 @@ def top_cells(snapshot: Snapshot, day: date) -> Component:
         [day, N_LISTED],
     )
     interval = pl.format("{} to {}", "lower_95_count", "upper_95_count").alias("interval")
-    shown = rows.join(_placed(snapshot), on="cell_id", how="left", maintain_order="left").select(
+    named = named_cells(snapshot).select("cell_id", "sheet", "precinct", "borough", "lat", "lon")
+    are_areas = snapshot.header.cells_are_areas
+    centre = pl.format("{}, {}", pl.col("lat").round(4), pl.col("lon").round(4)).alias("centre")
+    shown = rows.join(named, on="cell_id", how="left", maintain_order="left").select(
         "rank",
-        "sheet",
+        *([] if are_areas else ["sheet"]),
         "precinct",
-        pl.col("borough").str.to_titlecase(),
-        pl.format("{}, {}", pl.col("lat").round(4), pl.col("lon").round(4)).alias("centre"),
+        "borough",
+        *([] if are_areas else [centre]),
         "expected_count",
         "risk_pct",
         interval,
@@ -152,6 +147,8 @@ def top_cells(snapshot: Snapshot, day: date) -> Component:
     )
     names = {"sheet": "map square", "expected_count": "expected count", "risk_pct": "risk, %",
              "interval": "95% interval"}  # fmt: skip
+    if are_areas:
+        names |= {"precinct": "area", "borough": "agency"}
     draft = "" if snapshot.stage_of(day).is_out else "DRAFT. "
     caption = f"{draft}Valid for {day} only. Of {snapshot.header.target_title}, as reported."
     return rows_table(shown, caption, names=names)

@@ -20,11 +20,14 @@ import numpy as np
 import polars as pl
 
 from htrisk_dagster.dashboard.snapshots import Snapshot
-from htrisk_dagster.publishing.map_drawing import map_geometry
+from htrisk_dagster.publishing.area_drawing import area_sheet
+from htrisk_dagster.publishing.map_drawing import map_geometry, place_on_sheet
+from htrisk_dagster.publishing.map_words import name_places
 from htrisk_dagster.publishing.risk_bands import band_shares
 from htrisk_dagster.schemas.grid import CELLS
-from htrisk_dagster.schemas.raw import BOROUGHS
+from htrisk_dagster.schemas.raw import BOROUGHS, PRECINCTS
 
+_HALF = 5.0  # of a cell on the sheet
 _MONTH = """
 select r.risk_on, r.cell_id, r.risk_prob, r.expected_count, r.rank, r.upper_95_count
 from predictions.cell_day_risk r
@@ -77,33 +80,68 @@ def month_bytes(snapshot: Snapshot, first: date) -> bytes:
     return b"".join([size, text, *(a.tobytes() for a in arrays)])
 
 
+@lru_cache(maxsize=2)
+def named_cells(snapshot: Snapshot) -> pl.DataFrame:
+    """Cells in their order by the names that readers know, `sheet` and `precinct`; every step asks for it."""
+    header = snapshot.header
+    codes = {int(number): code for number, code in json.loads(header.area_codes).items()}
+    placed = place_on_sheet(snapshot.read(CELLS).sort("cell_id"))
+    return name_places(placed, codes, is_schematic=header.cells_are_areas)
+
+
 def drawing(snapshot: Snapshot) -> dict[str, Any]:
-    """Geometry of the map: squares, borough outlines and names, scale bar.
+    """Geometry of the map: squares or areas, borough outlines and names, scale bar.
 
     Returns
     -------
     dict
-        `width`, `height` of the sheet in tenths of a cell; by cell `left`, `top`, `col`, `row`,
-        `precinct`, `borough` (index) and `sheet`; `boroughs` with `name`, `path`, `x`, `y`; `shares`,
-        the bands' upper ends as shares of the cells.
+        `width`, `height` of the sheet, a cell being ten wide; by cell `left`, `top`, `col`, `row`,
+        `precinct`, `borough` (index of `boroughs`, -1 for none) and `sheet`; `boroughs` with `name`,
+        `path`, `x`, `y`; `cell_km`, and 0 where there is no scale;
+        `shares`, the bands' upper ends as shares of the cells; `paths` by cell where cells are areas.
     """
-    cells = snapshot.read(CELLS).sort("cell_id")
-    geometry = map_geometry(cells, snapshot.read(BOROUGHS))
-    placed = geometry.placed.sort("cell_id")
-    names = [outline.name for outline in geometry.boroughs]
-    index = {name: i for i, name in enumerate(names)}
+    named = named_cells(snapshot)
     columns = ("left", "top", "col", "row", "precinct", "sheet")
+    told = {name: named[name].to_list() for name in columns} | {"shares": band_shares(named.height)}
+    are_areas = snapshot.header.cells_are_areas
+    return told | (_areas(snapshot, named) if are_areas else _squares(snapshot))
+
+
+def _squares(snapshot: Snapshot) -> dict[str, Any]:
+    geometry = map_geometry(snapshot.read(CELLS).sort("cell_id"), snapshot.read(BOROUGHS))
+    index = {outline.name: i for i, outline in enumerate(geometry.boroughs)}
     return {
         "width": geometry.width,
         "height": geometry.height,
-        "step": geometry.step,
-        **{name: placed[name].to_list() for name in columns},
-        "borough": [index.get(b, -1) for b in placed["borough"].to_list()],
+        "borough": [index.get(b, -1) for b in geometry.placed["borough"].to_list()],
         "boroughs": [
             {"name": o.name.title(), "path": o.path, "x": o.x, "y": o.y} for o in geometry.boroughs
         ],
         "cell_km": snapshot.header.cell_size_m / 1000,
-        "shares": band_shares(placed.height),
+    }
+
+
+def _areas(snapshot: Snapshot, named: pl.DataFrame) -> dict[str, Any]:
+    sheet = area_sheet(snapshot.read(CELLS).sort("cell_id"), snapshot.read(PRECINCTS))
+    x, y = sheet.inside.T
+    agencies = (
+        named.select("borough", pl.Series("x", x), pl.Series("y", y))
+        .group_by("borough")
+        .agg(pl.col("x", "y").mean().round(1))
+        .sort("borough")
+    )
+    index = {name: i for i, name in enumerate(agencies["borough"])}
+    return {
+        "width": sheet.width,
+        "height": sheet.height,
+        "paths": sheet.paths,
+        "left": (x - _HALF).round(1).tolist(),
+        "top": (y - _HALF).round(1).tolist(),
+        "borough": [index[b] for b in named["borough"].to_list()],
+        "boroughs": [
+            {"name": name, "path": "", "x": at_x, "y": at_y} for name, at_x, at_y in agencies.rows()
+        ],
+        "cell_km": 0,
     }
 
 

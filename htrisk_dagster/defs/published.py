@@ -6,6 +6,7 @@ file (`publishing/snapshot.py`), suppression (`publishing/public_counts.py`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -148,6 +149,8 @@ def store_snapshot(workspace: Workspace, area: StudyArea) -> dict[str, Any]:
         cell_size_m=area.grid.cell_size_m,
         first_on=days[0],
         last_on=days[-1],
+        cells_are_areas=area.grid.unit == "area",
+        area_codes=json.dumps({place.number: code for code, place in area.areas.items()}),
     )
     tables = [
         _stored(workspace, area, table) for table in left_as_they_are(area) if store.keys(table)

@@ -1,7 +1,9 @@
 """The drawing of risk by area as SVG: the shapes of beats or towns, coloured by band.
 
-Belongs here: the map of a day, and of a month in layers, of a city whose cells are areas with shapes. Does
-not: squares (`map_drawing`, `month_drawing`), the words around the map, colours (the style sheets).
+Belongs here: the map of a day, and of a month in layers, of a city whose cells are areas. Does not: squares
+of ground (`map_drawing`, `month_drawing`), the words around the map, colours (the style sheets).
+
+Areas without shapes are squares, laid out by their row and column on the grid.
 
 Longitudes are shortened by the cosine of the middle latitude, which keeps shapes as the eye knows them over a
 city or a small state; nothing is measured on the drawing, and it has no scale. A large area looks more
@@ -11,6 +13,7 @@ important than a small one of the same band: the table beside it ranks them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -31,15 +34,64 @@ def have_shapes(cells: pl.DataFrame, shapes: pl.DataFrame) -> bool:
     return not shapes.is_empty() and not set(cells["precinct"]) - set(shapes["precinct"])
 
 
-def draw_areas(placed: pl.DataFrame, shapes: pl.DataFrame, *, title: str, description: str) -> str:
+@dataclass(frozen=True)
+class AreaSheet:
+    """Areas on a sheet of 600 units and its margins.
+
+    Parameters
+    ----------
+    paths : tuple of str
+        Path of each area, in the order of the cells.
+    inside : float64, shape (C, 2)
+        A point inside each.
+    width, height : float
+        Of the sheet, margins and all.
+    """
+
+    paths: tuple[str, ...]
+    inside: np.ndarray
+    width: float
+    height: float
+
+
+def area_sheet(cells: pl.DataFrame, shapes: pl.DataFrame | None) -> AreaSheet:
+    """Lay areas out by their shapes, or as squares where one of them has none.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        `precinct`, a number, `col` and `row` of each.
+    shapes : DataFrame, optional
+        `schemas.raw.PRECINCTS`.
+    """
+    if shapes is not None and have_shapes(cells, shapes):
+        of_cells = cells.select("precinct").join(
+            shapes.select("precinct", "geometry"), on="precinct", how="left", maintain_order="left"
+        )
+        drawn, height = _on_sheet(shapely.from_wkb(of_cells["geometry"].to_numpy()))
+    else:
+        col, row = (cells[name].to_numpy().astype(np.float64) for name in ("col", "row"))
+        # At the equator a degree is as wide as it is high: the squares stay squares.
+        drawn, height = _on_sheet(
+            shapely.box(col / 1e4, row / 1e4, (col + 1) / 1e4, (row + 1) / 1e4)
+        )
+    return AreaSheet(
+        paths=tuple(_path(shape) for shape in drawn),
+        inside=shapely.get_coordinates(shapely.point_on_surface(drawn)),
+        width=_WIDTH + 2 * _MARGIN,
+        height=height + 2 * _MARGIN,
+    )
+
+
+def draw_areas(placed: pl.DataFrame, sheet: AreaSheet, *, title: str, description: str) -> str:
     """Draw the map as one `<svg>` element.
 
     Parameters
     ----------
     placed : DataFrame
-        Cells with the columns of `CELL_DAY_RISK`, the sentence `label` and `number`, their precinct.
-    shapes : DataFrame
-        `schemas.raw.PRECINCTS`, one of them for each cell.
+        Cells with the columns of `CELL_DAY_RISK` and the sentence `label`.
+    sheet : AreaSheet
+        Of the cells by `cell_id`.
     title, description : str
         Name and text alternative of the drawing.
 
@@ -49,21 +101,18 @@ def draw_areas(placed: pl.DataFrame, shapes: pl.DataFrame, *, title: str, descri
         A path for each area with a `<title>`, to be pointed at; the highest risk first, which is also
         their tab order.
     """
-    rows = _with_shapes(placed, shapes).sort("rank")
-    on_sheet, height = _sheet(rows)
-    paths = [_path(shape) for shape in on_sheet]
+    rows = placed.sort("rank")
     drawn = dict.fromkeys(BANDS, "")
     pointers = []
-    for path, cell, band, label in zip(
-        paths, *(rows[c] for c in ("cell_id", "band", "label")), strict=True
-    ):
+    for cell, band, label in rows.select("cell_id", "band", "label").rows():
+        path = sheet.paths[cell]
         drawn[band] += path
         pointers.append(
             f'<path id="c{cell}" d="{path}" role="img"><title>{escape(label)}</title></path>'
         )
     return "\n".join(
         [
-            *_opening("map", height, title, description),
+            *_opening("map", sheet, title, description),
             *(
                 f'<path class="cell {band.replace(" ", "-")}" d="{drawn[band]}"/>'
                 for band in reversed(BANDS)
@@ -75,8 +124,7 @@ def draw_areas(placed: pl.DataFrame, shapes: pl.DataFrame, *, title: str, descri
 
 
 def draw_area_month(
-    placed: pl.DataFrame,
-    shapes: pl.DataFrame,
+    sheet: AreaSheet,
     layers: Sequence[tuple[str, pl.DataFrame]],
     *,
     title: str,
@@ -87,10 +135,8 @@ def draw_area_month(
 
     Parameters
     ----------
-    placed : DataFrame
-        Cells with `cell_id` and `number`, their precinct.
-    shapes : DataFrame
-        `schemas.raw.PRECINCTS`, one of them for each cell.
+    sheet : AreaSheet
+        Of the cells by `cell_id`.
     layers : sequence of (str, DataFrame)
         Class of the layer, and `cell_id` and `band` of its day.
     title, description : str
@@ -98,11 +144,7 @@ def draw_area_month(
     numbered : DataFrame
         Of the last layer's day: `cell_id`, `rank` and `label` of the areas that are numbered.
     """
-    rows = _with_shapes(placed, shapes).sort("cell_id")
-    on_sheet, height = _sheet(rows)
-    paths = [_path(shape) for shape in on_sheet]
-    inside = shapely.get_coordinates(shapely.point_on_surface(on_sheet)).tolist()
-    at = dict(zip(rows["cell_id"], inside, strict=True))
+    at = sheet.inside.tolist()
     marks = [
         f'<g id="n{rank}"><title>{escape(label)}</title><use href="#a{cell}"/>'
         f'<text x="{at[cell][0]:.0f}" y="{at[cell][1]:.0f}">{rank}</text></g>'
@@ -110,9 +152,9 @@ def draw_area_month(
     ]
     return "\n".join(
         [
-            *_opening("month", height, title, description),
+            *_opening("month", sheet, title, description),
             '<g class="areas baseline">',
-            *(f'<path id="a{c}" d="{d}"/>' for c, d in zip(rows["cell_id"], paths, strict=True)),
+            *(f'<path id="a{c}" d="{d}"/>' for c, d in enumerate(sheet.paths)),
             "</g>",
             *(_layer(name, risk) for name, risk in layers),
             f'<g class="areas numbers day {layers[-1][0]}">{"".join(marks)}</g>',
@@ -130,25 +172,18 @@ def _layer(name: str, risk: pl.DataFrame) -> str:
     return f'<g class="areas day {name}">{"".join(uses)}</g>'
 
 
-def _with_shapes(placed: pl.DataFrame, shapes: pl.DataFrame) -> pl.DataFrame:
-    return placed.join(
-        shapes.select(number="precinct", geometry="geometry"), on="number", how="inner"
-    )
-
-
-def _opening(name: str, height: float, title: str, description: str) -> list[str]:
+def _opening(name: str, sheet: AreaSheet, title: str, description: str) -> list[str]:
     return [
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}" '
-        f'viewBox="0 0 {_WIDTH + 2 * _MARGIN:g} {height + 2 * _MARGIN:.0f}" role="group" '
+        f'viewBox="0 0 {sheet.width:g} {sheet.height:.0f}" role="group" '
         f'aria-labelledby="{name}-title {name}-description">',
         f'<title id="{name}-title">{escape(title)}</title>',
         f'<desc id="{name}-description">{escape(description)}</desc>',
     ]
 
 
-def _sheet(rows: pl.DataFrame) -> tuple[np.ndarray, float]:
+def _on_sheet(shapes: np.ndarray) -> tuple[np.ndarray, float]:
     """Each shape on the sheet, in order, and the sheet's height without margins."""
-    shapes = shapely.from_wkb(rows["geometry"].to_numpy())
     west, south, east, north = shapely.total_bounds(shapes)
     narrow = float(np.cos(np.radians((south + north) / 2.0)))
     scale = _WIDTH / max((east - west) * narrow, north - south)

@@ -18,7 +18,12 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.publishing import map_words, model_card
-from htrisk_dagster.publishing.area_drawing import draw_area_month, have_shapes
+from htrisk_dagster.publishing.area_drawing import (
+    AreaSheet,
+    area_sheet,
+    draw_area_month,
+    have_shapes,
+)
 from htrisk_dagster.publishing.document_text import to_html
 from htrisk_dagster.publishing.map_drawing import place_on_sheet, sheet_around
 from htrisk_dagster.publishing.map_words import MapHeader, day_in_words
@@ -75,11 +80,13 @@ def render_daily_report(
     of_day = risk.filter(pl.col("risk_on") == header.risk_on)
     map_words.require_one_row_a_cell(of_day, cells, header.risk_on)
     days = days_shown(header.risk_on)
-    placed = map_words.name_places(place_on_sheet(cells.sort("cell_id")), header)
-    if not (header.is_schematic and shapes is not None and have_shapes(cells, shapes)):
-        shapes = None
-    else:
-        placed = placed.with_columns(sheet=pl.lit(None, pl.String))
+    cells = cells.sort("cell_id")
+    placed = map_words.name_places(
+        place_on_sheet(cells), header.area_codes, is_schematic=header.is_schematic
+    )
+    areas = area_sheet(cells, shapes) if header.is_schematic else None
+    has_shapes = shapes is not None and have_shapes(cells, shapes)
+    note = map_words.note_on_areas(header, has_shapes=has_shapes)
     label = map_words.cell_sentence(header).alias("label")
     shown = placed.join(of_day, on="cell_id").sort("rank").with_columns(label)
     title = f"Reported incidents expected on {day_in_words(header.risk_on)}"
@@ -97,7 +104,7 @@ def render_daily_report(
             map_words.headline(header, title),
             map_words.facts_of_day(shown, header),
             "<main>",
-            _month(risk, placed, shown, boroughs, shapes, header=header, days=days),
+            _month(risk, placed, shown, boroughs, areas, note, header=header, days=days),
             _top_cells(risk, shown, header=header, days=days),
             map_words.limits(),
             '<section id="card"><h2>Model card, in short</h2>',
@@ -123,7 +130,8 @@ def _month(
     placed: pl.DataFrame,
     shown: pl.DataFrame,
     boroughs: pl.DataFrame,
-    shapes: pl.DataFrame | None,
+    areas: AreaSheet | None,
+    note: str,
     *,
     header: MapHeader,
     days: Sequence[date],
@@ -133,25 +141,21 @@ def _month(
     layers = [(f"d{i}", rows.select("cell_id", "band")) for i, _, rows in found]
     title = f"Map of {header.area_title}, a layer a day"
     told = (
-        f"{'Squares' if shapes is None else 'Areas'} are coloured by rank of expected incidents; the highest "
+        f"{'Squares' if areas is None else 'Areas'} are coloured by rank of expected incidents; the highest "
         "of the report's own day are numbered as in the table below."
     )
     numbered = shown.head(_N_LISTED)
-    if shapes is not None:
-        drawing = draw_area_month(
-            placed, shapes, layers, title=title, description=told, numbered=numbered
-        )
+    if areas is not None:
+        drawing = draw_area_month(areas, layers, title=title, description=told, numbered=numbered)
     else:
-        ground = boroughs.clear() if header.is_schematic else boroughs
         drawing = draw_month(
             placed,
             layers,
-            sheet_around(placed, ground),
+            sheet_around(placed, boroughs),
             title=title,
             description=told,
             numbered=numbered,
         )
-    note = map_words.note_on_areas(header, has_shapes=shapes is not None)
     captions = "".join(
         f'<p class="day d{i}"><strong>{day_in_words(on)}:</strong> {_total(rows):.2f} reported incidents '
         f"expected in the whole city; highest risk {_highest(rows):.2g}%.</p>"

@@ -112,29 +112,30 @@ def require_one_row_a_cell(risk: pl.DataFrame, cells: pl.DataFrame, day: date) -
         )
 
 
-def name_places(cells: pl.DataFrame, header: MapHeader) -> pl.DataFrame:
+def name_places(
+    cells: pl.DataFrame, area_codes: Mapping[int, str], *, is_schematic: bool
+) -> pl.DataFrame:
     """Give each cell the names that a reader knows it by.
 
     Parameters
     ----------
     cells : DataFrame
-        With `precinct`, a number, and `borough`.
-    header : MapHeader
+        Of `map_drawing.place_on_sheet`.
+    area_codes, is_schematic
+        As in `MapHeader`.
 
     Returns
     -------
     DataFrame
-        The same rows: `number` is the precinct's number, `precinct` the publisher's code, and `borough`
-        is in title case where it is a borough. The agency of an area stays as it is published.
+        The same rows: `precinct` is the publisher's code, and `borough` is in title case where it is a
+        borough. The agency of an area stays as it is published, and an area has no square of the `sheet`.
     """
-    code = pl.col("precinct").replace_strict(
-        header.area_codes, default=None, return_dtype=pl.String
-    )
+    code = pl.col("precinct").replace_strict(area_codes, default=None, return_dtype=pl.String)
     borough = pl.col("borough")
     return cells.with_columns(
-        pl.col("precinct").alias("number"),
         pl.coalesce(code, pl.col("precinct").cast(pl.String)).alias("precinct"),
-        borough if header.is_schematic else borough.str.to_titlecase(),
+        borough if is_schematic else borough.str.to_titlecase(),
+        *([pl.lit(None, pl.String).alias("sheet")] if is_schematic else []),
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.publishing import map_words
-from htrisk_dagster.publishing.area_drawing import draw_areas, have_shapes
+from htrisk_dagster.publishing.area_drawing import area_sheet, draw_areas, have_shapes
 from htrisk_dagster.publishing.map_drawing import draw_map, place_on_sheet
 from htrisk_dagster.publishing.map_words import MapHeader
 
@@ -57,24 +57,24 @@ def render_risk_map(
         Where `risk` is not of the header's day alone, or does not have each cell once.
     """
     map_words.require_one_row_a_cell(risk, cells, header.risk_on)
-    placed = place_on_sheet(cells).join(risk, on="cell_id", how="inner").sort("rank")
-    has_shapes = header.is_schematic and shapes is not None and have_shapes(cells, shapes)
-    if has_shapes:
-        placed = placed.with_columns(sheet=pl.lit(None, pl.String))
-    placed = map_words.name_places(placed, header).with_columns(
-        map_words.cell_sentence(header).alias("label")
+    named = map_words.name_places(
+        place_on_sheet(cells), header.area_codes, is_schematic=header.is_schematic
     )
+    label = map_words.cell_sentence(header).alias("label")
+    placed = named.join(risk, on="cell_id", how="inner").sort("rank").with_columns(label)
+    has_shapes = shapes is not None and have_shapes(cells, shapes)
     title = f"Reported incidents expected on {map_words.day_in_words(header.risk_on)}"
     note = map_words.note_on_areas(header, has_shapes=has_shapes)
+    marks = "Areas" if header.is_schematic else "Squares"
     map_text = (
-        f"Map of {header.area_title}. {note}{'Areas' if has_shapes else 'Squares'} are coloured by rank of "
+        f"Map of {header.area_title}. {note}{marks} are coloured by rank of "
         f"expected incidents; the {min(_N_LISTED, placed.height)} highest are listed in the table below."
     )
-    if has_shapes and shapes is not None:
-        drawing = draw_areas(placed, shapes, title=title, description=map_text)
+    if header.is_schematic:
+        sheet = area_sheet(cells.sort("cell_id"), shapes)
+        drawing = draw_areas(placed, sheet, title=title, description=map_text)
     else:
-        ground = boroughs.clear() if header.is_schematic else boroughs
-        drawing = draw_map(placed, ground, title=title, description=map_text)
+        drawing = draw_map(placed, boroughs, title=title, description=map_text)
     return "\n".join(
         [
             "<!doctype html>",
@@ -91,7 +91,7 @@ def render_risk_map(
             *([f"<figcaption>{note}</figcaption>"] if note else []),
             map_words.legend(placed, header),
             '<output id="readout" aria-live="polite">Point at '
-            f"{'an area' if has_shapes else 'a coloured square'} to read its forecast.</output>",
+            f"{'an area' if header.is_schematic else 'a coloured square'} to read its forecast.</output>",
             "</figure>",
             _top_cells(placed, header),
             map_words.limits(),
@@ -106,30 +106,23 @@ def render_risk_map(
 def _top_cells(placed: pl.DataFrame, header: MapHeader) -> str:
     top = placed.head(_N_LISTED)
     names = ("Area", "Agency") if header.is_schematic else ("Precinct", "Borough")
-    # An area with a shape has no square, and a schematic square no place.
-    heads = [
-        *([] if top["sheet"].is_null().all() else ["Map square"]),
-        *names,
-        *([] if header.is_schematic else ["Centre (latitude, longitude)"]),
-    ]
-    columns = {
-        "Map square": top["sheet"].fill_null("–"),
-        names[0]: top["precinct"],
-        names[1]: top["borough"],
-        "Centre (latitude, longitude)": [
-            f"{lat:.4f}, {lon:.4f}" for lat, lon in top.select("lat", "lon").rows()
-        ],
-    }
-    places = zip(*(columns[head] for head in heads), strict=True)
+    degrees = [f"{lat:.4f}, {lon:.4f}" for lat, lon in top.select("lat", "lon").rows()]
+    # An area has no square of the sheet, and the middle of one says little.
+    places = top.select(
+        *([] if header.is_schematic else [pl.col("sheet").alias("Map square")]),
+        pl.col("precinct").alias(names[0]),
+        pl.col("borough").alias(names[1]),
+        *([] if header.is_schematic else [pl.Series("Centre (latitude, longitude)", degrees)]),
+    )
     rows = [
         f'<tr><td class="number"><a href="#c{r["cell_id"]}">{r["rank"]}</a></td>'
         f"{''.join(f'<td>{escape(text)}</td>' for text in place)}"
         f'<td class="number">{r["expected_count"]:#.3g}</td>'
         f'<td class="number">{100 * r["risk_prob"]:.2g}%</td>'
         f'<td class="number">{r["lower_95_count"]} to {r["upper_95_count"]}</td></tr>'
-        for r, place in zip(top.iter_rows(named=True), places, strict=True)
+        for r, place in zip(top.iter_rows(named=True), places.rows(), strict=True)
     ]
-    head_cells = [f'<th scope="col">{head}</th>' for head in heads]
+    head_cells = [f'<th scope="col">{head}</th>' for head in places.columns]
     return "\n".join(
         [
             '<section id="top-cells">',

@@ -65,6 +65,10 @@ class SnapshotHeader:
         First and last day with a risk map.
     k : int
         Smallest count other than zero that is shown.
+    cells_are_areas : bool
+        Whether a cell is an area that the police report by, and no square of ground.
+    area_codes : str
+        The publisher's codes by number of area, in JSON; without those that are the number itself.
     """
 
     area: str
@@ -78,6 +82,8 @@ class SnapshotHeader:
     first_on: date
     last_on: date
     k: int = 11
+    cells_are_areas: bool = False
+    area_codes: str = "{}"
 
 
 @dataclass(frozen=True)

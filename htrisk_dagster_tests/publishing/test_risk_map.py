@@ -368,4 +368,6 @@ def test_areas_with_shapes_are_drawn_as_they_lie_and_tell_no_square_of_the_sheet
     # One area without a shape, and all are squares again.
     squares = render_risk_map(risk, cells, boroughs=boroughs, header=header, shapes=shapes.head(5))
     assert "its size and its distance from others mean nothing" in squares
-    assert '<rect id="c0"' in squares
+    corners = re.search(r'<path id="c0" d="M([^"]+)Z"', squares)
+    x, y = np.array([p.split(" ") for p in corners[1].split("L")], dtype=float).T
+    assert np.ptp(x) == pytest.approx(np.ptp(y), abs=0.2)

@@ -1,4 +1,4 @@
-// The risk map: squares, outlines and legend as SVG, stepped through days without asking the server.
+// The risk map: squares or areas, outlines and legend as SVG, stepped through days without asking the server.
 // A month of risk comes in one answer (month_of_risk.py tells its bytes). Dash owns the controls and
 // calls `show`; this file owns what is inside #risk-map and tells Dash of the cell that was chosen.
 (function () {
@@ -53,9 +53,10 @@
       patternTransform: "rotate(45)" }, defs);
     make("rect", { width: 4, height: 4, "class": "hatch-ground" }, hatch);
     make("path", { d: "M0 0V4", "class": "hatch-line" }, hatch);
-    var squares = make("g", {}, svg);
+    var squares = make("g", { "class": "cells" }, svg);
     nodes = { svg: svg, cells: geometry.left.map(function (left, i) {
-      var node = make("rect", { x: left, y: geometry.top[i], width: 10, height: 10 }, squares);
+      var node = geometry.paths ? make("path", { d: geometry.paths[i] }, squares)
+        : make("rect", { x: left, y: geometry.top[i], width: 10, height: 10 }, squares);
       node.cell = i;
       return node;
     }) };
@@ -66,8 +67,10 @@
       make("text", { x: b.x, y: b.y }, group).textContent = b.name;
       return { name: b.name, cases: make("text", { x: b.x, y: b.y, dy: "1.2em", "class": "cases" }, group) };
     });
-    nodes.chosen = make("rect", { width: 10, height: 10, "class": "chosen", visibility: "hidden" }, svg);
-    nodes.cursor = make("rect", { width: 10, height: 10, "class": "cursor", visibility: "hidden" }, svg);
+    ["chosen", "cursor"].forEach(function (name) {
+      nodes[name] = make(geometry.paths ? "path" : "rect", { width: 10, height: 10, "class": name,
+        visibility: "hidden" }, svg);
+    });
     scaleBar(svg);
     // A picture of the map goes on without its page: the stage stands on the sheet itself.
     nodes.stage = make("text", { x: 6, y: 34, "class": "stage" }, svg);
@@ -80,7 +83,7 @@
 
   function scaleBar(svg) {
     var km = [0.5, 1, 2, 5, 10, 20, 50].filter(function (k) {
-      return k / geometry.cell_km * 10 <= geometry.width / 5; }).pop();
+      return geometry.cell_km && k / geometry.cell_km * 10 <= geometry.width / 5; }).pop();
     if (!km) { return; }
     var length = km / geometry.cell_km * 10, x = geometry.width - length, y = geometry.height;
     var bar = make("g", { "class": "scale-bar" }, svg);
@@ -139,6 +142,7 @@
   }
 
   function place(node, cell) {
+    if (geometry.paths) { node.setAttribute("d", geometry.paths[cell]); }
     node.setAttribute("x", geometry.left[cell]);
     node.setAttribute("y", geometry.top[cell]);
     node.setAttribute("visibility", "visible");
@@ -151,7 +155,8 @@
   function sentence(cell) {
     var data = state.data, k = state.index * data.cells + cell, spread = data.spread[k];
     return "Rank " + data.rank[k].toLocaleString("en") + " of " + data.cells.toLocaleString("en") +
-      " · map square " + geometry.sheet[cell] + ", precinct " + geometry.precinct[cell] +
+      (geometry.paths ? " · area " : " · map square " + geometry.sheet[cell] + ", precinct ") +
+      geometry.precinct[cell] +
       (geometry.borough[cell] >= 0 ? ", " + geometry.boroughs[geometry.borough[cell]].name : "") +
       " · risk " + figures(100 * data.risk[k]) + "% · expected " + figures(data.expected[k]) +
       " reported incidents" + (isNaN(spread) ? "" : " · models " + spread.toFixed(2) + " times apart");
@@ -166,7 +171,7 @@
   function rest() {
     cursor = -1;
     nodes.cursor.setAttribute("visibility", "hidden");
-    say("Point at a square to read its forecast, or tab to the map and use the arrow keys.");
+    say("Point at " + (geometry.paths ? "an area" : "a square") + " to read its forecast, or tab to the map and use the arrow keys.");
   }
 
   function say(text) {
@@ -194,7 +199,7 @@
   function classWords() {
     return shares().map(function (share, i) {
       var end = +(100 * share).toPrecision(3) + "%";
-      return i === 0 ? "very high: top " + end + " of cells"
+      return i === 0 ? "very high: top " + end + (geometry.paths ? " of areas" : " of cells")
         : (["high", "elevated"][i - 1] || "baseline") + (share < 1 ? ": to " + end : ": the rest");
     });
   }
@@ -254,10 +259,10 @@
     }));
     var note = document.getElementById("map-note");
     note.textContent = state.view === "faded"
-      ? "The paler a square, the further the models disagree on it: a strong colour is a high rank that most models share."
+      ? "The paler a place, the further the models disagree on it: a strong colour is a high rank that most models share."
       : state.view === "uncertainty"
         ? "Upper quartile of the models' forecasts over the lower. Where models agree they can still be wrong together."
-        : "Colours are ranks of the day: each day has the same number of cells of each colour, whatever the risk.";
+        : "Colours are ranks of the day: each day has the same number of places of each colour, whatever the risk.";
   }
 
   function label() {
