@@ -114,15 +114,19 @@ class Watched:
     def overflow(self, width: int | None = None) -> list[str]:
         """What reaches over the right edge of a page that scrolls sideways, innermost last.
 
-        In the window as it is, or in one of another width for the while.
+        In the window as it is, or in one of another width for the while; charts follow it after a moment.
         """
         before = self.page.viewport_size
-        if width and before:
-            self.page.set_viewport_size({"width": width, "height": before["height"]})
-            settled(self.page)
+        if not width or not before:
+            as_it_is: list[str] = self.page.evaluate(_OVERFLOW)
+            return as_it_is
+        self.page.set_viewport_size({"width": width, "height": before["height"]})
+        until = time.monotonic() + _PATIENCE_MS / 1000 / 6
         found: list[str] = self.page.evaluate(_OVERFLOW)
-        if width and before:
-            self.page.set_viewport_size(before)
+        while found and time.monotonic() < until:
+            self.page.wait_for_timeout(200)
+            found = self.page.evaluate(_OVERFLOW)
+        self.page.set_viewport_size(before)
         return found
 
 
