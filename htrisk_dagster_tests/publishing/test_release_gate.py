@@ -341,7 +341,5 @@ class Releases(RuleBasedStateMachine):
         assert [r.dossier for r in out][-1:] == expected
 
 
-Releases.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=25, derandomize=True
-)
+Releases.TestCase.settings = settings(max_examples=40, stateful_step_count=25, derandomize=True)
 TestReleases = Releases.TestCase

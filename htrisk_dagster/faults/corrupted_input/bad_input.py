@@ -23,11 +23,11 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.errors import HtriskError
-from htrisk_dagster.faults.corrupted_file import Case
-from htrisk_dagster.faults.corruptions import different_cases
-from htrisk_dagster.faults.sample import Sample
-from htrisk_dagster.faults.sample_reading import read_sample, write_case_file
-from htrisk_dagster.faults.source_samples import source_samples
+from htrisk_dagster.faults.corrupted_input.corrupted_file import Case
+from htrisk_dagster.faults.corrupted_input.corruptions import different_cases
+from htrisk_dagster.faults.corrupted_input.sample import Sample
+from htrisk_dagster.faults.corrupted_input.sample_reading import read_sample, write_case_file
+from htrisk_dagster.faults.corrupted_input.source_samples import source_samples
 from htrisk_dagster.sources.intake import Intake
 from htrisk_dagster.sources.unread_files import unread_files
 
