@@ -16,8 +16,8 @@ from htrisk_dagster.errors import HtriskError
 # Each module has `run_part(out, *, n, say)`, and is imported when it is asked for. One that is long
 # takes the bounds too that it names among its arguments: `count`, `seconds`, `seed`.
 PARTS = {
-    "bad-input": "htrisk_dagster.faults.bad_input",
-    "fuzz": "htrisk_dagster.faults.fuzzing",
+    "bad-input": "htrisk_dagster.faults.corrupted_input.bad_input",
+    "fuzz": "htrisk_dagster.faults.corrupted_input.fuzzing",
     "environment": "htrisk_dagster.faults.environment",
     "kill": "htrisk_dagster.faults.kill",
     "concurrency": "htrisk_dagster.faults.concurrency",

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
+from htrisk_dagster.faults.corrupted_input.source_samples import source_samples
 from htrisk_dagster.faults.ending import AS_EVER, Ending, judged
-from htrisk_dagster.faults.source_samples import source_samples
 from htrisk_dagster.features.as_of_counts import AsOfCounts
 from htrisk_dagster.features.calendar import calendar_features
 from htrisk_dagster.grid.panel import day_numbers

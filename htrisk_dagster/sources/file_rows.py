@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -255,8 +256,8 @@ def _parquet_rows(path: Path, content: bytes, header: Header, layout: Layout) ->
 
 def _json_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl.DataFrame:
     """Rows of a list of objects, the shape in which Socrata answers."""
-    # A key that the first rows lack is null there: the API spells it in lower case.
-    keys = {header.published.get(name, name.lower()): name for name in layout.columns}
+    # A key that the first rows lack is null there.
+    keys = {header.published.get(name) or _spelling(name, content): name for name in layout.columns}
     schema = dict.fromkeys(keys, pl.String)
     try:
         rows = pl.read_json(io.BytesIO(content), schema=schema)
@@ -264,6 +265,13 @@ def _json_rows(path: Path, content: bytes, header: Header, layout: Layout) -> pl
     except pl.exceptions.PolarsError:
         rows = _json_rows_one_by_one(path, content, list(keys))
     return rows.with_row_index(ROW, offset=1).rename(keys)
+
+
+def _spelling(name: str, content: bytes) -> str:
+    """The first key that `layouts.normalise` spells as `name`; the API's spelling where there is none."""
+    words = rb"[\W_]+".join(re.escape(word.encode()) for word in name.split("_"))
+    found = re.search(rb'"(' + words + rb')"\s*:', content, re.IGNORECASE)
+    return found[1].decode() if found else name.lower()
 
 
 def _json_rows_one_by_one(path: Path, content: bytes, keys: list[str]) -> pl.DataFrame:

@@ -85,9 +85,7 @@ def with_instants(
     )
     parts = parts.with_columns(
         seconds=seconds_of_day(parts["clock"]),
-        # Beside a column of its own, a clock behind the day says nothing, but no other text may stand there.
-        is_followed=(pl.lit(clock is not None) & (pl.col("behind") != ""))
-        & seconds_of_day(parts["behind"]).is_null(),
+        is_followed=_is_no_clock(parts["behind"]) if clock else pl.lit(value=False),
         # A day by itself has no zone: it is the local day even where times are UTC.
         is_absolute=pl.col("offset").is_not_null()
         | (pl.lit(is_utc) & pl.col("clock").is_not_null()),
@@ -99,8 +97,7 @@ def with_instants(
         pl.coalesce(local, "day").alias(f"{name}_on"),
         pl.coalesce(absolute, to_utc(written, time_zone)).alias(f"{name}_at"),
         (
-            (pl.col("clock").is_not_null() & pl.col("seconds").is_null())
-            | pl.col("is_followed").fill_null(value=False)
+            (pl.col("clock").is_not_null() & pl.col("seconds").is_null()) | pl.col("is_followed")
         ).alias(f"{name}_clock_unreadable"),
     )
     return pl.concat([rows, made], how="horizontal")
@@ -116,6 +113,11 @@ def _clock(column: str) -> pl.Expr:
         .then(text.str.replace(r"^(\d{1,2})(\d{2})$", "${1}:${2}"))
         .otherwise(text)
     )
+
+
+def _is_no_clock(behind: pl.Series) -> pl.Series:
+    """Whether something else than a clock stands behind the day, where clocks have a column."""
+    return (behind != "").fill_null(value=False) & seconds_of_day(behind).is_null()
 
 
 def _from_unix() -> pl.Expr:

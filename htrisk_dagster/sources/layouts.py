@@ -22,6 +22,7 @@ import polars as pl
 
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.sources.file_content import (
+    LONGEST_LINE_BYTES,
     decode,
     files_below,
     open_file,
@@ -190,7 +191,8 @@ class Header:
     form : str
         CSV, JSON or GeoJSON.
     names : tuple of str
-        The publisher's own names, in file order. Of a JSON file, those in its first 64 KiB.
+        The publisher's own names, in file order. Of a JSON file, those in its first 64 KiB, or up to the
+        end of its first row where that lies behind.
     """
 
     form: Form
@@ -256,6 +258,9 @@ def _names(path: Path, form: Form, beginning: bytes, handle: BufferedIOBase) -> 
             )
         return next(csv.reader([line]), [])
     if form == "JSON":
+        # A cell as long as a page must not hide the keys behind it.
+        while "}" not in text and len(text) < LONGEST_LINE_BYTES and (more := handle.read(_CHUNK)):
+            text += more.decode("utf-8", errors="replace")
         return dict.fromkeys(_KEY.findall(text))
     # The first feature's properties may come after a coastline of half a megabyte.
     n_read = len(beginning)

@@ -121,9 +121,8 @@ def parse_offence_types(rows: pl.DataFrame, facts: FileFacts) -> Parsed:
         pl.col("OFFENSE_CATEGORY_NAME").alias("offence_category"),
     )
     names = {"code": "OFFENSE_CODE", "offence": "OFFENSE_NAME", "category": "OFFENSE_CATEGORY_NAME"}
-    if (
-        rows["OFFENSE_TYPE_ID"].is_not_null().any()
-    ):  # a list of before 2021, by whose numbers it is joined
+    # A list of before 2021 is joined by its numbers.
+    if rows["OFFENSE_TYPE_ID"].is_not_null().any():
         names["number"] = "OFFENSE_TYPE_ID"
     rules = (
         *(_missing_rule(what, name, "The list lacks a value.") for what, name in names.items()),

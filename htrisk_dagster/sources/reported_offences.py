@@ -3,9 +3,9 @@
 Belongs here: unpacking a delivery, joining its files, and the account of every row. Does not: what
 a file says row by row (`nibrs_files`, `police_agencies`), which file is which (`layouts`).
 
-An offence is kept where its incident, its code, its agency and, if it names one, its kind of place are
-known; else it is refused with the
-reason, like a row that breaks a rule of its own. An incident is kept where an offence of it is.
+An offence is kept where its incident, its code, its agency and, if it names one, its kind of place
+are known; else it is refused with the reason, like a row that breaks a rule of its own. An incident is
+kept where an offence of it is.
 """
 
 from __future__ import annotations

@@ -27,7 +27,6 @@ _UNPRINTABLE = (
 )
 _PLAIN = r"^-?[0-9]+(?:\.[0-9]+)?$"
 _SAMPLE = 1_000
-_OBJECT = r'^(?:\{"|\[["\[{])'
 _FORMULA = r"^[=+@\-＝＋＠－]."
 
 
@@ -75,7 +74,8 @@ def _rules(name: str, is_free_text: bool) -> tuple[Rule, ...]:
     )  # fmt: skip
     if not is_free_text:
         rules += (
-            Rule("object_for_a_value", name, text.str.contains(_OBJECT),
+            Rule("object_for_a_value", name, text.str.starts_with('{"') | text.str.starts_with('["')
+                 | text.str.starts_with("[{"),
                  "The value is an object or a list of JSON, no text."),
         )  # fmt: skip
     formula = Rule("formula_cell", name,

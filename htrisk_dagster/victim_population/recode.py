@@ -61,7 +61,7 @@ _LABELS = {
 }  # fmt: skip
 _LONGEST_COUNTRY = 100  # characters
 _COUNTRY = r"[^\W\d_][^\W\d_ .,'’&()\-]*(?:[ .,'’&()\-]+[^\W\d_]*)*"
-_MONTHS = r"(\d{1,3})(?:\s*-+\s*(\d{1,3})|\s*\+)?(?:\s*\([^()]{1,30}\))?"
+_MONTHS = r"(\d{1,3})(?:\s*-+\s*(\d{1,3})|\s*\+)?(?:\s*\([\w +\-]{1,30}\))?"
 _ANSWERS = {"1": True, "1.0": True, "yes": True, "true": True,
             "0": False, "0.0": False, "no": False, "false": False}  # fmt: skip
 # Where this one is yes, a "no" to an indicator of the family is not known.

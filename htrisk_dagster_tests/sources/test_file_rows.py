@@ -101,6 +101,22 @@ LINES = st.lists(
 )  # fmt: skip
 
 
+def test_a_key_that_the_first_rows_lack_is_read_as_the_city_spells_it(tmp_path: Path):
+    rows = [{"CaseNumber": str(i)} for i in range(6_000)] + [{"CaseNumber": "x", "Nro. Zona": "A1"}]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(rows))
+    read = read_rows(
+        path, layouts.read_header(path), layouts.Layout("t", ("CASENUMBER",), ("NRO_ZONA",))
+    )
+    assert read["NRO_ZONA"].to_list() == [None] * 6_000 + ["A1"]
+
+
+def test_a_cell_as_long_as_a_page_hides_no_key_behind_it(tmp_path: Path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{"A": "x" * 200_000, "Beat": "A1"}, {"A": "y", "Beat": "A2"}]))
+    assert layouts.read_header(path).names == ("A", "Beat")
+
+
 @settings(max_examples=60)
 @given(LINES, st.sampled_from(["\n", "", "\n  ", '\n1,x,"2"', "\n1,x,2"]), st.integers(1, 60))
 def test_a_file_read_in_parts_is_the_file_read_at_once(tmp_path_factory, lines, end, size):

@@ -14,8 +14,8 @@ from functools import cache
 
 import numpy as np
 
-from htrisk_dagster.faults.corrupted_file import ALL_ROWS, Case, make_case
-from htrisk_dagster.faults.sample import Sample, zip_bytes
+from htrisk_dagster.faults.corrupted_input.corrupted_file import ALL_ROWS, Case, make_case
+from htrisk_dagster.faults.corrupted_input.sample import Sample, zip_bytes
 from htrisk_dagster.sources.layouts import LAYOUTS, normalise
 
 

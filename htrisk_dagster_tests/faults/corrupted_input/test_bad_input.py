@@ -8,12 +8,18 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from htrisk_dagster.faults import bad_input, sample_reading
-from htrisk_dagster.faults.bad_input import GOOD_ENDS, QUARANTINED, REFUSED, Outcome, judge
-from htrisk_dagster.faults.corrupted_file import ALL_ROWS, Case
-from htrisk_dagster.faults.corruptions import cases, different_cases
-from htrisk_dagster.faults.sample import Sample
-from htrisk_dagster.faults.source_samples import source_samples
+from htrisk_dagster.faults.corrupted_input import bad_input, sample_reading
+from htrisk_dagster.faults.corrupted_input.bad_input import (
+    GOOD_ENDS,
+    QUARANTINED,
+    REFUSED,
+    Outcome,
+    judge,
+)
+from htrisk_dagster.faults.corrupted_input.corrupted_file import ALL_ROWS, Case
+from htrisk_dagster.faults.corrupted_input.corruptions import cases, different_cases
+from htrisk_dagster.faults.corrupted_input.sample import Sample
+from htrisk_dagster.faults.corrupted_input.source_samples import source_samples
 from htrisk_dagster.sources import intake
 from htrisk_dagster.sources.layouts import LAYOUTS
 from hypothesis import HealthCheck, given, settings

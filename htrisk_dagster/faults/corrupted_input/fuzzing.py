@@ -28,9 +28,9 @@ import numpy as np
 
 from htrisk_dagster import sources, victim_population
 from htrisk_dagster.errors import HtriskError
-from htrisk_dagster.faults.sample import Sample
-from htrisk_dagster.faults.sample_reading import read_sample, write_case_file
-from htrisk_dagster.faults.source_samples import source_samples
+from htrisk_dagster.faults.corrupted_input.sample import Sample
+from htrisk_dagster.faults.corrupted_input.sample_reading import read_sample, write_case_file
+from htrisk_dagster.faults.corrupted_input.source_samples import source_samples
 
 Edge = tuple[str, int, int]
 _CODE = (*sources.__path__, *victim_population.__path__)

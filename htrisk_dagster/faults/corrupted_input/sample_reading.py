@@ -15,8 +15,8 @@ from pathlib import Path
 
 import polars as pl
 
-from htrisk_dagster.faults.sample import FILE_DAY, N_ROWS, Sample, Way
-from htrisk_dagster.faults.small_layer import SmallLayer, serving_layer
+from htrisk_dagster.faults.corrupted_input.sample import FILE_DAY, N_ROWS, Sample, Way
+from htrisk_dagster.faults.corrupted_input.small_layer import SmallLayer, serving_layer
 from htrisk_dagster.schemas import raw
 from htrisk_dagster.sources import intake, reported_offences
 from htrisk_dagster.sources.arcgis import FeatureLayer

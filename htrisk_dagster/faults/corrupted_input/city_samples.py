@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from htrisk_dagster.faults.sample import GEOMETRY, N_ROWS, Row, Sample, samples_of
+from htrisk_dagster.faults.corrupted_input.sample import GEOMETRY, N_ROWS, Row, Sample, samples_of
 from htrisk_dagster.study_areas.area import StudyArea, load_area
 from htrisk_dagster.study_areas.city_files import AreaPlace, BoundaryPart, IncidentFile
 

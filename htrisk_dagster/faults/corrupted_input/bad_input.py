@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,11 +23,10 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.errors import HtriskError
-from htrisk_dagster.faults.corrupted_file import Case
-from htrisk_dagster.faults.corruptions import different_cases
-from htrisk_dagster.faults.sample import Sample
-from htrisk_dagster.faults.sample_reading import read_sample, write_case_file
-from htrisk_dagster.faults.source_samples import source_samples
+from htrisk_dagster.faults.corrupted_input.corrupted_file import Case
+from htrisk_dagster.faults.corrupted_input.corruptions import different_cases
+from htrisk_dagster.faults.corrupted_input.sample_reading import read_sample, write_case_file
+from htrisk_dagster.faults.corrupted_input.source_samples import source_samples
 from htrisk_dagster.sources.intake import Intake
 from htrisk_dagster.sources.unread_files import unread_files
 
@@ -66,21 +65,13 @@ class Outcome:
         return self.end in GOOD_ENDS
 
 
-def run_cases(
-    n_rounds: int,
-    at_least: int = 0,
-    samples: Iterable[Sample] | None = None,
-    *,
-    n_columns: int = 3,
-) -> list[Outcome]:
+def run_cases(n_rounds: int, at_least: int = 0, n_columns: int = 3) -> Iterator[Outcome]:
     """Judge the corruptions of every layout: `n_rounds` rounds, and more until there are `at_least`."""
-    chosen = source_samples() if samples is None else samples
     with tempfile.TemporaryDirectory(prefix="htrisk-faults-") as folder:
-        return [
-            judge(case, Path(folder) / f"{number}-{index}")
-            for number, sample in enumerate(chosen)
-            for index, case in enumerate(different_cases(sample, n_rounds, at_least, n_columns))
-        ]
+        for number, sample in enumerate(source_samples()):
+            files = different_cases(sample, n_rounds, at_least, n_columns)
+            for index, case in enumerate(files):
+                yield judge(case, Path(folder) / f"{number}-{index}")
 
 
 def judge(case: Case, folder: Path) -> Outcome:
@@ -180,21 +171,19 @@ def run_part(
 
     See `report.PartResult` for the record.
     """
-    outcomes = run_cases(n, count or 0)
-    failed = [o for o in outcomes if not o.is_good]
-    failures = [
-        f"{o.case.sample.name}: {o.case.corruption} {o.case.column}: {o.end}: {o.said}"
-        for o in failed
-    ]
-    for line in failures:
-        say(line)
     by_layout: dict[str, Counter[str]] = {}
-    for o in outcomes:
+    failures = []
+    for o in run_cases(n, count or 0):
         by_layout.setdefault(o.case.sample.name, Counter())[o.end] += 1
+        if not o.is_good:
+            what = f"{o.case.sample.name}: {o.case.corruption} {o.case.column}: {o.end}: {o.said}"
+            failures.append(what)
+            say(what)
+    ends = sum(by_layout.values(), Counter[str]())
     return {
-        "cases": len(outcomes),
-        "failed": len(failed),
-        "ends": dict(Counter(o.end for o in outcomes)),
+        "cases": ends.total(),
+        "failed": len(failures),
+        "ends": dict(ends),
         "failures": failures,
         "table": [
             {"layout": name, "cases": counts.total(), **{end: counts[end] for end in GOOD_ENDS}}

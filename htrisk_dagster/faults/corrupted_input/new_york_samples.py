@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from htrisk_dagster.faults.sample import N_ROWS, Row, Sample, samples_of
+from htrisk_dagster.faults.corrupted_input.sample import N_ROWS, Row, Sample, samples_of
 from htrisk_dagster.sources.layouts import LAYOUTS, normalise
 
 # Tables without a number, in which two equal rows are two things.

@@ -11,9 +11,9 @@ from functools import partial
 
 import numpy as np
 
-from htrisk_dagster.faults import cell_corruptions
-from htrisk_dagster.faults.corrupted_file import Case, make_case
-from htrisk_dagster.faults.sample import N_ROWS, Row, Sample
+from htrisk_dagster.faults.corrupted_input import cell_corruptions
+from htrisk_dagster.faults.corrupted_input.corrupted_file import Case, make_case
+from htrisk_dagster.faults.corrupted_input.sample import N_ROWS, Row, Sample
 
 # Columns whose values have one kind are exchanged without anyone being able to tell.
 _ALIKE = {

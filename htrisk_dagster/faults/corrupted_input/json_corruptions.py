@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from htrisk_dagster.faults.corrupted_file import ALL_ROWS, Case, make_case
-from htrisk_dagster.faults.sample import Sample
+from htrisk_dagster.faults.corrupted_input.corrupted_file import ALL_ROWS, Case, make_case
+from htrisk_dagster.faults.corrupted_input.sample import Sample
 
 _Edits = dict[str, tuple[Callable[[str], str], frozenset[int]]]
 _THIRD = frozenset({2})

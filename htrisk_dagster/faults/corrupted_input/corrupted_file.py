@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from htrisk_dagster.faults.sample import N_ROWS, Sample
+from htrisk_dagster.faults.corrupted_input.sample import N_ROWS, Sample
 
 ALL_ROWS = frozenset(range(N_ROWS))
 

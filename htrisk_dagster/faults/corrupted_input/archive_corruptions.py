@@ -12,8 +12,8 @@ from functools import cache
 
 import numpy as np
 
-from htrisk_dagster.faults.corrupted_file import ALL_ROWS, Case, make_case
-from htrisk_dagster.faults.sample import Sample, members, zip_bytes
+from htrisk_dagster.faults.corrupted_input.corrupted_file import ALL_ROWS, Case, make_case
+from htrisk_dagster.faults.corrupted_input.sample import Sample, members, zip_bytes
 
 _LOCAL, _CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
 _AT_FLAGS, _AT_METHOD = {_LOCAL: 6, _CENTRAL: 8}, {_LOCAL: 8, _CENTRAL: 10}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from htrisk_dagster.faults.sample import N_ROWS, Row, Sample, samples_of
+from htrisk_dagster.faults.corrupted_input.sample import N_ROWS, Row, Sample, samples_of
 from htrisk_dagster.sources.layouts import LAYOUTS, normalise
 from htrisk_dagster.study_areas.area import StudyArea, load_area
 

@@ -11,17 +11,21 @@ from hashlib import sha256
 
 import numpy as np
 
-from htrisk_dagster.faults.archive_corruptions import archive_cases
-from htrisk_dagster.faults.corrupted_file import Case
-from htrisk_dagster.faults.file_corruptions import cut_cases, file_cases, table_cases
-from htrisk_dagster.faults.json_corruptions import json_cases
-from htrisk_dagster.faults.row_corruptions import (
+from htrisk_dagster.faults.corrupted_input.archive_corruptions import archive_cases
+from htrisk_dagster.faults.corrupted_input.corrupted_file import Case
+from htrisk_dagster.faults.corrupted_input.file_corruptions import (
+    cut_cases,
+    file_cases,
+    table_cases,
+)
+from htrisk_dagster.faults.corrupted_input.json_corruptions import json_cases
+from htrisk_dagster.faults.corrupted_input.row_corruptions import (
     cell_cases,
     line_cases,
     several_cases,
     swap_cases,
 )
-from htrisk_dagster.faults.sample import Sample
+from htrisk_dagster.faults.corrupted_input.sample import Sample
 
 _MOST_ROUNDS = 100
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
-from htrisk_dagster.faults import fuzzing
-from htrisk_dagster.faults.source_samples import source_samples
+from htrisk_dagster.faults.corrupted_input import fuzzing
+from htrisk_dagster.faults.corrupted_input.source_samples import source_samples
 from htrisk_dagster.sources import text_values
 from htrisk_dagster.victim_population import countries
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from htrisk_dagster.faults.city_samples import city_samples
-from htrisk_dagster.faults.ctdc_samples import ctdc_samples
-from htrisk_dagster.faults.new_york_samples import new_york_samples
-from htrisk_dagster.faults.nibrs_samples import nibrs_samples
-from htrisk_dagster.faults.sample import Sample
+from htrisk_dagster.faults.corrupted_input.city_samples import city_samples
+from htrisk_dagster.faults.corrupted_input.ctdc_samples import ctdc_samples
+from htrisk_dagster.faults.corrupted_input.new_york_samples import new_york_samples
+from htrisk_dagster.faults.corrupted_input.nibrs_samples import nibrs_samples
+from htrisk_dagster.faults.corrupted_input.sample import Sample
 
 
 @cache

@@ -5,7 +5,7 @@ Belongs here: that. Does not: how a release is read (`sample_reading`).
 
 from __future__ import annotations
 
-from htrisk_dagster.faults.sample import N_ROWS, Row, Sample
+from htrisk_dagster.faults.corrupted_input.sample import N_ROWS, Row, Sample
 from htrisk_dagster.schemas.victim_population import GROUPED, INDICATORS
 
 _CUT_AFTER = 32  # characters that the first synthetic release keeps of a name

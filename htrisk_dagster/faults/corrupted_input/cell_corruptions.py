@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from htrisk_dagster.faults.sample import FILE_DAY
+from htrisk_dagster.faults.corrupted_input.sample import FILE_DAY
 
 _FUTURE = FILE_DAY.replace(year=FILE_DAY.year + 1)
 LOST_BYTE = "\udcff"  # a byte that is no UTF-8, as `surrogateescape` carries it
