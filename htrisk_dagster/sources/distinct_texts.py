@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import polars as pl
 
 _SAMPLE = 4096
@@ -83,13 +84,24 @@ def ever(rows: pl.DataFrame, conditions: Sequence[pl.Expr]) -> list[bool]:
     for column, numbers in of_column.items():
         frame = rows
         if column is not None:
-            texts = rows[column].unique() if repeat(rows[column]) else rows[column]
-            frame = decoded(texts.to_frame())
+            frame = distinct_texts(rows[column]).to_frame()
         asked = [conditions[n].any().alias(str(n)) for n in numbers]
         held = frame.lazy().select(asked).collect().row(0)
         for number, holds in zip(numbers, held, strict=True):
             found[number] = bool(holds)
     return found
+
+
+def distinct_texts(texts: pl.Series) -> pl.Series:
+    """The texts of a column, null one of them, each once where many repeat."""
+    if not repeat(texts):
+        return texts
+    if not _is_coded(texts.dtype):
+        return texts.unique()
+    distinct, codes = _told_apart(texts)
+    is_there = np.zeros(len(distinct), dtype=bool)
+    is_there[codes.to_numpy()] = True
+    return distinct.filter(pl.Series(is_there))
 
 
 def text_column(rows: pl.DataFrame, reading: pl.Expr) -> str | None:
