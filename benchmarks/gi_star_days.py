@@ -15,6 +15,7 @@ def _ours(folder: Path) -> Callable[[], object]:
 
     panel, grid = daily_panel(folder)
     weights = with_self(queen_contiguity(grid))
+
     def work() -> object:
         found = gi_star(panel, weights)
         # Made when asked for; esda makes its own always, and controls no false discoveries.

@@ -189,7 +189,9 @@ class Partitions:
 
     def _as_they_are(self, table: Table) -> dict[Path, tuple[Path, Stamp]]:
         """Files of a table, each with what tells it from another that takes its place."""
-        return {path: (path, stamp_of(path)) for path in sorted(self.folder(table).glob("*.parquet"))}
+        return {
+            path: (path, stamp_of(path)) for path in sorted(self.folder(table).glob("*.parquet"))
+        }
 
     def drop(self, table: Table, keys: Iterable[str]) -> None:
         """Remove partitions whose rows are gone from the source."""
