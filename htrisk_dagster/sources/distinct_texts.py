@@ -150,8 +150,8 @@ def _told_apart(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     """
     categories = texts if _is_coded(texts.dtype) else texts.cast(any_code())
     codes = categories.to_physical()
-    highest = codes.max()
-    n = 0 if highest is None else int(highest) + 1  # type: ignore[call-overload]
+    known = codes.drop_nulls().to_numpy()
+    n = int(known.max()) + 1 if len(known) else 0
     numbers = pl.Series(texts.name, range(n), pl.UInt32)
     distinct = numbers.cat.to(categories.dtype).cast(pl.String)
     missing = pl.Series(texts.name, [None], pl.String)
