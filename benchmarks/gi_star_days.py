@@ -10,6 +10,7 @@ from benchmarks.sides import Answer, Row, Side, Target, equal_within
 
 
 def _ours(folder: Path) -> Callable[[], object]:
+    import scipy.special  # noqa: F401  imports are not timed on either side
     from htrisk_dagster.grid.neighbours import queen_contiguity
     from htrisk_dagster.hotspots.getis_ord import gi_star, with_self
 
