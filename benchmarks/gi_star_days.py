@@ -10,12 +10,20 @@ from benchmarks.sides import Answer, Row, Side, Target, equal_within
 
 
 def _ours(folder: Path) -> Callable[[], object]:
+    import scipy.special  # noqa: F401  imports are not timed on either side
     from htrisk_dagster.grid.neighbours import queen_contiguity
     from htrisk_dagster.hotspots.getis_ord import gi_star, with_self
 
     panel, grid = daily_panel(folder)
     weights = with_self(queen_contiguity(grid))
-    return lambda: gi_star(panel, weights).z
+
+    def work() -> object:
+        found = gi_star(panel, weights)
+        # Made when asked for; esda makes its own always, and controls no false discoveries.
+        assert found.p_value.shape == found.z.shape
+        return found.z
+
+    return work
 
 
 def _esda(folder: Path) -> Callable[[], object]:
@@ -43,7 +51,7 @@ def _answer(z: object) -> Answer:
 
 
 ROW = Row(
-    work="Gi* for 1,096 days, with p-values and false-discovery control",
+    work="Gi* and its p-values for 1,096 days",
     prepare=simulate,
     ours=Side("gi_star, all days at once", _ours, _answer),
     usual=Side("esda per day (transform B)", _esda, _answer),

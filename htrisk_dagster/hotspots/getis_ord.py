@@ -23,6 +23,7 @@ rate of 5%. Permutation assumes nothing but exchangeable cells, and is what spot
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,24 +32,32 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+_PERIODS = 32  # what is made of so many at once stays in the cache
+
 
 @dataclass(frozen=True, eq=False)
 class GiStar:
-    """Gi* of T periods and C cells; all arrays of shape (T, C).
+    """Gi* of T periods and C cells; all arrays of shape (T, C), the p-values made when asked for.
 
     Parameters
     ----------
     z : float64
         NaN in a period without variance, and for a cell whose neighbourhood is every cell.
-    p_value : float64
-        Two-sided, normal; NaN where z is.
-    fdr_p_value : float64
-        Adjusted within each period by Benjamini and Hochberg; NaN where z is.
     """
 
     z: NDArray[np.float64]
-    p_value: NDArray[np.float64]
-    fdr_p_value: NDArray[np.float64]
+
+    @cached_property
+    def p_value(self) -> NDArray[np.float64]:
+        """Two-sided, normal; NaN where z is."""
+        from scipy.special import ndtr
+
+        return np.asarray(2 * ndtr(-np.abs(self.z)))
+
+    @cached_property
+    def fdr_p_value(self) -> NDArray[np.float64]:
+        """Adjusted within each period by Benjamini and Hochberg; NaN where z is."""
+        return benjamini_hochberg(self.p_value)
 
     def hot(self, level: float) -> NDArray[np.bool_]:
         """Cells with high counts around them at false-discovery rate `level`."""
@@ -78,7 +87,7 @@ def with_self(weights: csr_array) -> csr_array:
 
 
 def gi_star(panel: NDArray[np.generic], weights: csr_array) -> GiStar:
-    """Gi* of every period of a panel, in one sparse product.
+    """Gi* of every period of a panel, by sparse products of some periods each.
 
     Parameters
     ----------
@@ -92,11 +101,20 @@ def gi_star(panel: NDArray[np.generic], weights: csr_array) -> GiStar:
     ValueError
         Where the weights are not binary, lack a cell itself, or are of other cells.
     """
-    from scipy.special import ndtr
-
     values = checked_panel(panel, weights)
-    n = values.shape[1]
     k = np.asarray(weights.sum(axis=1))
+    z = np.empty(values.shape)
+    for start in range(0, len(values), _PERIODS):
+        block = slice(start, start + _PERIODS)
+        z[block] = _z_scores(values[block], weights, k)
+    return GiStar(z)
+
+
+def _z_scores(
+    values: NDArray[np.float64], weights: csr_array, k: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Gi* of some periods, with `k` neighbours of each cell."""
+    n = values.shape[1]
     total = values.sum(axis=1, keepdims=True)
     squares = (values**2).sum(axis=1, keepdims=True)
     # n^2 times numerator and variance: whole numbers for counts, so nothing is lost before the division.
@@ -106,8 +124,7 @@ def gi_star(panel: NDArray[np.generic], weights: csr_array) -> GiStar:
     z = np.full(values.shape, np.nan)
     known = ~flat & (k < n) & (variance > 0)
     np.divide(numerator, np.sqrt(np.where(known, variance, 1.0)), out=z, where=known)
-    p_value = 2 * ndtr(-np.abs(z))
-    return GiStar(z, p_value, benjamini_hochberg(p_value))
+    return z
 
 
 def benjamini_hochberg(p_value: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,12 +2,16 @@
 
 Belongs here: evaluating what reads one column of text on its distinct texts, with the answer that
 every row by itself would give. Does not: the readings (`text_values`), the rules (`quarantine`).
+
+A column of text may be coded (`pl.Categorical`): the reader of a file has told its texts apart as it
+read them, and nobody need do it again. Whoever asks about single rows decodes it first (`decoded`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import polars as pl
 
 _SAMPLE = 4096
@@ -20,17 +24,23 @@ def once_a_text(texts: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.
     Parameters
     ----------
     texts : Series
-        Texts; null is one of them.
+        Texts; null is one of them. Of coded ones, texts that are read from them are coded too.
     read : callable
         From texts to as many values, each from its own text alone.
     """
-    if not _repeat(texts):
+    if not repeat(texts):
         return read(texts)
-    unchanged = texts.unique()
-    if read(unchanged).equals(unchanged):
-        return texts
+    if not _is_coded(texts.dtype):
+        unchanged = texts.unique()
+        if read(unchanged).equals(unchanged):
+            return texts
     distinct, codes = _told_apart(texts)
-    return read(distinct).gather(codes)
+    made = read(distinct)
+    if _is_coded(texts.dtype) and made.dtype == pl.String:
+        if made.equals(distinct):
+            return texts
+        made = made.cast(any_code())
+    return made.gather(codes)
 
 
 def with_readings(rows: pl.DataFrame, *readings: pl.Expr) -> pl.DataFrame:
@@ -44,7 +54,7 @@ def with_readings(rows: pl.DataFrame, *readings: pl.Expr) -> pl.DataFrame:
     of_column: dict[str | None, list[pl.Expr]] = {}
     for reading in readings:
         column = text_column(rows, reading)
-        column = column if column is not None and _repeat(rows[column]) else None
+        column = column if column is not None and repeat(rows[column]) else None
         of_column.setdefault(column, []).append(reading)
     added: dict[str, pl.Series | pl.Expr] = {}
     for column, of_one in of_column.items():
@@ -74,13 +84,24 @@ def ever(rows: pl.DataFrame, conditions: Sequence[pl.Expr]) -> list[bool]:
     for column, numbers in of_column.items():
         frame = rows
         if column is not None:
-            repeat = _repeat(rows[column])
-            frame = (rows[column].unique() if repeat else rows[column]).to_frame()
+            frame = distinct_texts(rows[column]).to_frame()
         asked = [conditions[n].any().alias(str(n)) for n in numbers]
         held = frame.lazy().select(asked).collect().row(0)
         for number, holds in zip(numbers, held, strict=True):
             found[number] = bool(holds)
     return found
+
+
+def distinct_texts(texts: pl.Series) -> pl.Series:
+    """The texts of a column, null one of them, each once where many repeat."""
+    if not repeat(texts):
+        return texts
+    if not _is_coded(texts.dtype):
+        return texts.unique()
+    distinct, codes = _told_apart(texts)
+    is_there = np.zeros(len(distinct), dtype=bool)
+    is_there[codes.to_numpy()] = True
+    return distinct.filter(pl.Series(is_there))
 
 
 def text_column(rows: pl.DataFrame, reading: pl.Expr) -> str | None:
@@ -89,11 +110,33 @@ def text_column(rows: pl.DataFrame, reading: pl.Expr) -> str | None:
     if len(names) != 1:
         return None
     (name,) = names
-    return name if rows.schema[name] == pl.String else None
+    dtype = rows.schema[name]
+    return name if dtype == pl.String or _is_coded(dtype) else None
 
 
-def _repeat(texts: pl.Series) -> bool:
-    """Whether a sample of the texts repeats itself often enough."""
+def any_code() -> pl.Categorical:
+    """Type of a coded column whose codes no other column shares."""
+    return pl.Categorical(pl.Categories.random())
+
+
+def decoded(rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Rows whose coded columns, or those of them among `columns`, are texts again."""
+    coded = [
+        name
+        for name, dtype in rows.schema.items()
+        if _is_coded(dtype) and (not columns or name in columns)
+    ]
+    return rows.with_columns(pl.col(coded).cast(pl.String)) if coded else rows
+
+
+def _is_coded(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Categorical)
+
+
+def repeat(texts: pl.Series) -> bool:
+    """Whether a column is coded, or a sample of its texts repeats itself often enough."""
+    if _is_coded(texts.dtype):
+        return True
     if len(texts) <= _SAMPLE:
         return False
     sample = texts.gather_every(len(texts) // _SAMPLE)
@@ -101,13 +144,15 @@ def _repeat(texts: pl.Series) -> bool:
 
 
 def _told_apart(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Distinct texts, null at their end, and the place of each text among them."""
-    categories = texts.cast(pl.Categorical(pl.Categories.random()))
-    found = categories.drop_nulls().unique()
-    distinct = (
-        pl.DataFrame({texts.name: found.cast(pl.String), "": found.to_physical()})
-        .sort("")
-        .to_series()
-    )
+    """Distinct texts, null at their end, and the place of each text among them.
+
+    Of a coded column all texts ever given a code are there: some may be of rows that were dropped.
+    """
+    categories = texts if _is_coded(texts.dtype) else texts.cast(any_code())
+    codes = categories.to_physical()
+    known = codes.drop_nulls().to_numpy()
+    n = int(known.max()) + 1 if len(known) else 0
+    numbers = pl.Series(texts.name, range(n), pl.UInt32)
+    distinct = numbers.cat.to(categories.dtype).cast(pl.String)
     missing = pl.Series(texts.name, [None], pl.String)
-    return distinct.extend(missing), categories.to_physical().fill_null(len(found))
+    return distinct.extend(missing), codes.fill_null(n)

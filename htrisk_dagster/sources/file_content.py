@@ -12,7 +12,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -210,28 +210,41 @@ def decode(content: bytes) -> str:
     return text if "\n" in text else text.replace("\r", "\n")
 
 
-def read_lines(path: Path, *, digest: Digest | None = None) -> Iterator[bytes]:
+def read_lines(
+    path: Path,
+    *,
+    digest: Digest | None = None,
+    cut: Callable[[bytes], int] = lambda text: text.rfind(b"\n") + 1,
+) -> Iterator[bytes]:
     """Text of a file as `decode` has it, in UTF-8, some megabytes of whole lines at once.
 
-    Parameters and errors are those of `read_parts`; no line may be longer than its limit.
+    Parameters
+    ----------
+    cut : callable
+        From lines, the first of which may have begun before, to the place in them where the text
+        may be cut, which is the beginning of a line; 0 where nowhere. After the last line feed if
+        not given.
+
+    Other parameters and errors are those of `read_parts`; no line may be longer than its limit.
     """
     held: list[bytes] = []
     size, has_begun, is_whole = 0, False, False
     for part in read_parts(path, has_lines=True, digest=digest):
         held.append(part)
         size += len(part)
-        if is_whole or size < _BATCH or b"\n" not in part:
+        if is_whole or size < _BATCH:
             continue
+        # Letters of several bytes do not end where a line feed's byte is.
+        is_whole = not has_begun and not _encoding(held[0]).startswith("utf-8")
+        end = 0 if is_whole else cut(part)
+        if not end:
+            continue
+        held[-1] = part[:end]
         content = b"".join(held)
         if not has_begun:
-            # Letters of several bytes do not end where a line feed's byte is.
-            is_whole = not _encoding(content).startswith("utf-8")
-            content = content if is_whole else content.removeprefix(codecs.BOM_UTF8)
-        end = 0 if is_whole else content.rindex(b"\n") + 1
-        held, size = [content[end:]], len(content) - end
-        if not is_whole:
-            has_begun = True
-            yield _as_utf8(content[:end])
+            content, has_begun = content.removeprefix(codecs.BOM_UTF8), True
+        yield _as_utf8(content)
+        held, size = [part[end:]], len(part) - end
     content = b"".join(held)
     yield _as_utf8(content) if has_begun else decode(content).encode()
 

@@ -13,14 +13,16 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 
 from htrisk_dagster.errors import SourceError
-from htrisk_dagster.sources.distinct_texts import once_a_text
+from htrisk_dagster.sources.distinct_texts import any_code, decoded, once_a_text, repeat
 from htrisk_dagster.sources.file_content import Digest, decode, read_lines, read_parts
 from htrisk_dagster.sources.layouts import Header, Layout
 from htrisk_dagster.sources.plain_records import plain_fields
@@ -33,6 +35,7 @@ _LONGEST_MARKER = max(map(len, MISSING_MARKERS))
 _FIELD = r'(?:"(?:[^"]|"")*"|[^",]*)'  # RFC 4180, section 2, rules 5 to 7
 _WELL_FORMED = rf"^{_FIELD}(?:,{_FIELD})*$"
 _QUOTED = r'"(?:[^"]|"")*"'
+_PART_ROWS = 150_000
 _LINES_BACK = 100  # among which one is a whole record, or the lines wait for those that follow
 
 
@@ -64,21 +67,33 @@ def read_rows(
         Where the file cannot be unpacked, breaks a limit of `file_content`, or is not JSON or
         Parquet though it says so.
     """
+    return pl.concat(map(decoded, read_row_parts(path, header, layout, digest)))
+
+
+def read_row_parts(
+    path: Path, header: Header, layout: Layout, digest: Digest | None = None
+) -> Iterator[pl.DataFrame]:
+    """Rows of a file as `read_rows` has them, some hundred thousand at once.
+
+    What is made of a part fits the caches and the memory of the part before. Columns whose texts
+    repeat are coded (see `distinct_texts`), each part by codes of its own. There is at least one
+    part; parameters and errors are those of `read_rows`.
+    """
     here = replace(layout, optional=tuple(n for n in layout.optional if n in header.published))
     if header.form == "CSV":
-        rows = _csv_rows(path, header, here, digest)
+        parts = _csv_parts(path, header, here, digest)
     else:
         content = b"".join(read_parts(path, digest=digest))
         read = {"JSON": _json_rows, "Parquet": _parquet_rows}[header.form]
-        rows = read(path, content, header, here)
-    rows = rows.with_columns(
-        pl.lit(None, pl.String).alias(name) for name in layout.columns if name not in here.columns
-    )
-    return rows.select(
-        pl.col(ROW).cast(pl.Int64),
-        pl.col(DEFECT).cast(pl.String),
-        *(once_a_text(rows[name], _cleaned) for name in layout.columns),
-    )
+        parts = iter([read(path, content, header, here)])
+    absent = [pl.lit(None, pl.String).alias(n) for n in layout.columns if n not in here.columns]
+    for part in parts:
+        rows = part.with_columns(absent)
+        yield rows.select(
+            pl.col(ROW).cast(pl.Int64),
+            pl.col(DEFECT).cast(pl.String),
+            *(once_a_text(rows[name], _cleaned) for name in layout.columns),
+        )
 
 
 def _cleaned(texts: pl.Series) -> pl.Series:
@@ -90,37 +105,55 @@ def _cleaned(texts: pl.Series) -> pl.Series:
     return stripped.to_frame().select(pl.when(~is_marker).then(texts.name)).to_series()
 
 
-def _csv_rows(
-    path: Path, header: Header, layout: Layout, digest: Digest | None = None
-) -> pl.DataFrame:
-    """Read the file some megabytes at a time: its text as a whole is never in memory."""
-    parts: list[pl.DataFrame] = []
-    held, n_rows, is_begun = b"", 0, False
-    batches = read_lines(path, digest=digest)
-    batch = next(batches, None)
-    while batch is not None:
-        following = next(batches, None)
-        text = held + batch if held else batch
-        if not is_begun:
-            end = text.find(b"\n") + 1
-            text, is_begun = text[end:] if end else b"", True
-        # What comes may belong to the last record, or may make it the last of the file.
-        end = len(text) if following is None else _last_record(text, len(header.names))
-        rows = _batch_rows(path, text[:end], header, layout, is_last=following is None)
-        parts.append(rows.with_columns(pl.col(ROW) + n_rows))
-        held, n_rows, batch = text[end:], n_rows + rows.height, following
-    return pl.concat(parts)
+def _csv_parts(
+    path: Path, header: Header, layout: Layout, digest: Digest | None
+) -> Iterator[pl.DataFrame]:
+    """Read the file some megabytes at a time: its text as a whole is never in memory.
+
+    Which columns are coded is told from the first of them.
+    """
+    batches: list[pl.DataFrame] = []
+    repeated: list[str] | None = None
+    codes: dict[str, pl.Categorical] = {}
+    n_rows = 0
+    for text, is_last in _whole_records(path, header, digest):
+        rows = _batch_rows(path, text, header, layout, codes, is_last=is_last)
+        if repeated is None:
+            repeated = [name for name in layout.columns if repeat(rows[name])]
+            codes = {name: any_code() for name in repeated}
+        # Rows that were read record by record, and those of the first text, are not coded yet.
+        batches.append(rows.cast(codes).with_columns(pl.col(ROW) + n_rows))  # type: ignore[arg-type]
+        n_rows += rows.height
+        if is_last or sum(batch.height for batch in batches) >= _PART_ROWS:
+            yield pl.concat(batches)
+            batches, codes = [], {name: any_code() for name in repeated}
+
+
+def _whole_records(
+    path: Path, header: Header, digest: Digest | None
+) -> Iterator[tuple[bytes, bool]]:
+    """Text after the header in pieces that begin with a record, and whether one is the last."""
+    # What follows may belong to the last record, or may make it the last of the file.
+    cut = partial(_last_record, n_fields=len(header.names))
+    pieces = read_lines(path, digest=digest, cut=cut)
+    text = next(pieces)
+    end = text.find(b"\n") + 1
+    text = text[end:] if end else b""
+    for following in pieces:
+        yield text, False
+        text = following
+    yield text, True
 
 
 def _last_record(text: bytes, n_fields: int) -> int:
-    """Place where the last line begins that is a whole record; 0 where none is near the end.
+    """Place where the last whole line begins that is a whole record; 0 where none is near the end.
 
-    No field goes on across such a line (see `_whole_records`), so that rows before it can be told
+    No field goes on across such a line (see `_joined_lines`), so that rows before it can be told
     without what follows.
     """
-    end = len(text)
+    end = text.rfind(b"\n") + 1
     for _ in range(_LINES_BACK):
-        begin = text.rfind(b"\n", 0, end - 1) + 1
+        begin = text.rfind(b"\n", 0, max(end - 1, 0)) + 1
         line = text[begin : end - 1].decode(errors="replace").removesuffix("\r")
         if begin == 0:
             break
@@ -135,12 +168,19 @@ def _last_record(text: bytes, n_fields: int) -> int:
 
 
 def _batch_rows(
-    path: Path, text: bytes, header: Header, layout: Layout, *, is_last: bool
+    path: Path,
+    text: bytes,
+    header: Header,
+    layout: Layout,
+    codes: Mapping[str, pl.Categorical],
+    *,
+    is_last: bool,
 ) -> pl.DataFrame:
     """Rows of whole records, numbered from 1: at once where all are plain, else record by record."""
     places = [header.names.index(header.published[name]) for name in layout.columns]
     is_cut = is_last and not text.endswith(b"\n") and _may_be_cut(header, layout, text)
-    fields = None if is_cut else plain_fields(text, len(header.names), places)
+    coded = {place: codes[n] for n, place in zip(layout.columns, places, strict=True) if n in codes}
+    fields = None if is_cut else plain_fields(text, len(header.names), places, coded)
     if fields is None:
         return _records(path, text, places, header, layout, is_cut=is_cut)
     named = fields.rename(dict(zip(map(str, places), layout.columns, strict=True)))
@@ -152,7 +192,7 @@ def _records(
     path: Path, text: bytes, places: list[int], header: Header, layout: Layout, *, is_cut: bool
 ) -> pl.DataFrame:
     lines = pl.read_lines(io.BytesIO(text)).to_series()
-    lines = _whole_records(lines.filter(lines.str.strip_chars() != ""), len(header.names))
+    lines = _joined_lines(lines.filter(lines.str.strip_chars() != ""), len(header.names))
     records = (
         pl.DataFrame({"record": lines})
         .with_row_index(ROW, offset=1)
@@ -202,7 +242,7 @@ def _may_be_cut(header: Header, layout: Layout, text: bytes) -> bool:
     return last_is_read and ending != "" and not ending.endswith('"')
 
 
-def _whole_records(lines: pl.Series, n_fields: int) -> pl.Series:
+def _joined_lines(lines: pl.Series, n_fields: int) -> pl.Series:
     """Join lines that a line break inside quotation marks has cut.
 
     A line with an odd number of quotation marks opens or closes such a field. Two of them are

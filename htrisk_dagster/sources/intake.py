@@ -44,7 +44,7 @@ from htrisk_dagster.sources.context import (
     tax_lots,
 )
 from htrisk_dagster.sources.declared_layouts import files_in
-from htrisk_dagster.sources.file_rows import read_rows
+from htrisk_dagster.sources.file_rows import read_row_parts, read_rows
 from htrisk_dagster.sources.layouts import Header, Layout
 from htrisk_dagster.sources.quarantine import REFUSAL, FileFacts, Parsed, mark_refused
 from htrisk_dagster.sources.unsafe_cells import unsafe_cell_rules
@@ -81,13 +81,14 @@ class _Source:
     reshape: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     is_restricted: bool = False  # no value may go into the quarantine table
     free_text: tuple[str, ...] = ()  # columns that are read and not kept
+    in_parts: bool = False  # each row is typed from itself alone, and coded columns are understood
     read_geojson: Callable[[Path, Header, Layout], pl.DataFrame] = boundaries.read_features
 
 
 _SOURCES = {
     source.table.name: source
     for source in (
-        _Source(raw.COMPLAINTS, nypd_complaints.parse, "occurred_on"),
+        _Source(raw.COMPLAINTS, nypd_complaints.parse, "occurred_on", in_parts=True),
         _Source(raw.FELONIES, nypd_felonies.parse, "occurred_on"),
         _Source(raw.SHOOTINGS, nypd_shootings.parse, "occurred_on"),
         _Source(raw.INCIDENT_REPORTS, incident_reports.parse, "occurred_on"),
@@ -210,21 +211,33 @@ def _read_file(
         raise SourceError(f"{path} changed while it was read. Run again when it is complete.")
     digest = hashlib.sha256()
     if header.form == "GeoJSON":
-        rows = source.read_geojson(path, header, layout)
+        parts = iter([source.read_geojson(path, header, layout)])
         digest.update(path.read_bytes())
+    elif source.in_parts:
+        parts = read_row_parts(path, header, layout, digest)
     else:
-        rows = read_rows(path, header, layout, digest)
+        parts = iter([read_rows(path, header, layout, digest)])
+    name = path.name if path == folder else path.relative_to(folder).as_posix()
+    typed = pl.concat(
+        _typed(source, rows, header, layout, facts).with_columns(
+            pl.lit(name).alias("source_file"), pl.lit(facts.pulled_on).alias("pulled_on")
+        )
+        for rows in parts
+    )
+    return _FilePart(name, header.layout_name, digest.hexdigest(), typed, list(header.names))
+
+
+def _typed(
+    source: _Source, rows: pl.DataFrame, header: Header, layout: Layout, facts: FileFacts
+) -> pl.DataFrame:
+    """Columns of the table, and which rule each row breaks."""
     if layout.category:
         rows = places_of_interest.as_places(rows, layout)
     parsed = source.parse(rows, facts)
-    name = path.name if path == folder else path.relative_to(folder).as_posix()
     unsafe = unsafe_cell_rules(parsed.rows, layout.columns, source.free_text)
-    marked = mark_refused(parsed, header.published, unsafe).with_columns(
-        pl.lit(name).alias("source_file"), pl.lit(facts.pulled_on).alias("pulled_on")
-    )
+    marked = mark_refused(parsed, header.published, unsafe)
     # The publisher's text is in upper case and ends here; only typed columns go on.
-    typed = marked.select(column for column in marked.columns if column != column.upper())
-    return _FilePart(name, header.layout_name, digest.hexdigest(), typed, list(header.names))
+    return marked.select(column for column in marked.columns if column != column.upper())
 
 
 def _pulled_on(path: Path) -> date:

@@ -11,16 +11,22 @@ is put behind each line as one field more, and must be found in that place of ev
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 _END = "\x01"
 _QUOTE, _COMMA, _LINE_FEED = b'",\n'
+_PIECE = 1 << 18  # what is compared at once stays in the cache
 
 
-def plain_fields(text: bytes, n_fields: int, places: Sequence[int]) -> pl.DataFrame | None:
+def plain_fields(
+    text: bytes,
+    n_fields: int,
+    places: Sequence[int],
+    codes: Mapping[int, pl.Categorical] | None = None,
+) -> pl.DataFrame | None:
     """Fields of lines that are whole records; None where some line may be none.
 
     Parameters
@@ -31,12 +37,14 @@ def plain_fields(text: bytes, n_fields: int, places: Sequence[int]) -> pl.DataFr
         Fields of each record.
     places : sequence of int
         Numbers of the fields that are read.
+    codes : mapping of int to Categorical, optional
+        Types of the fields that are coded as they are read (see `distinct_texts`).
 
     Returns
     -------
     DataFrame or None
-        A row a line, in order; text columns named by the number of the field, in the order of
-        `places`; null where nothing stands.
+        A row a line, in order; columns of text, or coded, named by the number of the field, in the
+        order of `places`; null where nothing stands.
     """
     if n_fields < 2 or not text or _END.encode() in text:  # a line of one field may be blank
         return None
@@ -46,13 +54,15 @@ def plain_fields(text: bytes, n_fields: int, places: Sequence[int]) -> pl.DataFr
     if not _marks_enclose_fields(text):
         return None
     names = [str(i) for i in range(n_fields + 1)]
+    types: dict[str, pl.DataType | type[pl.DataType]] = dict.fromkeys(names, pl.String)
+    types |= {str(number): code for number, code in (codes or {}).items()}
     marked = text.replace(b"\n", f",{_END}\n".encode())
     try:
         rows = (
             pl.scan_csv(
                 io.BytesIO(marked),
                 has_header=False,
-                schema=dict.fromkeys(names, pl.String),
+                schema=types,
                 truncate_ragged_lines=True,
             )
             .select(*(str(i) for i in places), names[-1])
@@ -61,7 +71,8 @@ def plain_fields(text: bytes, n_fields: int, places: Sequence[int]) -> pl.DataFr
     except pl.exceptions.SchemaError:  # the first line has more fields, or fewer
         return None
     ends = rows[names[-1]] == _END
-    if rows.height != text.count(b"\n") or ends.null_count() or not ends.all():
+    n_lines = (len(marked) - len(text)) // len(f",{_END}")
+    if rows.height != n_lines or ends.null_count() or not ends.all():
         return None
     return rows.drop(names[-1])
 
@@ -72,12 +83,20 @@ def _marks_enclose_fields(text: bytes) -> bool:
     A pair may still enclose a line feed; there are then fewer rows than lines.
     """
     characters = np.frombuffer(text, np.uint8)
-    marks = np.flatnonzero(characters == _QUOTE)
-    if len(marks) % 2:
-        return False
-    before = characters[marks[::2] - 1]  # of a mark that begins the text, its last line feed
-    after = characters[marks[1::2] + 1]
-    return bool(
-        ((before == _COMMA) | (before == _LINE_FEED)).all()
-        and ((after == _COMMA) | (after == _LINE_FEED)).all()
-    )
+    is_open = False
+    for begin in range(0, len(characters), _PIECE):
+        piece = characters[begin : begin + _PIECE]
+        marks = np.flatnonzero(piece == _QUOTE)
+        if not len(marks):
+            continue
+        marks += begin
+        opening, closing = marks[is_open::2], marks[not is_open :: 2]
+        before = characters[opening - 1]  # of a mark that begins the text, its last line feed
+        after = characters[closing + 1]
+        if not (
+            ((before == _COMMA) | (before == _LINE_FEED)).all()
+            and ((after == _COMMA) | (after == _LINE_FEED)).all()
+        ):
+            return False
+        is_open ^= bool(len(marks) % 2)
+    return not is_open

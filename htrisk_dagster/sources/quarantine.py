@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from htrisk_dagster.sources.distinct_texts import ever
+from htrisk_dagster.sources.distinct_texts import decoded, ever
 from htrisk_dagster.sources.file_rows import DEFECT
 from htrisk_dagster.study_areas.area import BoundingBox, StudyArea
 
@@ -112,10 +112,12 @@ def mark_refused(
         pl.when(rule.broken.fill_null(value=False)).then(pl.lit(i, pl.Int16))
         for i, rule in enumerate(broken)
     )
-    number = parsed.rows.select(first.alias("broken_rule")).to_series()
+    read = {name for rule in broken for name in (rule.column, *rule.broken.meta.root_names())}
+    rows = decoded(parsed.rows, *read)
+    number = rows.select(first.alias("broken_rule")).to_series()
     columns = [published.get(rule.column, "whole row") for rule in broken]
     values = (pl.when(number == i).then(pl.col(rule.column)) for i, rule in enumerate(broken))
-    return parsed.rows.with_columns(
+    return rows.with_columns(
         _nth(number, [rule.name for rule in broken]).alias("rule"),
         _nth(number, columns).alias("column"),
         pl.coalesce(values).str.slice(0, VALUE_LENGTH).alias("value"),

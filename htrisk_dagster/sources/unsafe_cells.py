@@ -14,6 +14,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from htrisk_dagster.sources.distinct_texts import distinct_texts, text_column
 from htrisk_dagster.sources.quarantine import Rule
 from htrisk_dagster.sources.text_values import NUMBER
 
@@ -47,13 +48,16 @@ def unsafe_cell_rules(
     return tuple(
         rule
         for name in columns
-        if rows.schema.get(name) == pl.String and not _is_plain(rows[name])
+        if name in rows.columns
+        and text_column(rows, pl.col(name)) is not None
+        and not _is_plain(rows[name])
         for rule in _rules(name, name in free_text)
     )
 
 
 def _is_plain(texts: pl.Series) -> bool:
     """Whether all are short and plain numbers; one look instead of a rule's each."""
+    texts = distinct_texts(texts)
     if not texts.head(_SAMPLE).str.contains(_PLAIN).all():
         return False
     longest = texts.str.len_bytes().max()

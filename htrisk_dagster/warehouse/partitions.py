@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -25,6 +26,8 @@ from htrisk_dagster.warehouse.leftovers import beside
 
 WHOLE = "all"
 _MADE_FROM = "htrisk_made_from"
+_FILES_KEPT = 1 << 16  # files whose digests a process keeps
+Stamp = tuple[int, int, int, int]
 
 
 @contextmanager
@@ -74,6 +77,15 @@ def fingerprint_of(*parts: object) -> str:
         digest.update(repr(part).encode())
         digest.update(b"\x1f")
     return digest.hexdigest()[:16]
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Inode, size and times of a file: it is another file, or another content, where they differ.
+
+    The time of change is the file system's own: nobody sets it back.
+    """
+    at = path.stat()
+    return at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns
 
 
 def files_fingerprint(paths: Iterable[Path]) -> str:
@@ -169,11 +181,17 @@ class Partitions:
 
     def made_from(self, table: Table) -> Mapping[str, str]:
         """Fingerprint of what each partition was made from, by key."""
-        return {p.stem: _made_from(p) for p in sorted(self.folder(table).glob("*.parquet"))}
+        return {p.stem: _made_from(*at) for p, at in self._as_they_are(table).items()}
 
     def contents(self, table: Table) -> Mapping[str, str]:
         """Digest of each partition's rows, by key; the same for the same rows."""
-        return {p.stem: _content(p) for p in sorted(self.folder(table).glob("*.parquet"))}
+        return {p.stem: _content(*at) for p, at in self._as_they_are(table).items()}
+
+    def _as_they_are(self, table: Table) -> dict[Path, tuple[Path, Stamp]]:
+        """Files of a table, each with what tells it from another that takes its place."""
+        return {
+            path: (path, stamp_of(path)) for path in sorted(self.folder(table).glob("*.parquet"))
+        }
 
     def drop(self, table: Table, keys: Iterable[str]) -> None:
         """Remove partitions whose rows are gone from the source."""
@@ -181,12 +199,15 @@ class Partitions:
             self.path(table, key).unlink(missing_ok=True)
 
 
-def _made_from(path: Path) -> str:
+# A process asks for the same digests before and after each of its steps: a file is read once.
+@lru_cache(maxsize=_FILES_KEPT)
+def _made_from(path: Path, stamp: Stamp) -> str:
     metadata = pq.read_metadata(path).metadata or {}
     return bytes(metadata.get(_MADE_FROM.encode(), b"")).decode()
 
 
-def _content(path: Path) -> str:
+@lru_cache(maxsize=_FILES_KEPT)
+def _content(path: Path, stamp: Stamp) -> str:
     # The data pages without the footer, which holds `made_from`: the same rows made from another
     # file must not look like new rows to what is built on them.
     content = path.read_bytes()

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from htrisk_dagster.sources.distinct_texts import ever, once_a_text, with_readings
+from htrisk_dagster.sources.distinct_texts import (
+    any_code,
+    decoded,
+    ever,
+    once_a_text,
+    with_readings,
+)
 from htrisk_dagster.sources.text_values import day, is_unreadable, number, whole_number
 
 N = 20_000
@@ -27,6 +33,27 @@ def test_readings_are_those_of_each_row(rows: pl.DataFrame):
     assert with_readings(rows, *readings).equals(rows.with_columns(readings))
     few = rows.head(10)  # too few to tell apart
     assert with_readings(few, *readings).equals(few.with_columns(readings))
+
+
+def test_a_coded_column_is_read_like_its_texts(rows: pl.DataFrame):
+    """Codes of rows that are gone, and texts that are nowhere read, change nothing."""
+    coded = rows.with_columns(pl.col("A").cast(any_code())).filter(pl.col("C") % 6 != 1)
+    plain = rows.filter(pl.col("C") % 6 != 1)
+    assert decoded(coded).equals(plain)
+    assert decoded(coded, "B").schema["A"] == coded.schema["A"]
+    readings = (whole_number("A").alias("whole"), pl.col("A").alias("text"), pl.col("C") + 1)
+    assert decoded(with_readings(coded, *readings)).equals(plain.with_columns(readings))
+    asked = [pl.col("A").is_null(), pl.col("A") == " 7 ", pl.col("A") == "x"]
+    assert ever(coded, asked) == ever(plain, asked) == [True, False, True]
+    assert ever(coded.drop_nulls("A"), asked) == [False, False, True]
+
+    def shouted(texts: pl.Series) -> pl.Series:
+        return texts.str.to_uppercase()
+
+    found = once_a_text(coded["A"], shouted)
+    assert isinstance(found.dtype, pl.Categorical)
+    assert found.cast(pl.String).equals(shouted(plain["A"]))
+    assert once_a_text(coded["A"], lambda texts: texts).equals(coded["A"])
 
 
 @pytest.mark.parametrize("column", ["A", "B"])

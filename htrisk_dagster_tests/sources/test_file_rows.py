@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from htrisk_dagster.errors import SourceError
 from htrisk_dagster.sources import file_content, file_rows, layouts
-from htrisk_dagster.sources.file_rows import DEFECT, read_rows
+from htrisk_dagster.sources.distinct_texts import decoded
+from htrisk_dagster.sources.file_rows import DEFECT, read_row_parts, read_rows
 from htrisk_dagster_tests.sources.published_files import write_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -141,6 +142,25 @@ def test_records_that_are_not_whole_wait_for_those_that_are(tmp_path: Path, monk
     good = rows.filter(rows[DEFECT].is_null())
     assert good.select("A", "C").rows() == [("1", "2"), ("3", "4"), ("5", "6"), ("7", "8")]
     assert rows["source_row"].to_list() == list(range(1, 45))
+
+
+def test_columns_that_repeat_are_coded_and_say_the_same(tmp_path: Path, monkeypatch):
+    """Records that are read by themselves among them, and markers that stand for nothing."""
+    lines = [f"{i % 7 or ' n/a '},x,{i}" for i in range(9_000)]
+    lines[7_000] = "4,x"
+    path = write_file(tmp_path / "a.csv", HEADER, *lines)
+    header = layouts.read_header(path)
+    assert header is not None
+    at_once = read_rows(path, header, LAYOUT)
+    monkeypatch.setattr(file_content, "_BATCH", 60_000)
+    monkeypatch.setattr(file_content, "_CHUNK", 10_000)
+    monkeypatch.setattr(file_rows, "_PART_ROWS", 5_000)
+    parts = list(read_row_parts(path, header, LAYOUT))
+    assert [isinstance(part.schema["A"], pl.Categorical) for part in parts] == [True] * len(parts)
+    assert len(parts) == 2
+    assert {part.schema["C"] for part in parts} == {pl.String()}
+    assert pl.concat(map(decoded, parts)).equals(at_once)
+    assert at_once["A"].to_list()[:8] == [None, *"123456", None]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.json", "a.json.gz"])

@@ -136,6 +136,20 @@ def test_same_rows_and_origin_give_the_same_bytes(tables):
     assert tables.write(TABLE, frame(3_000), "a", made_from="y").read_bytes() != first
 
 
+def test_digests_are_those_of_the_files_as_they_are_now(tables):
+    """They are kept for a process, and a file that takes the place of another is read anew."""
+    path = tables.write(TABLE, frame(2), "a", made_from="x")
+    before = tables.contents(TABLE)
+    assert (tables.contents(TABLE), tables.made_from(TABLE)) == (before, {"a": "x"})
+    at = path.stat()
+    tables.write(TABLE, frame(2, shift=1), "a", made_from="y")
+    os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
+    assert tables.contents(TABLE) != before
+    assert tables.made_from(TABLE) == {"a": "y"}
+    tables.write(TABLE, frame(2), "a", made_from="z")
+    assert tables.contents(TABLE) == before
+
+
 def test_the_number_of_threads_does_not_change_the_bytes(tmp_path):
     script = (
         "import sys; from pathlib import Path; import polars as pl\n"
