@@ -11,7 +11,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from datetime import date
 
-# What is imported stays: to look through it for garbage over and over is a fifth of the loading.
+# What is imported stays: to look through it for garbage over and over is a third of the loading.
+_collects = gc.isenabled()
 gc.disable()
 
 import dagster as dg  # noqa: E402
@@ -45,7 +46,8 @@ from htrisk_dagster.settings import Settings, load_settings  # noqa: E402
 from htrisk_dagster.warehouse.catalog import FILE_NAME  # noqa: E402
 
 gc.freeze()
-gc.enable()
+if _collects:
+    gc.enable()
 
 
 def build_definitions(
