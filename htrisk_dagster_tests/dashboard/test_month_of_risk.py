@@ -1,17 +1,29 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
+from htrisk_dagster.dashboard.cells_in_words import cell_panel, top_cells
 from htrisk_dagster.dashboard.month_of_risk import (
     cell_history,
     cell_on_day,
     drawing,
     month_bytes,
 )
-from htrisk_dagster_tests.dashboard.small_snapshot import DAYS, SIDE, expected, risk
+from htrisk_dagster.dashboard.snapshots import SnapshotShelf
+from htrisk_dagster_tests.dashboard.small_snapshot import (
+    DAYS,
+    HEADER,
+    SIDE,
+    expected,
+    risk,
+    write,
+)
+from plotly.utils import PlotlyJSONEncoder
 
 
 def parsed(content: bytes):
@@ -77,3 +89,26 @@ def test_a_cell_over_days_and_on_one(snapshot):
     assert found is not None
     assert (found["rank"], found["precinct"], found["borough"]) == (1, 1, "WEST")
     assert cell_on_day(snapshot, 8, date(2030, 1, 1)) is None
+
+
+def test_areas_are_drawn_by_their_shapes_and_told_by_their_codes(tmp_path):
+    header = replace(HEADER, cells_are_areas=True, area_codes='{"1": "W1"}')
+    write(tmp_path, header)
+    snapshot = SnapshotShelf(tmp_path, with_drafts=True).newest()
+    found = drawing(snapshot)
+    west, east = found["paths"][0], found["paths"][-1]
+    x, y = ([float(n) for n in re.findall(r"[\d.]+", path)[::2]] for path in (west, east))
+    # Two halves of a sheet of 600 with margins of 10; north of UTM leans a little.
+    assert (min(x), max(y)) == pytest.approx((10, 610), abs=3)
+    assert max(x) == pytest.approx(310, abs=3)
+    assert (found["precinct"][0], found["precinct"][-1]) == ("W1", "2")
+    assert set(found["sheet"]) == {None}
+    at = {b["name"]: b["x"] for b in found["boroughs"]}
+    assert min(x) < at["WEST"] < max(x) < at["EAST"] < max(y)
+    assert found["boroughs"][found["borough"][0]]["name"] == "WEST"
+    assert found["cell_km"] == 0
+    said = json.dumps(cell_panel(snapshot, 0, DAYS[0]), cls=PlotlyJSONEncoder)
+    assert "area W1, WEST" in said
+    assert "map square" not in said + json.dumps(
+        top_cells(snapshot, DAYS[0]), cls=PlotlyJSONEncoder
+    )
