@@ -211,7 +211,10 @@ def newest_snapshot(folder: Path) -> Path:
 
 
 def read_header(connection: duckdb.DuckDBPyConnection) -> SnapshotHeader:
-    """What the snapshot says of itself."""
-    names = [f.name for f in fields(SnapshotHeader)]
-    row = connection.execute(f"select {', '.join(names)} from snapshot.header").fetchall()[0]
-    return SnapshotHeader(*row)
+    """What the snapshot says of itself; an older one leaves out what was not yet said."""
+    told = connection.execute("select * from snapshot.header")
+    known = [column[0] for column in told.description]
+    said = dict(zip(known, told.fetchall()[0], strict=True))
+    return SnapshotHeader(
+        **{f.name: said[f.name] for f in fields(SnapshotHeader) if f.name in said}
+    )

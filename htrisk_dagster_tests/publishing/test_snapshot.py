@@ -50,6 +50,14 @@ def test_it_says_what_it_is(connection):
     assert contents["grid.cells"][0]["last_on"] is None
 
 
+def test_what_an_older_one_does_not_say_is_what_it_was_then(folder, tmp_path):
+    path = tmp_path / "old.duckdb"
+    path.write_bytes(newest_snapshot(folder).read_bytes())
+    with duckdb.connect(str(path)) as old:
+        old.execute("alter table snapshot.header drop column cells_are_areas")
+        assert read_header(old) == replace(HEADER, cells_are_areas=False)
+
+
 def test_risk_lies_by_day_and_by_cell(connection):
     by_day = connection.sql("from predictions.cell_day_risk").pl()
     by_cell = connection.sql("from predictions.cell_day_risk_by_cell").pl()
