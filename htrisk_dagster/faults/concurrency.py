@@ -89,6 +89,7 @@ def tick(at: datetime, settings: Settings, definitions: dg.Definitions) -> None:
                 done = job.execute_in_process(
                     instance=instance,
                     partition_key=request.partition_key,
+                    tags=dict(request.tags),
                     run_config={"loggers": {TERMINAL: {}}},
                     raise_on_error=False,
                 )
@@ -151,7 +152,7 @@ def _dashboard(settings: Settings, log: Path) -> Iterator[Heard]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = commands(settings, Ports(0, 0, port))["dashboard"]
+    command = commands(settings, Ports(0, 0, port), with_drafts=True)["dashboard"]
     server = Server(command, environment(settings), log.with_name("dashboard.log"))
     address = f"http://127.0.0.1:{port}"
     try:
