@@ -35,7 +35,7 @@ from htrisk_dagster.warehouse.partitions import WHOLE
 
 # Of one run, not of what was made.
 _OF_A_RUN = ("dagster_run_id", "mlflow_run_id", "mlflow_experiment_id", "registered_version")
-_BESIDE = (".tmp", ".old")
+_BESIDE = (".tmp", ".old", ".tmp.wal")
 
 
 class KillAudit:

@@ -18,7 +18,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 BESIDE, ASIDE = ".tmp", ".old"
-_NAME = re.compile(r"\.(?P<of>.+)\.(?P<host>[^.]+)\.(?P<process>\d+)(\.\w+)?(?P<kind>\.tmp|\.old)")
+# DuckDB writes a log beside a database, under its name and `.wal`.
+_NAME = re.compile(
+    r"\.(?P<of>.+)\.(?P<host>[^.]+)\.(?P<process>\d+)(\.\w+)?(?P<kind>\.tmp|\.old)(\.wal)?"
+)
 # Of another machine on the same disk nobody here can say whether it lives: no file takes a day to write.
 _LONGEST_S = 86_400.0
 

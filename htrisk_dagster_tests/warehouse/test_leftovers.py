@@ -43,6 +43,22 @@ def test_what_a_killed_writer_left_is_removed_and_a_living_ones_is_not(tmp_path:
     assert not sweep(tmp_path)
 
 
+def test_the_log_of_a_database_goes_with_it(tmp_path: Path) -> None:
+    """Found by kills: one that stayed among the snapshots was counted as one of them."""
+    path = as_of(beside(tmp_path / "risk.duckdb"), gone())
+    child = (
+        "import duckdb, os, signal, sys\n"
+        "database = duckdb.connect(sys.argv[1])\n"
+        "database.execute('create table t as select range from range(100)')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", child, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2, "DuckDB keeps no log beside its file any more"
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_process_that_starts_has_left_nothing_itself(tmp_path: Path) -> None:
     """In a container every start has the same number: what bears it is of a start before."""
     left = beside(tmp_path / "all.parquet")
