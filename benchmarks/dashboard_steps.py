@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
-from benchmarks.city_inputs import TIME_ZONE, simulate
+from benchmarks.city_inputs import TIME_ZONE, publish, simulate
 from benchmarks.sides import Answer, OwnFigures, Row, Side, Target
 
 USERS, STEPS = 20, 50
@@ -42,6 +42,7 @@ def _prepare(folder: Path) -> None:
 
     if (folder / "snapshots").exists():
         return
+    publish(folder)
     simulate(folder)
     area = load_area("nyc")
     cells = pl.read_parquet(folder / "cells.parquet")
