@@ -10,7 +10,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,6 +23,7 @@ import polars as pl
 from htrisk_dagster.sources.layouts import normalise
 
 Row = dict[str, str]
+Answer = Callable[[str, dict[str, str]], bytes | None]
 _WINDOW = re.compile(
     r"(\w+) >= '([\d-]{10})T00:00:00\.000' AND \1 < '([\d-]{10})T00:00:00\.000'"
     r"(?: AND :id > '(\d+)')?"
@@ -54,6 +55,13 @@ class SmallSite:
     url: str = ""
     asked: int = field(default=0)
 
+    def body(self, path: str, query: dict[str, str]) -> bytes | None:
+        """Body of the answer to a request; None while the site is silent."""
+        self.asked += 1
+        if self.is_silent:
+            return None
+        return json.dumps(self.answer(Path(path).stem, query)).encode()
+
     def answer(self, data_set: str, query: dict[str, str]) -> list[Row]:
         """Answer to one question: a count, or a page of rows after an `:id`."""
         window = _WINDOW.fullmatch(query["$where"])
@@ -74,14 +82,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        site = self.server.site
-        site.asked += 1
-        if site.is_silent:
-            self.close_connection = True
-            return
         address = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
-        body = json.dumps(site.answer(Path(address.path).stem, query)).encode()
+        body = self.server.answer(address.path, query)
+        if body is None:
+            self.close_connection = True
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -93,12 +99,20 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    site: SmallSite
+    answer: Answer
 
 
 @contextmanager
-def on_loopback(server: ThreadingHTTPServer) -> Iterator[str]:
-    """Run a server in a thread until the block ends; give its address."""
+def on_loopback(answer: Answer) -> Iterator[str]:
+    """Answer questions on a free port of loopback until the block ends; give the address.
+
+    Parameters
+    ----------
+    answer : callable
+        From path and query to the body of the answer; None closes the connection without one.
+    """
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.answer = answer
     # Where a proxy leads out, it must not be asked for this machine.
     before = os.environ.get("NO_PROXY")
     os.environ["NO_PROXY"] = "127.0.0.1" if before is None else f"{before},127.0.0.1"
@@ -119,9 +133,7 @@ def on_loopback(server: ThreadingHTTPServer) -> Iterator[str]:
 @contextmanager
 def serving(site: SmallSite) -> Iterator[SmallSite]:
     """Serve on a free port of loopback until the block ends."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.site = site
-    with on_loopback(server) as site.url:
+    with on_loopback(site.body) as site.url:
         yield site
 
 

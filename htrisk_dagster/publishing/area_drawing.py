@@ -29,7 +29,7 @@ _SIMPLIFY = 0.4
 _SMALLEST_PART = 2.0
 
 
-def have_shapes(cells: pl.DataFrame, shapes: pl.DataFrame) -> bool:
+def _have_shapes(cells: pl.DataFrame, shapes: pl.DataFrame) -> bool:
     """Whether every area has a shape."""
     return not shapes.is_empty() and not set(cells["precinct"]) - set(shapes["precinct"])
 
@@ -46,12 +46,15 @@ class AreaSheet:
         A point inside each.
     width, height : float
         Of the sheet, margins and all.
+    has_shapes : bool
+        Whether areas lie as they are; else they are squares.
     """
 
     paths: tuple[str, ...]
     inside: np.ndarray
     width: float
     height: float
+    has_shapes: bool
 
 
 def area_sheet(cells: pl.DataFrame, shapes: pl.DataFrame | None) -> AreaSheet:
@@ -64,7 +67,8 @@ def area_sheet(cells: pl.DataFrame, shapes: pl.DataFrame | None) -> AreaSheet:
     shapes : DataFrame, optional
         `schemas.raw.PRECINCTS`.
     """
-    if shapes is not None and have_shapes(cells, shapes):
+    has_shapes = shapes is not None and _have_shapes(cells, shapes)
+    if shapes is not None and has_shapes:
         of_cells = cells.select("precinct").join(
             shapes.select("precinct", "geometry"), on="precinct", how="left", maintain_order="left"
         )
@@ -80,6 +84,7 @@ def area_sheet(cells: pl.DataFrame, shapes: pl.DataFrame | None) -> AreaSheet:
         inside=shapely.get_coordinates(shapely.point_on_surface(drawn)),
         width=_WIDTH + 2 * _MARGIN,
         height=height + 2 * _MARGIN,
+        has_shapes=has_shapes,
     )
 
 

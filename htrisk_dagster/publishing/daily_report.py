@@ -22,7 +22,6 @@ from htrisk_dagster.publishing.area_drawing import (
     AreaSheet,
     area_sheet,
     draw_area_month,
-    have_shapes,
 )
 from htrisk_dagster.publishing.document_text import to_html
 from htrisk_dagster.publishing.map_drawing import place_on_sheet, sheet_around
@@ -85,8 +84,6 @@ def render_daily_report(
         place_on_sheet(cells), header.area_codes, is_schematic=header.is_schematic
     )
     areas = area_sheet(cells, shapes) if header.is_schematic else None
-    has_shapes = shapes is not None and have_shapes(cells, shapes)
-    note = map_words.note_on_areas(header, has_shapes=has_shapes)
     label = map_words.cell_sentence(header).alias("label")
     shown = placed.join(of_day, on="cell_id").sort("rank").with_columns(label)
     title = f"Reported incidents expected on {day_in_words(header.risk_on)}"
@@ -104,7 +101,7 @@ def render_daily_report(
             map_words.headline(header, title),
             map_words.facts_of_day(shown, header),
             "<main>",
-            _month(risk, placed, shown, boroughs, areas, note, header=header, days=days),
+            _month(risk, placed, shown, boroughs, areas, header=header, days=days),
             _top_cells(risk, shown, header=header, days=days),
             map_words.limits(),
             '<section id="card"><h2>Model card, in short</h2>',
@@ -131,7 +128,6 @@ def _month(
     shown: pl.DataFrame,
     boroughs: pl.DataFrame,
     areas: AreaSheet | None,
-    note: str,
     *,
     header: MapHeader,
     days: Sequence[date],
@@ -145,6 +141,7 @@ def _month(
         "of the report's own day are numbered as in the table below."
     )
     numbered = shown.head(_N_LISTED)
+    note = "" if areas is None else map_words.note_on_areas(has_shapes=areas.has_shapes)
     if areas is not None:
         drawing = draw_area_month(areas, layers, title=title, description=told, numbered=numbered)
     else:

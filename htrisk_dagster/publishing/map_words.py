@@ -139,10 +139,8 @@ def name_places(
     )
 
 
-def note_on_areas(header: MapHeader, *, has_shapes: bool) -> str:
-    """What the marks of a map of areas mean; nothing of a map of squares of ground."""
-    if not header.is_schematic:
-        return ""
+def note_on_areas(*, has_shapes: bool) -> str:
+    """What the marks of a map of areas mean."""
     return _SHAPES if has_shapes else _SCHEMATIC
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from htrisk_dagster.publishing import map_words
-from htrisk_dagster.publishing.area_drawing import area_sheet, draw_areas, have_shapes
+from htrisk_dagster.publishing.area_drawing import area_sheet, draw_areas
 from htrisk_dagster.publishing.map_drawing import draw_map, place_on_sheet
 from htrisk_dagster.publishing.map_words import MapHeader
 
@@ -62,17 +62,16 @@ def render_risk_map(
     )
     label = map_words.cell_sentence(header).alias("label")
     placed = named.join(risk, on="cell_id", how="inner").sort("rank").with_columns(label)
-    has_shapes = shapes is not None and have_shapes(cells, shapes)
+    areas = area_sheet(cells.sort("cell_id"), shapes) if header.is_schematic else None
     title = f"Reported incidents expected on {map_words.day_in_words(header.risk_on)}"
-    note = map_words.note_on_areas(header, has_shapes=has_shapes)
-    marks = "Areas" if header.is_schematic else "Squares"
+    note = "" if areas is None else map_words.note_on_areas(has_shapes=areas.has_shapes)
+    marks = "Squares" if areas is None else "Areas"
     map_text = (
         f"Map of {header.area_title}. {note}{marks} are coloured by rank of "
         f"expected incidents; the {min(_N_LISTED, placed.height)} highest are listed in the table below."
     )
-    if header.is_schematic:
-        sheet = area_sheet(cells.sort("cell_id"), shapes)
-        drawing = draw_areas(placed, sheet, title=title, description=map_text)
+    if areas is not None:
+        drawing = draw_areas(placed, areas, title=title, description=map_text)
     else:
         drawing = draw_map(placed, boroughs, title=title, description=map_text)
     return "\n".join(

@@ -69,9 +69,12 @@ _COORDINATES: dict[str, Callable[[str], str]] = {
     "the other hemisphere": lambda v: f"{-float(v)}",
     "a coordinate out by a degree": lambda v: f"{float(v) + 1}",
 }
-_NUMBERS: dict[str, Callable[[str], str]] = {
+_SPOILT: dict[str, Callable[[str], str]] = {
     "a number rounded by a spreadsheet": lambda v: "2.7E+08",
     "a number cut by a stray comma": lambda v: "1,2",
+}
+_NUMBERS: dict[str, Callable[[str], str]] = {
+    **_SPOILT,
     "no value where one is needed": lambda v: "",
 }
 _CLOCKS: dict[str, Callable[[str], str]] = {
@@ -81,8 +84,7 @@ _CLOCKS: dict[str, Callable[[str], str]] = {
 }
 _LABELS: dict[str, Callable[[str], str]] = {"a label of digits": lambda v: "45352"}
 _KEYS: dict[str, Callable[[str], str]] = {
-    "a number rounded by a spreadsheet": lambda v: "2.7E+08",
-    "a number cut by a stray comma": lambda v: "1,2",
+    **_SPOILT,
     "a letter for a digit": lambda v: f"{v}O",
     "a negative number": lambda v: f"-{v}",
 }

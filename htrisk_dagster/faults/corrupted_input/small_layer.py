@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
 
 from htrisk_dagster.faults.small_site import on_loopback
 
@@ -54,30 +52,8 @@ class SmallLayer:
         return b'{"features": []}' if _AFTER.search(query["where"]) else self.answer
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
-    def do_GET(self) -> None:
-        query = {k: values[0] for k, values in parse_qs(urlsplit(self.path).query).items()}
-        body = self.server.site.body(query)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    site: SmallLayer
-
-
 @contextmanager
 def serving_layer(site: SmallLayer) -> Iterator[str]:
     """Serve on a free port of loopback until the block ends; give the layer's address."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.site = site
-    with on_loopback(server) as url:
+    with on_loopback(lambda _, query: site.body(query)) as url:
         yield f"{url}{_PATH}"
