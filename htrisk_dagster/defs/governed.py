@@ -25,6 +25,7 @@ from htrisk_dagster.defs.hot_places import read_target
 from htrisk_dagster.defs.partitions import days_of
 from htrisk_dagster.defs.trained import read_fold_forecasts
 from htrisk_dagster.defs.workspace import Workspace
+from htrisk_dagster.errors import MissingPartitionError
 from htrisk_dagster.evaluation.comparison import compare
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.evaluation.fairness import borough_grouping, fairness_table, tercile_groupings
@@ -104,22 +105,35 @@ def store_documents(workspace: Workspace, area: StudyArea, month: str) -> dict[s
 def store_canary_searches(
     workspace: Workspace, area: StudyArea, days: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Search what is published of each day, and what has no day; return figures by day."""
+    """Search what is published of each day, and what has no day; return figures by day.
+
+    Raises
+    ------
+    MissingPartitionError
+        Where nothing of a day is published, so that a search would say nothing of it.
+    """
     store = workspace.tables(area.name)
     control = workspace.restricted(area.name).path(raw.VERIFIED_CASES)
     canary = workspace.canary(area)
     made = MadeFrom(workspace, area)
-    undated = canary_search.search(_undated(workspace, area), canary, control=control)
+    whole = _undated(workspace, area)
+    undated = canary_search.search(whole, canary, control=control)
     figures = {}
     for day in days:
-        dated = canary_search.search(
-            dated_outputs(workspace, area, day), canary, control=control
-        ).filter(pl.col("place") != governance.CONTROL)
+        outputs = dated_outputs(workspace, area, day)
+        if not any(outputs.values()):
+            raise MissingPartitionError(
+                f"Nothing of {day} is published that could be searched for the planted case. "
+                "Materialise the day's risk map first."
+            )
+        dated = canary_search.search(outputs, canary, control=control).filter(
+            pl.col("place") != governance.CONTROL
+        )
         found = canary_search.of_day(pl.concat([dated, undated]), date.fromisoformat(day))
         store.write(governance.CANARY_SEARCH, found, day, made_from=made.canary_search(day))
         public = found.filter(pl.col("place") != governance.CONTROL)
         figures[day] = {
-            "files": int(public["files_count"].sum()),
+            "files": sum(map(len, (*outputs.values(), *whole.values()))),
             "found": int(public["found_count"].sum()),
         }
     workspace.build_catalog()
@@ -139,20 +153,11 @@ def dated_outputs(workspace: Workspace, area: StudyArea, day: str) -> dict[str, 
 
 
 def _undated(workspace: Workspace, area: StudyArea) -> dict[str, list[Path]]:
-    """What people are given beside the maps: tables, reports, snapshots, released maps.
-
-    The searches' own table is left out: it holds numbers of files, and a search that is cut off between two
-    days would count it when it is made again.
-    """
+    """What people are given beside the maps: tables, reports, snapshots, released maps."""
     settings, name = workspace.settings, area.name
-    own = workspace.tables(name).path(governance.CANARY_SEARCH, WHOLE).parent
     layers = (EVALUATION, governance.LAYER, "hotspots", "marts")
     found = {
-        layer: [
-            p
-            for p in (settings.warehouse / layer).glob(f"*/area={name}/*.parquet")
-            if p.parent != own
-        ]
+        layer: list((settings.warehouse / layer).glob(f"*/area={name}/*.parquet"))
         for layer in layers
     }
     counts = workspace.tables(name).path(staging.VERIFIED_CASE_COUNTS)

@@ -13,7 +13,6 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import polars as pl
 
 from htrisk_dagster.schemas.finding import Finding
@@ -77,7 +76,8 @@ def search(places: Mapping[str, Iterable[Path]], canary: Canary, *, control: Pat
     Returns
     -------
     DataFrame
-        Columns of `schemas.governance.CANARY_SEARCH` but `risk_on`.
+        Columns of `schemas.governance.CANARY_SEARCH` but `risk_on`. How many files were there to be
+        searched is not told: more of them at another hour would be another search of the same day.
     """
     rows = []
     for place, paths in (*places.items(), (CONTROL, [control] if control.is_file() else [])):
@@ -86,7 +86,6 @@ def search(places: Mapping[str, Iterable[Path]], canary: Canary, *, control: Pat
         rows.append(
             {
                 "place": place,
-                "files_count": len(files),
                 "found_count": len(found),
                 "first_found": found[0].name if found and place != CONTROL else None,
             }
@@ -114,7 +113,6 @@ def canary_is_nowhere(searched: pl.DataFrame) -> Finding:
         )
     public = searched.filter(pl.col("place") != CONTROL)
     leaks = public.filter(pl.col("found_count") > 0)
-    files = int(np.asarray(public["files_count"]).sum())
     if leaks.height:
         row = leaks.row(0, named=True)
         return Finding(
@@ -122,8 +120,7 @@ def canary_is_nowhere(searched: pl.DataFrame) -> Finding:
             f"The planted case is in {row['first_found']} ({row['place']}): rows of verified "
             "cases leave their store. Release nothing, and find out how.",
         )
-    if not files:
-        return Finding(False, "No published file was there to be searched.")
-    return Finding(
-        True, f"{files} files searched; the planted case is in none.", {"files": float(files)}
-    )
+    if public.is_empty():
+        return Finding(False, "Nothing but the restricted store was searched.")
+    places = ", ".join(public["place"].unique().sort())
+    return Finding(True, f"The planted case is in none of these: {places}.")

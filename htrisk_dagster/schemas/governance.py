@@ -138,7 +138,6 @@ CANARY_SEARCH = Table(
     (
         Column("risk_on", pl.Date, "Day of the map."),
         Column("place", pl.String, "What was searched; the control is where it must be found."),
-        Column("files_count", pl.Int32, "Files searched.", unit="files", lower=0),
         Column("found_count", pl.Int32, "Files that show the case.", unit="files", lower=0),
         Column("first_found", pl.String, "Name of the first.", nullable=True),
     ),

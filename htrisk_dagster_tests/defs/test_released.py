@@ -16,7 +16,7 @@ from htrisk_dagster.defs.forecast import map_path
 from htrisk_dagster.defs.governed import store_canary_searches
 from htrisk_dagster.defs.release_reports import hand_out_days, release_line
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.errors import ReleaseError
+from htrisk_dagster.errors import MissingPartitionError, ReleaseError
 from htrisk_dagster.publishing.dossier import OF_THE_MODEL, REQUIRED
 from htrisk_dagster.publishing.release_gate import Signer
 from htrisk_dagster.publishing.signatures import read_key, write_new_key
@@ -195,13 +195,19 @@ def test_a_leak_of_the_planted_case_stops_every_release(desk: Desk) -> None:
         desk.publish()
 
 
-def test_a_search_that_is_made_again_counts_no_more_than_before(desk: Desk) -> None:
+def test_a_search_that_is_made_again_among_more_files_is_the_same(desk: Desk) -> None:
     store, table = desk.workspace.tables("nyc"), governance.CANARY_SEARCH
     store.path(table, DAY).unlink()
     store_canary_searches(desk.workspace, desk.area, [DAY])
     first = store.path(table, DAY).read_bytes()
+    (desk.workspace.settings.warehouse / "reports" / "nyc" / "notes.txt").write_text("Nothing.")
     store_canary_searches(desk.workspace, desk.area, [DAY])
     assert store.path(table, DAY).read_bytes() == first
+
+
+def test_a_day_of_which_nothing_is_published_is_not_searched(desk: Desk) -> None:
+    with pytest.raises(MissingPartitionError, match="Nothing of 2031-01-01 is published"):
+        store_canary_searches(desk.workspace, desk.area, ["2031-01-01"])
 
 
 def test_strangers_and_changed_files_among_the_released_are_told(desk: Desk) -> None:

@@ -108,6 +108,14 @@ def test_a_search_that_finds_nothing_anywhere_says_nothing(tmp_path, control):
     absent = of_day(search({"map": [clean]}, CANARY, control=tmp_path / "none.parquet"), DAY)
     for found in (blind, absent):
         assert "says nothing" in canary_is_nowhere(found).sentence
-    nothing = of_day(search({"map": []}, CANARY, control=control), DAY)
-    assert "No published file" in canary_is_nowhere(nothing).sentence
+    nothing = of_day(search({}, CANARY, control=control), DAY)
+    assert "Nothing but the restricted store" in canary_is_nowhere(nothing).sentence
     assert not canary_is_nowhere(nothing.clear()).holds
+
+
+def test_more_files_at_another_hour_are_the_same_search(tmp_path, control):
+    (tmp_path / "map.html").write_text("nothing")
+    (tmp_path / "later.html").write_text("nothing either")
+    places = [[tmp_path / "map.html"], [tmp_path / "map.html", tmp_path / "later.html"]]
+    early, late = (search({"reports": p}, CANARY, control=control) for p in places)
+    assert early.equals(late)
