@@ -8,6 +8,7 @@ user. Does not: what a kind of site has of its own (`socrata_site`, `arcgis_site
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Set
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 USER_AGENT = "htrisk-dagster (place-based forecasts of reported incidents)"
 FIRST_WAIT_S = 0.5
+LARGEST_ANSWER = 512_000_000  # bytes, unpacked; a page of 50,000 complaints has some 60 MB
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _OTHER_ADVICE = "Open the data set in a browser to see whether it is still published."
@@ -163,7 +165,8 @@ class JsonSite:
         import httpx
 
         try:
-            response = self._http.get(path, params=params)
+            with self._http.stream("GET", path, params=params) as response:
+                content = _whole(response, about)
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise PassingError(f"{type(error).__name__} ({error})") from error
         status = f"{response.status_code} {response.reason_phrase}"
@@ -178,10 +181,10 @@ class JsonSite:
         if response.status_code != httpx.codes.OK:
             advice = self._advice.get(response.status_code, _OTHER_ADVICE)
             raise SourceError(
-                f"{about} answered {status}: {self.hidden(_message(response))}. {advice}"
+                f"{about} answered {status}: {self.hidden(_message(content))}. {advice}"
             )
         try:
-            answer = response.json()
+            answer = json.loads(content)
         except ValueError as error:
             # Without a length in the header a cut connection looks like a complete answer.
             raise PassingError("an answer that is no whole JSON") from error
@@ -207,11 +210,24 @@ def _address(base_url: str) -> httpx.URL:
     )
 
 
-def _message(response: httpx.Response) -> str:
+def _whole(response: httpx.Response, about: str) -> bytes:
+    """What a site answers, unpacked; refused before it fills the memory, as a packed bomb would."""
+    content = bytearray()
+    for piece in response.iter_bytes():
+        content += piece
+        if len(content) > LARGEST_ANSWER:
+            raise SourceError(
+                f"{about} answered with more than {LARGEST_ANSWER / 1e6:.0f} MB, which no page of rows "
+                "has. Nothing of it was kept. Open the address in a browser to see what it sends."
+            )
+    return bytes(content)
+
+
+def _message(content: bytes) -> str:
     try:
-        return str(response.json()["message"]).rstrip(".")
+        return str(json.loads(content)["message"]).rstrip(".")
     except (ValueError, KeyError, TypeError):
-        return response.text.strip() or "no message"
+        return content.decode(errors="replace").strip() or "no message"
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:

@@ -6,6 +6,7 @@ test. `:id` is opaque: its text sorts otherwise than the server orders rows.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -201,6 +202,12 @@ def sends_half_json_as_whole(handler: Handler) -> bool:
 
 def sends_broken_gzip(handler: Handler) -> bool:
     handler.answer_bytes(200, b"\x1f\x8b not gzip", {"Content-Encoding": "gzip"})
+    return True
+
+
+def sends_a_packed_bomb(handler: Handler) -> bool:
+    packed = gzip.compress(b"[" + b" " * 8_000_000 + b"]")
+    handler.answer_bytes(200, packed, {"Content-Encoding": "gzip"})
     return True
 
 

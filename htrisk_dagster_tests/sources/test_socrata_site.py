@@ -10,6 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 from htrisk_dagster.errors import SourceError
+from htrisk_dagster.sources import json_site
 from htrisk_dagster.sources.socrata import SocrataClient
 from htrisk_dagster_tests.sources.misbehaving_socrata import (
     DATASET,
@@ -22,6 +23,7 @@ from htrisk_dagster_tests.sources.misbehaving_socrata import (
     refuses,
     running_site,
     says,
+    sends_a_packed_bomb,
     sends_broken_gzip,
     sends_half_json_as_whole,
 )
@@ -168,6 +170,16 @@ def test_a_refusal_is_not_asked_again_and_says_what_to_do(
 ) -> None:
     site.script.append(says(status, content))
     with pytest.raises(SourceError, match=words):
+        numbers(site)
+    assert len(site.requests) == 1
+
+
+def test_an_answer_without_end_is_refused_before_it_is_held(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_site, "LARGEST_ANSWER", 1_000_000)
+    site.script.append(sends_a_packed_bomb)
+    with pytest.raises(SourceError, match=r"answered with more than 1 MB.*Nothing of it was kept"):
         numbers(site)
     assert len(site.requests) == 1
 
