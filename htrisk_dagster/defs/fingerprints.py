@@ -9,10 +9,11 @@ reports up to their cutoff, so a new month leaves the features of older days up 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
@@ -32,7 +33,7 @@ from htrisk_dagster.schemas import (
 )
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
-from htrisk_dagster.warehouse.partitions import fingerprint_of
+from htrisk_dagster.warehouse.partitions import Partitions, fingerprint_of
 
 _DAILY_CONTEXT = (context_sources.NEWS_SENTIMENT, context_sources.ADVERT_COUNTS)
 _PACKAGE = Path(__file__).parents[1]
@@ -45,6 +46,20 @@ def code_of(*folders: str) -> str:
         p for f in folders for p in (_PACKAGE / f).rglob("*") if p.suffix in (".py", ".toml")
     )
     return fingerprint_of(*((str(p.relative_to(_PACKAGE)), p.read_bytes()) for p in files))
+
+
+@lru_cache(maxsize=4)
+def _by_publication(
+    store: Partitions, contents: tuple[tuple[str, str], ...]
+) -> list[tuple[date, str]]:
+    """Digests of the context of cells by day of publication; `contents` are those of its partitions."""
+    if not contents:
+        return []
+    rows = store.read(context.CELLS).sort("known_on", *context.CELLS.key)
+    return [
+        (day, fingerprint_of(published.write_csv()))
+        for (day,), published in rows.group_by("known_on", maintain_order=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -240,26 +255,19 @@ class MadeFrom:
     @cached_property
     def _context_by_publication(self) -> list[tuple[date, str]]:
         """Day of publication and digest of the context of cells that was published on it."""
-        store = self.workspace.tables(self.area.name)
-        if not store.keys(context.CELLS):
-            return []
-        rows = store.read(context.CELLS).sort("known_on", *context.CELLS.key)
-        return [
-            (day, fingerprint_of(published.write_csv()))
-            for (day,), published in rows.group_by("known_on", maintain_order=True)
-        ]
+        contents = self._contents(context.CELLS)
+        return _by_publication(self.workspace.tables(self.area.name), tuple(contents.items()))
 
     def _context_before(self, day: date) -> str:
         """Of the context that a forecast for `day` can know."""
         published = [digest for known_on, digest in self._context_by_publication if known_on < day]
-        daily = [
-            (key, digest)
-            for table in _DAILY_CONTEXT
-            for key, digest in self._contents(table).items()
-            if key < day.isoformat()
-        ]
-        lots = self._contents(context.CELL_NEIGHBOURHOODS)
-        return fingerprint_of(published, daily, lots if daily else ())
+        daily = [item for table in _DAILY_CONTEXT for item in self._before(table, day)]
+        known = (len(published), len(daily))
+        # The same for most of the days that are asked for one after another.
+        if known not in self._contexts:
+            lots = self._contents(context.CELL_NEIGHBOURHOODS)
+            self._contexts[known] = fingerprint_of(published, daily, lots if daily else ())
+        return self._contexts[known]
 
     def features(self, day: str) -> str:
         """Of one day's features: the months of reports up to the day's cutoff, and the context known."""
@@ -371,12 +379,18 @@ class MadeFrom:
         return fingerprint_of(self.comparison(), models.card(month, CHAMPION).get("made_from"))
 
     def _reports_before(self, cutoff: date) -> str:
-        known = {
-            key: digest
-            for key, digest in self._contents(grid.INCIDENT_CELLS).items()
-            if key < cutoff.isoformat()
-        }
-        return fingerprint_of(sorted(known.items()))
+        known = self._before(grid.INCIDENT_CELLS, cutoff)
+        if len(known) not in self._reports:
+            self._reports[len(known)] = fingerprint_of(known)
+        return self._reports[len(known)]
+
+    def _before(self, table: Table, day: date) -> list[tuple[str, str]]:
+        """Partitions of a table before a day, with the digests of their rows."""
+        if table.full_name not in self._in_order:
+            stored = self._contents(table)
+            self._in_order[table.full_name] = (list(stored), list(stored.items()))
+        keys, items = self._in_order[table.full_name]
+        return items[: bisect_left(keys, day.isoformat())]
 
     def _contents(self, table: Table) -> dict[str, str]:
         if table.full_name not in self._read:
@@ -386,4 +400,16 @@ class MadeFrom:
 
     @cached_property
     def _read(self) -> dict[str, dict[str, str]]:
+        return {}
+
+    @cached_property
+    def _in_order(self) -> dict[str, tuple[list[str], list[tuple[str, str]]]]:
+        return {}
+
+    @cached_property
+    def _reports(self) -> dict[int, str]:
+        return {}
+
+    @cached_property
+    def _contexts(self) -> dict[tuple[int, int], str]:
         return {}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from htrisk_dagster.defs.area_series import DESCRIPTIONS
@@ -240,10 +240,9 @@ class Plan:
     def _features(self) -> Iterator[Step]:
         from htrisk_dagster.defs.featured import features_table
 
-        made = self._made
-        first = training_days(self.workspace, self.area, self._month)[0]
-        days = days_of(min(date.fromisoformat(first), self.start), self.end)
-        wanted = {day: made.features(day) for day in days}
+        first = date.fromisoformat(training_days(self.workspace, self.area, self._month)[0])
+        made, past = self._made, days_of(first, self.start - timedelta(days=1))
+        wanted = {day: made.features(day) for day in past}
         yield from self._ranges("Features", features_table(self.area), wanted)
 
     def _models(self) -> Iterator[Step]:
@@ -259,18 +258,24 @@ class Plan:
             yield Step("Ask the models for their reasons", _names([table]), (self._month,))
 
     def _scored(self) -> Iterator[Step]:
+        """From features to maps: each step makes what is out of date, and all that follows from it.
+
+        A run of Dagster costs more than what it makes of one day.
+        """
+        from htrisk_dagster.defs.featured import features_table
+
         days = days_of(self.start, self.end)
-        made = self._made
-        forecasts = {
-            day: made.forecasts(day, months_for(self.workspace, self.area, date.fromisoformat(day)))
-            for day in days
-        }
-        yield from self._ranges("Forecasts", predictions.MODEL_FORECASTS, forecasts)
-        made = self._made
-        risk = {day: made.risk(day) for day in days}
-        yield from self._ranges("Risk", predictions.CELL_DAY_RISK, risk)
-        precincts = {day: made.precinct_risk(day) for day in days}
-        yield from self._ranges("Risk by precinct", predictions.PRECINCT_DAY_RISK, precincts)
+        made_of: tuple[tuple[str, Table, Callable[[MadeFrom, str], str]], ...] = (
+            ("Features", features_table(self.area), MadeFrom.features),
+            ("Forecasts", predictions.MODEL_FORECASTS, self._forecasts),
+            ("Risk", predictions.CELL_DAY_RISK, MadeFrom.risk),
+            ("Risk by precinct", predictions.PRECINCT_DAY_RISK, MadeFrom.precinct_risk),
+        )
+        assets = (*_names(table for _, table, _ in made_of), "publishing/risk_map")
+        for number, (title, table, fingerprint) in enumerate(made_of):
+            made = self._made
+            wanted = {day: fingerprint(made, day) for day in days}
+            yield from self._ranges(title, table, wanted, assets[number:])
         made, refused = self._made, self.refused("publishing/risk_map")
         maps = [
             day
@@ -279,8 +284,12 @@ class Plan:
             or not _shows(map_path(self.workspace, self.area, day), made.risk_map(day))
         ]
         for run in unbroken_runs(maps):
-            yield Step(f"Maps of {_days(run)}", ("publishing/risk_map",), run)
+            yield Step(f"Maps of {_days(run)}", assets[-1:], run)
         yield from self._reported(days)
+
+    def _forecasts(self, made: MadeFrom, day: str) -> str:
+        months = months_for(self.workspace, self.area, date.fromisoformat(day))
+        return made.forecasts(day, months)
 
     def _verified(self) -> Iterator[Step]:
         made = self._made
@@ -335,7 +344,14 @@ class Plan:
         if wanted not in link.resolve().name or self.refused("publishing/snapshot"):
             yield Step("Publish the snapshot", ("publishing/snapshot",))
 
-    def _ranges(self, title: str, table: Table, wanted: Mapping[str, str]) -> Iterator[Step]:
+    def _ranges(
+        self,
+        title: str,
+        table: Table,
+        wanted: Mapping[str, str],
+        assets: tuple[str, ...] = (),
+    ) -> Iterator[Step]:
+        """Steps for the days of a table that are out of date; `assets` are made in them, or it alone."""
         asset = f"{table.layer}/{table.name}"
         stored = self._store.made_from(table)
         refused = self.refused(asset)
@@ -343,7 +359,7 @@ class Plan:
             day for day, digest in wanted.items() if day in refused or stored.get(day) != digest
         ]
         for run in unbroken_runs(stale):
-            yield Step(f"{title} of {_days(run)}", (asset,), run)
+            yield Step(f"{title} of {_days(run)}", assets or (asset,), run)
 
     def _is_stale_model(self, name: str, wanted: str) -> bool:
         card = self.workspace.models(self.area).card(self._month, name)

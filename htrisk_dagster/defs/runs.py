@@ -14,31 +14,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import (
-    AssetCheckExecutionRecord,
-)
-from dagster._core.storage.asset_check_execution_record import (
-    AssetCheckExecutionRecordStatus as Status,
-)
 
 from htrisk_dagster.defs.dagster_home import prepare_dagster_home
-from htrisk_dagster.defs.dead_runs import left_undone, under_way
+from htrisk_dagster.defs.dead_runs import under_way
 from htrisk_dagster.defs.failures import Unmade, reason_of
-from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of, range_tags
+from htrisk_dagster.defs.partitions import range_tags
 from htrisk_dagster.defs.plan import Plan, Step
 from htrisk_dagster.defs.recovery import recover
+from htrisk_dagster.defs.refusals import Refusals
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.study_areas.area import StudyArea
-from htrisk_dagster.warehouse.partitions import WHOLE
 
 _LOG = logging.getLogger(__name__)
 TERMINAL = "terminal"
-# Runs of one check that are looked back on: years of daily ones.
-_HISTORY = 2000
 
 
 class StepFailedError(HtriskError):
@@ -97,6 +90,7 @@ class Runner:
             Where a step fails. What was done before it stays; nothing after it is touched.
         """
         done = 0
+        self._refusals.forget()
         for step in Plan(workspace, self.area, start, end, self.refused, warn).steps():
             on_step(step)
             self.materialise(step)
@@ -142,20 +136,11 @@ class Runner:
         A blocking check refused them when it last saw them, or the run that made them was killed
         before it was through. Without partitions, it is the one key `all`.
         """
-        graph = self.definitions.resolve_asset_graph()
-        history = self.instance.event_log_storage.get_asset_check_execution_history
-        found: set[str] = set(left_undone(self.instance).get(self._key(asset), ()))
-        for key in graph.get_check_keys_for_assets({self._key(asset)}):
-            if not graph.get_check_spec(key).blocking:
-                continue
-            failed = history(key, limit=_HISTORY, status={Status.FAILED})
-            passed = history(key, limit=_HISTORY, status={Status.SUCCEEDED}) if failed else []
-            open_days: set[str] = set()
-            for record in sorted([*failed, *passed], key=lambda r: r.id):
-                seen = _days_seen(record)
-                open_days = open_days | seen if record.status is Status.FAILED else open_days - seen
-            found |= open_days
-        return frozenset(found)
+        return self._refusals.of(self._key(asset))
+
+    @cached_property
+    def _refusals(self) -> Refusals:
+        return Refusals(self.definitions, self.instance)
 
     def _execute(self, title: str, keys: list[dg.AssetKey], tags: dict[str, str]) -> None:
         job = self.definitions.resolve_implicit_global_asset_job_def()
@@ -170,6 +155,7 @@ class Runner:
                 raise_on_error=False,
                 run_id=run_id,
             )
+        self._refusals.forget()
         if not result.success:
             said = (
                 reason_of(result.all_events) or f"Run {result.run_id} in the Dagster UI says why."
@@ -193,17 +179,6 @@ def local_runner(
         if told := recover(workspace, instance).sentence:
             say(told)
         yield Runner(definitions, instance, area)
-
-
-def _days_seen(record: AssetCheckExecutionRecord) -> set[str]:
-    event = record.event.dagster_event if record.event else None
-    if event is None:
-        return set()
-    days = event.asset_check_evaluation_data.metadata.get(DAYS_SEEN)
-    if days is None:
-        return {WHOLE}
-    first, last = map(date.fromisoformat, str(days.value).split(" to "))
-    return set(days_of(first, last))
 
 
 def _partition_tags(keys: tuple[str, ...]) -> dict[str, str]:

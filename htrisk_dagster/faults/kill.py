@@ -41,11 +41,12 @@ from htrisk_dagster.faults.kill_record import (
 from htrisk_dagster.faults.killed_city import END, START, KillCity
 from htrisk_dagster.faults.killed_daemon import kill_daemon
 from htrisk_dagster.faults.killed_mlflow import kill_mlflow
-from htrisk_dagster.faults.killed_process import Aim, Lived, StepDone, Template
+from htrisk_dagster.faults.killed_process import Aim, Lived, StepDone, Template, last_of
 from htrisk_dagster.settings import Settings
 
-# dbt starts anew with each run, and one start costs as much as ten other steps.
-_KILLS_A_STEP = {"staging": 1.0}
+# dbt starts anew with each run, and one start costs as much as ten other steps; features are made in
+# one step with the forecasts, the risk and the maps that follow from them.
+_KILLS_A_STEP = {"staging": 1.0, "features": 16.0}
 _KILLS = 4.0
 # Of all kills; a daemon takes a minute to be at work.
 _SHARES = {DAEMON: 0.01, MLFLOW: 0.02}
@@ -93,20 +94,20 @@ class Killer:
         Parameters
         ----------
         aims : dict of str to list of Aim
-            By title of step, used up one after another.
+            By the last asset of the step (`last_of`), used up one after another.
         goes_on : callable
             Asked before each run; from the first no on, nothing is killed.
         """
         while True:
-            now = {title: left[0] for title, left in aims.items() if left} if goes_on() else {}
+            now = {last: left[0] for last, left in aims.items() if left} if goes_on() else {}
             lived = self._template.run(now, steps)
             for done in lived.steps:
                 # It came to its end before its moment did.
-                aims.get(done.step.title, []).clear()
+                aims.get(last_of(done.step), []).clear()
             if not lived.was_killed or lived.begun is None:
                 self._require_end(lived)
                 return
-            aim = aims[lived.begun.title].pop(0)
+            aim = aims[last_of(lived.begun)].pop(0)
             yield self._looked_at(lived.begun, lived.begun_ns, aim)
 
     def _looked_at(self, step: Step, begun_ns: int, aim: Aim) -> Kill:
@@ -145,7 +146,7 @@ def aims_at(usual: Sequence[Usual], rng: np.random.Generator) -> dict[str, list[
     A moment of the clock is drawn over 1.1 times the usual time, so that the end is covered too.
     """
     return {
-        step.title: [
+        step.last: [
             Aim(BY_CLOCK, float(rng.uniform(0, 1.1 * step.seconds)))
             if rng.random() < 0.5
             else Aim(BY_CHANGE, float(rng.integers(1, max(step.changes, 1) + 1)))
@@ -236,7 +237,7 @@ def _learn(city: KillCity, killer: Killer, record: Record) -> None:
     for version in _VERSIONS:
         _begin(city, version)
         record.usual[version] = [
-            Usual(d.step.title, stage_of(d.step), d.seconds, d.changes)
+            Usual(last_of(d.step), stage_of(d.step), d.seconds, d.changes)
             for d in killer.undisturbed()
         ]
         record.contents[version] = killer.audit.contents()

@@ -32,13 +32,13 @@ class Usual:
 
     Parameters
     ----------
-    title, stage : str
-        Of the step.
+    last, stage : str
+        Of the step: the asset that it ends with, and where its kills are counted.
     seconds : float
     changes : int
     """
 
-    title: str
+    last: str
     stage: str
     seconds: float
     changes: int

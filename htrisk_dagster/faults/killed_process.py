@@ -61,6 +61,11 @@ class Aim:
     at: float = 0.0
 
 
+def last_of(step: Step) -> str:
+    """The asset that a step ends with, which stays when a killed step is begun again for less."""
+    return step.assets[-1]
+
+
 @dataclass(frozen=True)
 class StepDone:
     """A step that came to its end.
@@ -145,7 +150,7 @@ class Template:
         Parameters
         ----------
         aims : mapping of str to Aim
-            By title of step.
+            By the last asset of the step (`last_of`).
         steps : sequence of Step, optional
             What to run; all that is out of date if not given.
         """
@@ -163,7 +168,7 @@ class Template:
                 group = values[0]
             elif message == "step":
                 lived.begun, lived.begun_ns = values
-                aim = aims.get(lived.begun.title, Aim())
+                aim = aims.get(last_of(lived.begun), Aim())
                 kill_at = time.monotonic() + aim.at if aim.by == BY_CLOCK else float("inf")
             elif message == "done":
                 lived.steps.append(values[0])
@@ -266,7 +271,7 @@ def _run(
     changes = StoredChanges(settings)
     with local_runner(definitions, workspace, area, print) as runner:
         for step in steps or Plan(workspace, area, *days, runner.refused).steps():
-            aim = aims.get(step.title, Aim())
+            aim = aims.get(last_of(step), Aim())
             connection.send(("step", step, time.time_ns()))
             changes.begin(int(aim.at) if aim.by == BY_CHANGE else 0)
             began = time.monotonic()

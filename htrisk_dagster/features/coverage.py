@@ -67,8 +67,10 @@ class History:
         """Read the months off `schemas.grid.INCIDENT_CELLS`."""
         month = pl.col("occurred_on").dt.truncate("1mo")
         return cls(
-            incidents.group_by("source", month.alias("month_on"))
-            .agg(pl.col("occurred_on").n_unique().alias("days"))
+            incidents.select("source", "occurred_on")
+            .unique()
+            .group_by("source", month.alias("month_on"))
+            .agg(pl.len().alias("days"))
             .with_columns(
                 (pl.col("days") / pl.col("month_on").dt.days_in_month()).alias("day_share")
             )

@@ -24,6 +24,7 @@ SCORED = (
     "features/cell_day", "predictions/model_forecasts", "predictions/cell_day_risk",
     "publishing/risk_map",
 )  # fmt: skip
+ALL_OF_A_DAY = (*SCORED[:-1], "predictions/precinct_day_risk", SCORED[-1])
 TRAINED = (*MODEL_NAMES, "champion")
 
 
@@ -79,7 +80,19 @@ def test_a_lost_day_alone_is_made_again(city_copy: City) -> None:
     with city_copy.runner() as runner:
         step = next(city_copy.stale_steps(runner, *APRIL))
 
-    assert (step.assets, step.keys) == (("features/cell_day",), ("2024-04-03",))
+    assert (step.assets, step.keys) == (ALL_OF_A_DAY, ("2024-04-03",))
+
+
+def test_a_step_makes_what_is_lost_and_what_follows_from_it(city_copy: City) -> None:
+    day, store = "2024-04-03", city_copy.workspace.tables("nyc")
+    tables = (*BY_DAY, predictions.PRECINCT_DAY_RISK)
+    made = [store.path(table, day) for table in tables]
+    made.append(map_path(city_copy.workspace, city_copy.area, day))
+    with city_copy.runner() as runner:
+        for number in reversed(range(len(made))):
+            made[number].unlink()
+            step = next(city_copy.stale_steps(runner, *APRIL))
+            assert (step.assets, step.keys) == (ALL_OF_A_DAY[number:], (day,))
 
 
 def test_a_day_is_scored_by_the_newest_model_that_may_be_used(city: City) -> None:
@@ -116,8 +129,7 @@ def test_one_new_report_touches_only_what_can_see_it(city_copy: City) -> None:
     ]
     keys = {s.assets[0]: s.keys for s in steps}
     # The first cutoff at which something reported in April is known is that of 3 April.
-    for asset in ("features/cell_day", "predictions/model_forecasts"):
-        assert keys[asset] == ("2024-04-03", "2024-04-04", "2024-04-05")
+    assert keys["features/cell_day"] == ("2024-04-03", "2024-04-04", "2024-04-05")
     assert not [a for a in keys if a.startswith("models/")], "April's models saw none of April"
     assert _changed(before[grid.INCIDENT_CELLS], city_copy, grid.INCIDENT_CELLS) == {"2024-04-01"}
     assert _changed(before[FEATURES], city_copy, FEATURES) == {

@@ -24,7 +24,7 @@ from htrisk_dagster.faults.kill_record import (
     Usual,
     result_of,
 )
-from htrisk_dagster.faults.killed_process import Aim, Template
+from htrisk_dagster.faults.killed_process import Aim, Template, last_of
 from htrisk_dagster.schemas import predictions
 from htrisk_dagster.warehouse.leftovers import beside
 from htrisk_dagster_tests.defs.small_city import City
@@ -50,11 +50,11 @@ def test_twenty_kills_leave_nothing_torn_and_the_repeat_gives_the_same_bytes(
     workspace = forked.city.workspace
     wanted = KillAudit(workspace).contents()
     moments = np.linspace(0.05, 0.95, 20)
-    aims: dict[str, list[Aim]] = {step.title: [] for step in STEPS}
+    aims: dict[str, list[Aim]] = {last_of(step): [] for step in STEPS}
     for i, moment in enumerate(moments):
         by_clock = i % 2 == 0
         aim = Aim(BY_CLOCK, moment) if by_clock else Aim(BY_CHANGE, 1 + i // 2)
-        aims[STEPS[i % len(STEPS)].title].append(aim)
+        aims[last_of(STEPS[i % len(STEPS)])].append(aim)
 
     killer = Killer(workspace, forked.template, forked.log)
     kills = list(killer.kill(aims, lambda: True, STEPS))
@@ -153,18 +153,18 @@ def test_a_lock_that_stays_is_seen(city_copy: City) -> None:
     assert wrong == f"{path} cannot be written to: database is locked."
 
 
-USUAL = [Usual("Features", "features", 4.0, 30), Usual("dbt", "staging", 9.0, 50)]
+USUAL = [Usual("models/lstm", "training", 4.0, 30), Usual("marts/cells", "staging", 9.0, 50)]
 
 
 def test_moments_cover_a_step_by_both_ways_and_follow_the_seed() -> None:
     drawn = [aims_at(USUAL, np.random.default_rng([1, i])) for i in range(200)]
-    features = [a for aims in drawn for a in aims["Features"]]
-    clock = [a.at for a in features if a.by == BY_CLOCK]
-    change = [a.at for a in features if a.by == BY_CHANGE]
+    lstm = [a for aims in drawn for a in aims["models/lstm"]]
+    clock = [a.at for a in lstm if a.by == BY_CLOCK]
+    change = [a.at for a in lstm if a.by == BY_CHANGE]
 
-    assert len(features) / 200 == pytest.approx(4, abs=0.4)
-    assert sum(len(a["dbt"]) for a in drawn) / 200 == pytest.approx(1, abs=0.25)
-    assert len(clock) / len(features) == pytest.approx(0.5, abs=0.08)
+    assert len(lstm) / 200 == pytest.approx(4, abs=0.4)
+    assert sum(len(a["marts/cells"]) for a in drawn) / 200 == pytest.approx(1, abs=0.25)
+    assert len(clock) / len(lstm) == pytest.approx(0.5, abs=0.08)
     assert 0 < min(clock) < 0.4 < 4.0 < max(clock) < 4.4
     assert (min(change), max(change)) == (1, 30)
     assert drawn[3] == aims_at(USUAL, np.random.default_rng([1, 3]))

@@ -111,7 +111,9 @@ def autocorrelations(values: Array, n_lags: int) -> tuple[Array, Array, Array, A
 
     if np.ptp(values) == 0:
         return (np.zeros(n_lags),) * 4
-    own, ends = acf(values, nlags=n_lags, alpha=LEVEL, fft=False, bartlett_confint=True)
+    own, ends = acf(
+        values, nlags=n_lags, alpha=LEVEL, fft=False, bartlett_confint=True, result_object=False
+    )
     partial = pacf(values, nlags=n_lags, method="ywm")
     half = np.full(n_lags, 1.959964 / np.sqrt(len(values)))
     return own[1:], (ends[1:, 1] - own[1:]), partial[1:], half
