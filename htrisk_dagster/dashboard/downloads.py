@@ -76,7 +76,7 @@ def _add_files(server: Flask, shelf: SnapshotShelf) -> None:
         if name in BY_DAY:
             abort(404, f"{name} comes a day at a time: /download/risk/2024-12-31.csv is one.")
         try:
-            frame = staged(snapshot, _without_geometry(snapshot.table(name)))
+            frame = staged(snapshot, _without_geometry(_asked_for(snapshot, name)))
         except MissingPartitionError as error:
             abort(404, str(error))
         content = csv_for_people(frame).encode()
@@ -90,11 +90,21 @@ def _add_files(server: Flask, shelf: SnapshotShelf) -> None:
                 raise LookupError(
                     f"{name} comes a day at a time: /download/risk/2024-12-31.geojson is one."
                 )
-            frame = staged(snapshot, snapshot.table(name))
+            frame = staged(snapshot, _asked_for(snapshot, name))
             content = places_geojson(snapshot, frame)
         except (MissingPartitionError, LookupError) as error:
             abort(404, str(error))
         return file_to_keep(content, "application/geo+json", f"{name}.geojson", snapshot.stage)
+
+
+def _asked_for(snapshot: Snapshot, name: str) -> pl.DataFrame:
+    """A table, or of it the rows that the address names, as `?week_on=2024-12-02` does."""
+    frame = snapshot.table(name)
+    for column, value in request.args.items():
+        if column not in frame.columns or column == _GEOMETRY:
+            abort(404, f"{name} has no column '{column}' to choose rows by.")
+        frame = frame.filter(pl.col(column).cast(pl.String) == value)
+    return frame
 
 
 def _newest(shelf: SnapshotShelf) -> Snapshot:

@@ -6,7 +6,9 @@ may be told (`publishing/public_spots.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
+from urllib.parse import urlencode
 
 import polars as pl
 from dash import html
@@ -17,7 +19,7 @@ from htrisk_dagster.dashboard.chart_style import COLOURS, line_style, styled
 from htrisk_dagster.dashboard.panels import chart, rows_table
 from htrisk_dagster.dashboard.place_charts import add_cells, base_map
 from htrisk_dagster.dashboard.snapshots import Snapshot
-from htrisk_dagster.schemas.published import HOT_SPOT_WEEKS
+from htrisk_dagster.schemas.published import HOT_SPOT_WEEKS, WEEK_SPOTS
 
 # Shape and colour both tell hot from cold, and new from lasting.
 _SYMBOLS = ("square", "circle", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
@@ -47,9 +49,18 @@ def week_chart(snapshot: Snapshot, series: str, week: date) -> Component:
         [
             html.P(f"Week from {week}: {told}.", className="quiet"),
             chart(figure, f"Map of the week from {week}: {told}.", under),
+            html.P(list(_files_of(series, week)), className="fresh bare"),
             _by_week(weeks, week),
         ]
     )
+
+
+def _files_of(series: str, week: date) -> Iterator[Component]:
+    """Links to the cells that the map shows."""
+    chosen = urlencode({"series": series, "week_on": str(week)})
+    for label, kind in (("CSV", "csv"), ("GeoJSON", "geojson")):
+        address = f"/download/{WEEK_SPOTS.full_name}.{kind}?{chosen}"
+        yield html.A(f"{label} of this week", href=address, download="")
 
 
 def _told(week: pl.DataFrame) -> str:

@@ -56,6 +56,13 @@ def test_a_table_with_outlines(client):
     assert "geometry" not in csv.splitlines()[0]
 
 
+def test_an_address_may_name_the_rows_of_a_table(client):
+    chosen = client.get("/download/raw.boroughs.geojson?borough=WEST")
+    assert [f["properties"]["borough"] for f in json.loads(chosen.data)["features"]] == ["WEST"]
+    csv = client.get("/download/grid.cells.csv?borough=WEST&cell_id=3").data
+    assert pl.read_csv(io.BytesIO(csv))["cell_id"].to_list() == [3]
+
+
 def test_hidden_cases_are_null_and_none_is_zero(client):
     found = client.get("/data/verified_cases").json
     december, november = "December 2024", "November 2024"
@@ -82,6 +89,8 @@ def test_answers_are_compressed_for_those_who_ask(client):
         "/download/restricted.verified_cases.csv",
         "/download/grid.cells;drop.csv",
         "/download/predictions.cell_day_risk.csv",
+        "/download/grid.cells.csv?cell_id%20or%201=1",
+        "/download/raw.boroughs.geojson?geometry=x",
         "/download/published.model_spread.geojson",
         "/download/staging.verified_case_counts.geojson",
     ],

@@ -358,6 +358,7 @@ def with_spots(tmp_path_factory):
 def test_a_week_shows_its_spots_and_says_how_many_are_hidden(with_spots):
     newer = text_of(hot_cell_charts.week_chart(with_spots, "incidents", date(2024, 11, 25)))
     assert "Week from 2024-11-25: 1 hot, 0 cold cells; 2 hidden." in newer
+    assert "published.week_spots.geojson?series=incidents&week_on=2024-11-25" in newer
     assert "hot: cell 3, precinct 1" in newer
     older = text_of(hot_cell_charts.week_chart(with_spots, "incidents", date(2024, 11, 18)))
     assert "Week from 2024-11-18: 0 hot, 0 cold cells; 0 hidden." in older

@@ -85,7 +85,7 @@ def _weeks(visit: Visit) -> Component:
         ),
         html.Div(id="week-spots"),
     ]
-    files = (("GeoJSON", f"/download/{WEEK_SPOTS.full_name}.geojson"),)
+    files = (("GeoJSON of all weeks", f"/download/{WEEK_SPOTS.full_name}.geojson"),)
     tables = [WEEK_SPOTS.full_name, _WEEKS]
     return panel(
         visit, "Hot and cold cells of a week", body, what=what, tables=tables, downloads=files
