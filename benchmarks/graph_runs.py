@@ -12,11 +12,11 @@ from datetime import date
 from pathlib import Path
 
 
-def settings(home: Path, preset: str, profile: str = "quick"):
+def settings(home: Path, preset: str, history_start: date | None = None):
     """Settings of a workspace of the invented city."""
     from htrisk_dagster.settings import load_settings
 
-    return load_settings(home=home, preset=preset, profile=profile)
+    return load_settings(home=home, preset=preset, profile="quick", history_start=history_start)
 
 
 @contextmanager
@@ -32,11 +32,14 @@ def runner_of(given):
         yield runner, workspace
 
 
-def ready(folder: Path, preset: str, last: date) -> Path:
-    """Home of a workspace whose models are trained and whose maps reach `last`; made once."""
-    home = folder / f"workspace-{preset}"
+def ready(folder: Path, preset: str, last: date, since: date | None = None) -> Path:
+    """Home of a workspace whose models, of days from `since`, are trained and whose maps reach `last`.
+
+    Made once.
+    """
+    home = folder / f"workspace-{preset}-{last}"
     if not (home / "ready").exists():
-        with runner_of(settings(home, preset)) as (runner, workspace):
+        with runner_of(settings(home, preset, since)) as (runner, workspace):
             runner.run_range(workspace, last, last, lambda step: print(step.title, flush=True))
         (home / "ready").touch()
     return home

@@ -25,6 +25,7 @@ ROWS = {
     "dashboard-steps": "dashboard_steps",
     "one-day": "one_new_day",
     "back-fill": "back_fill",
+    "back-fill-years": "back_fill_years",
     "cold-city": "cold_city",
 }
 # Measured beside the rows, against its own size (`growth`).
