@@ -9,16 +9,16 @@ reports up to their cutoff, so a new month leaves the features of older days up 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from htrisk_dagster.defs import dbt_project
 from htrisk_dagster.defs.raw_tables import monthly_tables
 from htrisk_dagster.defs.selection import EVERYTHING, Selection
+from htrisk_dagster.defs.stored_contents import DAILY_CONTEXT, StoredContents
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION
 from htrisk_dagster.schemas import (
@@ -33,9 +33,8 @@ from htrisk_dagster.schemas import (
 )
 from htrisk_dagster.schemas.table import Table
 from htrisk_dagster.study_areas.area import StudyArea
-from htrisk_dagster.warehouse.partitions import Partitions, fingerprint_of
+from htrisk_dagster.warehouse.partitions import fingerprint_of
 
-_DAILY_CONTEXT = (context_sources.NEWS_SENTIMENT, context_sources.ADVERT_COUNTS)
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -46,20 +45,6 @@ def code_of(*folders: str) -> str:
         p for f in folders for p in (_PACKAGE / f).rglob("*") if p.suffix in (".py", ".toml")
     )
     return fingerprint_of(*((str(p.relative_to(_PACKAGE)), p.read_bytes()) for p in files))
-
-
-@lru_cache(maxsize=4)
-def _by_publication(
-    store: Partitions, contents: tuple[tuple[str, str], ...]
-) -> list[tuple[date, str]]:
-    """Digests of the context of cells by day of publication; `contents` are those of its partitions."""
-    if not contents:
-        return []
-    rows = store.read(context.CELLS).sort("known_on", *context.CELLS.key)
-    return [
-        (day, fingerprint_of(published.write_csv()))
-        for (day,), published in rows.group_by("known_on", maintain_order=True)
-    ]
 
 
 @dataclass(frozen=True)
@@ -137,13 +122,13 @@ class MadeFrom:
 
     def context(self) -> str:
         """Of context by cell and area: what is declared, and every row it is made from."""
-        tables = (t for t in context_sources.TABLES if t not in _DAILY_CONTEXT)
+        tables = (t for t in context_sources.TABLES if t not in DAILY_CONTEXT)
         parts = map(self._contents, (grid.CELLS, raw.PRECINCTS, *tables))
         return fingerprint_of(code_of("grid", "sources/context"), self.area.context, *parts)
 
     def context_relation(self) -> str:
         """Of the relation with the target: context, and every incident on the grid."""
-        tables = (*context.CONTEXT_TABLES, *_DAILY_CONTEXT, grid.CELLS, grid.INCIDENT_CELLS)
+        tables = (*context.CONTEXT_TABLES, *DAILY_CONTEXT, grid.CELLS, grid.INCIDENT_CELLS)
         return fingerprint_of(
             code_of("evaluation", "hotspots", "features", "grid"),
             self.area.context,
@@ -252,29 +237,14 @@ class MadeFrom:
             *map(self._contents, tables),
         )
 
-    @cached_property
-    def _context_by_publication(self) -> list[tuple[date, str]]:
-        """Day of publication and digest of the context of cells that was published on it."""
-        contents = self._contents(context.CELLS)
-        return _by_publication(self.workspace.tables(self.area.name), tuple(contents.items()))
-
-    def _context_before(self, day: date) -> str:
-        """Of the context that a forecast for `day` can know."""
-        published = [digest for known_on, digest in self._context_by_publication if known_on < day]
-        daily = [item for table in _DAILY_CONTEXT for item in self._before(table, day)]
-        known = (len(published), len(daily))
-        # The same for most of the days that are asked for one after another.
-        if known not in self._contexts:
-            lots = self._contents(context.CELL_NEIGHBOURHOODS)
-            self._contexts[known] = fingerprint_of(published, daily, lots if daily else ())
-        return self._contexts[known]
-
     def features(self, day: str) -> str:
         """Of one day's features: the months of reports up to the day's cutoff, and the context known."""
         on = date.fromisoformat(day)
         lag = timedelta(days=self.area.publication_lag.incidents_days)
         return fingerprint_of(
-            self._features_base, self._reports_before(on - lag), self._context_before(on)
+            self._features_base,
+            self._stored.reports_before(on - lag),
+            self._stored.context_before(on),
         )
 
     def models(self, month: str) -> str:
@@ -284,8 +254,8 @@ class MadeFrom:
             self._features_base,
             code_of("models", "evaluation"),
             (settings.profile, settings.seed, settings.history_start),
-            self._reports_before(date.fromisoformat(month)),
-            self._context_before(date.fromisoformat(month)),
+            self._stored.reports_before(date.fromisoformat(month)),
+            self._stored.context_before(date.fromisoformat(month)),
         )
 
     def forecasts(self, day: str, months: dict[str, str]) -> str:
@@ -309,7 +279,7 @@ class MadeFrom:
             code_of("models", "publishing", "features", "grid"),
             (self.area.incidents, lag, self.workspace.settings.history_start),
             self._contents(grid.CELLS),
-            self._reports_before(date.fromisoformat(day) - lag),
+            self._stored.reports_before(date.fromisoformat(day) - lag),
         )
 
     def risk_map(self, day: str) -> str:
@@ -378,38 +348,9 @@ class MadeFrom:
         month = models.newest_month(CHAMPION, date.fromisoformat(max(days))) if days else ""
         return fingerprint_of(self.comparison(), models.card(month, CHAMPION).get("made_from"))
 
-    def _reports_before(self, cutoff: date) -> str:
-        known = self._before(grid.INCIDENT_CELLS, cutoff)
-        if len(known) not in self._reports:
-            self._reports[len(known)] = fingerprint_of(known)
-        return self._reports[len(known)]
-
-    def _before(self, table: Table, day: date) -> list[tuple[str, str]]:
-        """Partitions of a table before a day, with the digests of their rows."""
-        if table.full_name not in self._in_order:
-            stored = self._contents(table)
-            self._in_order[table.full_name] = (list(stored), list(stored.items()))
-        keys, items = self._in_order[table.full_name]
-        return items[: bisect_left(keys, day.isoformat())]
+    @cached_property
+    def _stored(self) -> StoredContents:
+        return StoredContents(self.workspace.tables(self.area.name))
 
     def _contents(self, table: Table) -> dict[str, str]:
-        if table.full_name not in self._read:
-            stored = self.workspace.tables(self.area.name).contents(table)
-            self._read[table.full_name] = dict(sorted(stored.items()))
-        return self._read[table.full_name]
-
-    @cached_property
-    def _read(self) -> dict[str, dict[str, str]]:
-        return {}
-
-    @cached_property
-    def _in_order(self) -> dict[str, tuple[list[str], list[tuple[str, str]]]]:
-        return {}
-
-    @cached_property
-    def _reports(self) -> dict[int, str]:
-        return {}
-
-    @cached_property
-    def _contexts(self) -> dict[tuple[int, int], str]:
-        return {}
+        return self._stored.of(table)

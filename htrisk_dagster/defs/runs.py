@@ -145,17 +145,19 @@ class Runner:
     def _execute(self, title: str, keys: list[dg.AssetKey], tags: dict[str, str]) -> None:
         job = self.definitions.resolve_implicit_global_asset_job_def()
         run_id = str(uuid.uuid4())
-        with under_way(Path(self.instance.root_directory), run_id):
-            result = job.execute_in_process(
-                instance=self.instance,
-                asset_selection=keys,
-                # The daemon cannot start it again; whoever called does.
-                tags={**tags, "dagster/max_retries": "0"},
-                run_config={"loggers": {TERMINAL: {}}},
-                raise_on_error=False,
-                run_id=run_id,
-            )
-        self._refusals.forget()
+        try:
+            with under_way(Path(self.instance.root_directory), run_id):
+                result = job.execute_in_process(
+                    instance=self.instance,
+                    asset_selection=keys,
+                    # The daemon cannot start it again; whoever called does.
+                    tags={**tags, "dagster/max_retries": "0"},
+                    run_config={"loggers": {TERMINAL: {}}},
+                    raise_on_error=False,
+                    run_id=run_id,
+                )
+        finally:
+            self._refusals.forget()
         if not result.success:
             said = (
                 reason_of(result.all_events) or f"Run {result.run_id} in the Dagster UI says why."
