@@ -38,8 +38,20 @@ from htrisk_dagster.features.inputs import target_counts
 from htrisk_dagster.schemas.finding import Finding
 
 
+def made_of_known(
+    make: MadeOfDay, inputs: FeatureInputs, days: Sequence[date]
+) -> dict[date, NDArray[np.floating]]:
+    """What is made for each day where the rows not known at its cutoff are taken out first."""
+    return {day: make(without_future(inputs, day), day) for day in days}
+
+
 def future_changes_nothing(
-    make: MadeOfDay, inputs: FeatureInputs, days: Sequence[date], *, what: str, seed: int
+    make: MadeOfDay,
+    inputs: FeatureInputs,
+    known: Mapping[date, NDArray[np.floating]],
+    *,
+    what: str,
+    seed: int,
 ) -> Finding:
     """What is made for a day stays bit for bit the same whatever is reported from its cutoff on.
 
@@ -49,20 +61,18 @@ def future_changes_nothing(
         Makes what is tested for one day.
     inputs : FeatureInputs
         With rows beyond the cutoffs, or the rule has nothing to change.
-    days : sequence of date
-        Days tried.
+    known : dict of date to array
+        What `made_of_known` gives for the days tried.
     what : str
         What `make` makes, for the sentence.
     seed : int
         Of the rewritten future.
     """
-    for day in days:
+    for day, removed in known.items():
         usual = make(inputs, day)
-        for how, altered in (
-            ("removed", without_future(inputs, day)),
-            ("rewritten", with_rewritten_future(inputs, day, seed=seed)),
-        ):
-            moved = _differing(usual, make(altered, day))
+        rewritten = make(with_rewritten_future(inputs, day, seed=seed), day)
+        for how, made in (("removed", removed), ("rewritten", rewritten)):
+            moved = _differing(usual, made)
             if moved:
                 cutoff = day - timedelta(days=inputs.lag_days)
                 return Finding(
@@ -73,13 +83,13 @@ def future_changes_nothing(
                 )
     return Finding(
         True,
-        f"{what} of {len(days)} days do not hang on anything reported from their cutoff on.",
-        {"days": float(len(days))},
+        f"{what} of {len(known)} days do not hang on anything reported from their cutoff on.",
+        {"days": float(len(known))},
     )
 
 
 def stored_equals_rebuilt(
-    stored: Mapping[date, NDArray[np.floating]], make: MadeOfDay, inputs: FeatureInputs
+    stored: Mapping[date, NDArray[np.floating]], known: Mapping[date, NDArray[np.floating]]
 ) -> Finding:
     """What was stored for each day equals what the rows known at its cutoff give.
 
@@ -87,13 +97,11 @@ def stored_equals_rebuilt(
     ----------
     stored : dict of date to array
         As read back from the store.
-    make : callable
-        Makes the same for one day.
-    inputs : FeatureInputs
-        Rows as they are now; those not known at the cutoff of a day are taken out first.
+    known : dict of date to array
+        What `made_of_known` gives for the same days, from the rows as they are now.
     """
     for day, values in stored.items():
-        moved = _differing(values, make(without_future(inputs, day), day))
+        moved = _differing(values, known[day])
         if moved:
             return Finding(
                 False,
@@ -197,14 +205,16 @@ def run_battery(
         By name of the rule.
     """
     stored = {day: procedure.features(inputs, day) for day in sampled}
+    known = made_of_known(procedure.features, inputs, sampled)
+    forecast = made_of_known(procedure.forecast_of, inputs, sampled)
     found = {
         "future_of_features": future_changes_nothing(
-            procedure.features, inputs, sampled, what="Features", seed=seed
+            procedure.features, inputs, known, what="Features", seed=seed
         ),
         "future_of_forecasts": future_changes_nothing(
-            procedure.forecast_of, inputs, sampled, what="Forecasts", seed=seed
+            procedure.forecast_of, inputs, forecast, what="Forecasts", seed=seed
         ),
-        "as_of_difference": stored_equals_rebuilt(stored, procedure.features, inputs),
+        "as_of_difference": stored_equals_rebuilt(stored, known),
         "random_city": random_city_gives_no_skill(procedure, inputs, seed=seed),
         "shuffled_days": shuffled_days_give_no_more_than_place(procedure, inputs, seed=seed),
     }
