@@ -6,6 +6,7 @@ Belongs here: the dbt assets of a study area. Does not: SQL (`dbt/models`), the 
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -75,21 +76,10 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         """Build and test every model beside the warehouse, then move all of them into it."""
         profile = dbt_project.write_profile(workspace.dbt_folder(area.name), area.name)
         workspace.build_catalog(profile / FILE_NAME)
-        dbt = DbtCliResource(
-            project_dir=str(dbt_project.FOLDER),
-            profiles_dir=str(profile),
-            target=area.name,
-            dbt_executable=str(dbt_project.dbt_executable()),
-        )
-        invocation = dbt.cli(
-            ["build"], context=context, raise_on_error=False, target_path=profile / "target"
-        )
-        with redirect_stdout(StringIO()) as said:
-            events = list(invocation.stream())
-        context.log.debug(said.getvalue())
+        events, error = _built(context, area, profile)
         # Test results are told in any case; a model counts only when the warehouse has it.
         yield from (e for e in events if isinstance(e, dg.AssetCheckResult))
-        if error := invocation.get_error():
+        if error:
             # dbt opens the catalog too, which an analyst's shell may have locked.
             with passing_faults_retried(context):
                 raise error
@@ -97,3 +87,22 @@ def build(area: StudyArea) -> list[dg.AssetsDefinition]:
         yield from (e for e in events if not isinstance(e, dg.AssetCheckResult))
 
     return [staged]
+
+
+def _built(
+    context: dg.AssetExecutionContext, area: StudyArea, profile: Path
+) -> tuple[list[Any], Exception | None]:
+    """What dbt tells of models and tests, and the error that it ended with."""
+    dbt = DbtCliResource(
+        project_dir=str(dbt_project.FOLDER),
+        profiles_dir=str(profile),
+        target=area.name,
+        dbt_executable=str(dbt_project.dbt_executable()),
+    )
+    invocation = dbt.cli(
+        ["build"], context=context, raise_on_error=False, target_path=profile / "target"
+    )
+    with redirect_stdout(StringIO()) as said:
+        events = list(invocation.stream())
+    context.log.debug(said.getvalue())
+    return events, invocation.get_error()
