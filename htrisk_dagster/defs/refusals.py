@@ -17,9 +17,6 @@ from dagster._core.storage.asset_check_execution_record import (
 from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus as Status,
 )
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.sqlalchemy_compat import db_select
 
 from htrisk_dagster.defs.dead_runs import left_undone
 from htrisk_dagster.defs.partitions import DAYS_SEEN, days_of
@@ -82,6 +79,11 @@ class Refusals:
 
 def _ever_failed(instance: dg.DagsterInstance) -> frozenset[dg.AssetCheckKey]:
     """Checks that have failed at any time, few as they are: one question instead of one a check."""
+    # A third of a second that loading the definitions does not need.
+    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+    from dagster._core.storage.sqlalchemy_compat import db_select
+
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
     table = AssetCheckExecutionsTable.c

@@ -31,6 +31,12 @@ class StudyAreaTranslator(DagsterDbtTranslator):
     def __init__(self, area: StudyArea) -> None:
         super().__init__()
         self.area = area
+        present = raw_table_names(area)
+        self._absent = {
+            dg.AssetKey([area.name, raw.LAYER, table.name])
+            for table in raw.TABLES
+            if table.name not in present
+        }
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Key of a model or a source."""
@@ -48,12 +54,8 @@ class StudyAreaTranslator(DagsterDbtTranslator):
     ) -> dg.AssetSpec:
         """A model or a source; a model leans on those raw tables alone that the area has."""
         spec = super().get_asset_spec(manifest, unique_id, project)
-        absent = {
-            dg.AssetKey([self.area.name, raw.LAYER, table.name])
-            for table in raw.TABLES
-            if table.name not in raw_table_names(self.area)
-        }
-        return spec.replace_attributes(deps=[d for d in spec.deps if d.asset_key not in absent])
+        known = [d for d in spec.deps if d.asset_key not in self._absent]
+        return spec.replace_attributes(deps=known)
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         """Columns, grain and warnings from the dictionary."""
