@@ -52,7 +52,12 @@ class GiStar:
         """Two-sided, normal; NaN where z is."""
         from scipy.special import ndtr
 
-        return np.asarray(2 * ndtr(-np.abs(self.z)))
+        # One array from first to last: fresh memory costs as much as the values.
+        p = np.abs(self.z)
+        np.negative(p, out=p)
+        ndtr(p, out=p)
+        p *= 2
+        return p
 
     @cached_property
     def fdr_p_value(self) -> NDArray[np.float64]:
