@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
-from benchmarks.back_fill import ASSETS, PRESET
+from benchmarks.back_fill import ASSETS, FIRST, PRESET, SINCE
 from benchmarks.graph_runs import copy_of, ready, runner_of, settings
 from benchmarks.sides import Answer, Row, Side, Target
 
-SINCE, FIRST, LAST = date(2021, 11, 1), date(2022, 6, 1), date(2024, 12, 31)
+LAST = date(2024, 12, 31)
 DAYS = [FIRST + timedelta(days=i + 1) for i in range((LAST - FIRST).days)]
 
 

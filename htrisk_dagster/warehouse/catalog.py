@@ -21,9 +21,11 @@ import duckdb
 import polars as pl
 
 from htrisk_dagster.schemas.table import Table
-from htrisk_dagster.warehouse.partitions import replaced_whole
+from htrisk_dagster.warehouse.partitions import Stamp, replaced_whole, stamp_of
 
 FILE_NAME = "warehouse.duckdb"
+# Views over patterns of paths: another day or month is another file, and not another view.
+_MADE: dict[Path, tuple[Stamp, tuple[str, ...]]] = {}
 
 
 def view_statements(root: Path, tables: Sequence[Table]) -> list[str]:
@@ -54,16 +56,25 @@ def build_catalog(root: Path, tables: Sequence[Table], path: Path | None = None)
     """Replace `<root>/warehouse.duckdb`, or the file `path`, with a catalog of `tables`; return its path.
 
     One at a time: of two processes that look at the partitions and write, the one that looked first
-    could be the last to write, and the other's new table would be an empty view.
+    could be the last to write, and the other's new table would be an empty view. A catalog that this
+    process has made of the same views, and nobody has touched since, is left as it is.
     """
     path = path or root / FILE_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path), replaced_whole(path) as new:
-        with duckdb.connect(str(new)) as connection:
-            for statement in view_statements(root, tables):
-                connection.execute(statement)
-        new.chmod(0o444)
-        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+    changes = path.with_name(f"{path.name}.wal")
+    with _alone(path):
+        statements = tuple(view_statements(root, tables))
+        if path.is_file() and not changes.exists():
+            now = (stamp_of(path), statements)
+            if _MADE.get(path) == now:
+                return path
+        with replaced_whole(path) as new:
+            with duckdb.connect(str(new)) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+            new.chmod(0o444)
+            changes.unlink(missing_ok=True)
+        _MADE[path] = (stamp_of(path), statements)
     return path
 
 

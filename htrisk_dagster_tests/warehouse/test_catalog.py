@@ -49,6 +49,25 @@ def test_a_view_shows_all_partitions_of_all_areas(tmp_path, folder):
     assert ask(path, "select count(*) from toy.visits where area = 'nyc'") == [(4,)]
 
 
+def test_a_catalog_of_the_same_views_is_made_once_unless_somebody_touched_it(tmp_path):
+    store = Partitions(tmp_path, "nyc")
+    store.write(VISITS, visits(3), "a")
+    path = build_catalog(tmp_path, [VISITS, EMPTY])
+    made = path.stat().st_ino
+    store.write(VISITS, visits(4), "b")
+    assert build_catalog(tmp_path, [VISITS, EMPTY]).stat().st_ino == made
+    assert ask(path, "select count(*) from toy.visits") == [(2,)]
+
+    # A table's first rows are another view; so is a file that another process has put there.
+    Partitions(tmp_path, "nyc").write(EMPTY, visits(5))
+    build_catalog(tmp_path, [VISITS, EMPTY])
+    assert ask(path, 'select place from toy."order"') == [(5,)]
+    path.unlink()
+    duckdb.connect(str(path)).close()
+    build_catalog(tmp_path, [VISITS, EMPTY])
+    assert ask(path, "select count(*) from toy.visits") == [(2,)]
+
+
 def test_a_table_without_partitions_is_an_empty_typed_view(tmp_path):
     path = build_catalog(tmp_path, [VISITS, EMPTY])
     assert ask(path, 'select * from toy."order"') == []
