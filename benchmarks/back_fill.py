@@ -10,22 +10,28 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
-from benchmarks.graph_runs import copy_of, ready, runner_of, settings
+from benchmarks.graph_runs import copy_of, runner_of, settings, trained
 from benchmarks.sides import Answer, Row, Side, Target
 
 # Seven months of the city's history come before its first models.
-PRESET, SINCE, FIRST, N_DAYS = "demo", date(2021, 11, 1), date(2022, 6, 1), 60
-DAYS = [FIRST + timedelta(days=i + 1) for i in range(N_DAYS)]
+PRESET, SINCE, FIRST, LAST = "demo", date(2021, 11, 1), date(2022, 6, 1), date(2024, 12, 31)
+N_DAYS = 60
+DAYS = [FIRST + timedelta(days=i) for i in range(N_DAYS)]
 ASSETS = ("features/cell_day", "predictions/model_forecasts", "predictions/cell_day_risk")
 
 
+def home_of(folder: Path) -> Path:
+    """Home of the workspace whose days are made."""
+    return trained(folder, PRESET, FIRST, LAST, SINCE)
+
+
 def _prepare(folder: Path) -> None:
-    ready(folder, PRESET, FIRST, since=SINCE)
+    home_of(folder)
 
 
 def _runs(name: str, groups: list[list[date]]) -> Callable[[Path], Callable[[], object]]:
     def load(folder: Path) -> Callable[[], object]:
-        home = copy_of(ready(folder, PRESET, FIRST, since=SINCE), name)
+        home = copy_of(home_of(folder), name)
         given = settings(home, PRESET, history_start=SINCE)
 
         def work() -> object:

@@ -32,15 +32,31 @@ def runner_of(given):
         yield runner, workspace
 
 
-def ready(folder: Path, preset: str, last: date, since: date | None = None) -> Path:
-    """Home of a workspace whose models, of days from `since`, are trained and whose maps reach `last`.
+def ready(folder: Path, preset: str, last: date) -> Path:
+    """Home of a workspace whose models are trained and whose maps reach `last`; made once."""
+    home = folder / f"workspace-{preset}"
+    if not (home / "ready").exists():
+        with runner_of(settings(home, preset)) as (runner, workspace):
+            runner.run_range(workspace, last, last, lambda step: print(step.title, flush=True))
+        (home / "ready").touch()
+    return home
 
-    Made once.
+
+def trained(folder: Path, preset: str, first: date, last: date, since: date) -> Path:
+    """Home of a workspace with the reports to `last`, and models of `first` that saw days from `since`.
+
+    No day of `first` to `last` is scored. Made once.
     """
-    home = folder / f"workspace-{preset}-{last}"
+    from htrisk_dagster.defs.plan import Plan
+
+    home = folder / f"workspace-{preset}-{first}"
     if not (home / "ready").exists():
         with runner_of(settings(home, preset, since)) as (runner, workspace):
-            runner.run_range(workspace, last, last, lambda step: print(step.title, flush=True))
+            for step in Plan(workspace, runner.area, first, last, runner.refused, print).steps():
+                if "publishing/risk_map" in step.assets:
+                    break
+                print(step.title, flush=True)
+                runner.materialise(step)
         (home / "ready").touch()
     return home
 
