@@ -90,11 +90,14 @@ def stamp_of(path: Path) -> Stamp:
 
 def files_fingerprint(paths: Iterable[Path]) -> str:
     """Fingerprint of files by name and bytes, whatever their folder and dates."""
-    digests = []
-    for path in paths:
-        with path.open("rb") as handle:
-            digests.append((path.name, hashlib.file_digest(handle, "sha256").hexdigest()))
-    return fingerprint_of(*digests)
+    return fingerprint_of(*((path.name, _bytes_of(path, stamp_of(path))) for path in paths))
+
+
+# A plan asks before a run, and the run again when it has read them.
+@lru_cache(maxsize=_FILES_KEPT)
+def _bytes_of(path: Path, stamp: Stamp) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def by_month(frame: pl.DataFrame, day_column: str) -> dict[str, pl.DataFrame]:
