@@ -35,6 +35,8 @@ def _pandas(folder: Path) -> Callable[[], object]:
     frames = incident_frames(inputs)
     grid, precinct = inputs.grid, inputs.grid.cells["precinct"].to_numpy()
     near = queen_contiguity(grid, row_standardised=True)
+    # A product gives 0 where a cell has no neighbour; there is no mean of none.
+    alone = near.sum(axis=1) == 0
 
     def work() -> object:
         days = pd.date_range(FIRST, periods=(STOP - FIRST).days)
@@ -59,7 +61,8 @@ def _pandas(folder: Path) -> Callable[[], object]:
             for k in range(1, LAGS[name] + 1):
                 made[f"{name}_lag_{k}"] = counts.shift(1 + k)
             for w in SHORT:
-                made[f"{name}_near_mean_{w}"] = pd.DataFrame((near @ means[w].to_numpy().T).T)
+                around = pd.DataFrame((near @ means[w].to_numpy().T).T)
+                made[f"{name}_near_mean_{w}"] = around.mask(np.broadcast_to(alone, around.shape))
             made[f"{name}_ewm_{HALF_LIFE}"] = known.ewm(halflife=HALF_LIFE).mean()
             weekday = [counts.shift(7 * week) for week in range(1, WEEKS + 1)]
             number = sum(each.notna() for each in weekday)
