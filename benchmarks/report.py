@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import platform
+import textwrap
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -76,11 +77,14 @@ def _plot(rows: list[dict[str, Any]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axis = plt.subplots(figsize=(9, 0.45 * len(rows) + 1.2), layout="constrained")
-    names = [row["work"].split(",")[0] for row in rows][::-1]
+    names = [textwrap.shorten(row["work"], 62, placeholder=" …") for row in rows][::-1]
     ratios = [row["ratio"] for row in rows][::-1]
-    axis.barh(names, ratios, color="#33658a", height=0.6)
+    axis.barh(range(len(rows)), ratios, color="#33658a", height=0.6)
+    axis.set_yticks(range(len(rows)), names)
     for i, ratio in enumerate(ratios):
-        axis.text(ratio * 1.06, i, f"{ratio:,.1f}x", va="center", fontsize=9)
+        axis.text(
+            ratio * 1.06, i, f"{ratio:,.{0 if ratio >= 10 else 1}f}x", va="center", fontsize=9
+        )
     axis.set_xscale("log")
     axis.set_xlim(0.5, max(ratios) * 3)
     axis.axvline(1, color="#888888", linewidth=0.8)
