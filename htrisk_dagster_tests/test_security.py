@@ -41,7 +41,7 @@ FORBIDDEN_IMPORTS = {"pickle", "cloudpickle", "joblib", "dill", "marshal", "shel
 WRITES_CSV = {
     "warehouse/exported_csv.py": "the rule itself",
     "evaluation/exchange_files.py": "numbers and dates that a program reads back to the bit",
-    "defs/fingerprints.py": "hashed, never written",
+    "defs/stored_contents.py": "hashed, never written",
     "sources/synthetic_city/city.py": "the publishers' own layouts",
     "sources/context/places_service.py": "kept answers that only this program reads",
 }
