@@ -6,12 +6,10 @@ of 1,096 days is asked of these 945 in proportion.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.back_fill import ASSETS, FIRST, LAST, PRESET, SINCE, home_of
-from benchmarks.graph_runs import copy_of, runner_of, settings
+from benchmarks.back_fill import ASSETS, FIRST, LAST, home_of, runs_of
 from benchmarks.sides import Answer, Row, Side, Target
 
 DAYS = [FIRST + timedelta(days=i) for i in range((LAST - FIRST).days + 1)]
@@ -19,20 +17,6 @@ DAYS = [FIRST + timedelta(days=i) for i in range((LAST - FIRST).days + 1)]
 
 def _prepare(folder: Path) -> None:
     home_of(folder)
-
-
-def _ours(folder: Path) -> Callable[[], object]:
-    home = copy_of(home_of(folder), "years")
-    given = settings(home, PRESET, history_start=SINCE)
-
-    def work() -> object:
-        from htrisk_dagster.defs.plan import Step
-
-        with runner_of(given) as (runner, workspace):
-            runner.materialise(Step("Years of risk", ASSETS, tuple(map(str, DAYS))))
-            return workspace
-
-    return work
 
 
 def _answer(workspace: object) -> Answer:
@@ -46,7 +30,7 @@ def _answer(workspace: object) -> Answer:
 ROW = Row(
     work=f"back-fill of {len(DAYS)} days in one run: features, forecasts, risk",
     prepare=_prepare,
-    ours=Side("one run", _ours, _answer),
+    ours=Side("one run", runs_of("years", [DAYS], [ASSETS]), _answer),
     target=Target(seconds=round(120 * len(DAYS) / 1096)),
     repeats=1,
     note="With all checks; 3,616 cells, all models of June 2022.",

@@ -101,7 +101,7 @@ def _asked_for(snapshot: Snapshot, name: str) -> pl.DataFrame:
     """A table, or of it the rows that the address names, as `?week_on=2024-12-02` does."""
     frame = snapshot.table(name)
     for column, value in request.args.items():
-        if column not in frame.columns or column == _GEOMETRY:
+        if column not in frame.columns or column == _GEOMETRY or frame.schema[column].is_nested():
             abort(404, f"{name} has no column '{column}' to choose rows by.")
         frame = frame.filter(pl.col(column).cast(pl.String) == value)
     return frame

@@ -9,7 +9,6 @@ is told by its number of partitions, and put into one digest once.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from datetime import date
 from functools import lru_cache
 
@@ -33,7 +32,6 @@ class StoredContents:
     def __init__(self, store: Partitions) -> None:
         self._store = store
         self._read: dict[str, dict[str, str]] = {}
-        self._in_order: dict[str, tuple[list[str], list[tuple[str, str]]]] = {}
         self._reports: dict[int, str] = {}
         self._contexts: dict[tuple[int, int], str] = {}
 
@@ -45,11 +43,8 @@ class StoredContents:
 
     def before(self, table: Table, day: date) -> list[tuple[str, str]]:
         """Partitions of a table before a day, with the digests of their rows."""
-        if table.full_name not in self._in_order:
-            stored = self.of(table)
-            self._in_order[table.full_name] = (list(stored), list(stored.items()))
-        keys, items = self._in_order[table.full_name]
-        return items[: bisect_left(keys, day.isoformat())]
+        first = day.isoformat()
+        return [(key, digest) for key, digest in self.of(table).items() if key < first]
 
     def reports_before(self, cutoff: date) -> str:
         """Of the incidents on the grid in the months before a cutoff, the cutoff's own among them."""

@@ -64,10 +64,8 @@ def build_catalog(root: Path, tables: Sequence[Table], path: Path | None = None)
     changes = path.with_name(f"{path.name}.wal")
     with _alone(path):
         statements = tuple(view_statements(root, tables))
-        if path.is_file() and not changes.exists():
-            now = (stamp_of(path), statements)
-            if _MADE.get(path) == now:
-                return path
+        if _is_as_made(path, statements) and not changes.exists():
+            return path
         with replaced_whole(path) as new:
             with duckdb.connect(str(new)) as connection:
                 for statement in statements:
@@ -76,6 +74,10 @@ def build_catalog(root: Path, tables: Sequence[Table], path: Path | None = None)
             changes.unlink(missing_ok=True)
         _MADE[path] = (stamp_of(path), statements)
     return path
+
+
+def _is_as_made(path: Path, statements: tuple[str, ...]) -> bool:
+    return path.is_file() and _MADE.get(path) == (stamp_of(path), statements)
 
 
 @contextmanager
