@@ -10,6 +10,9 @@ from pathlib import Path
 
 from htrisk_dagster.warehouse.partitions import write_text_whole
 
+# Dagster stores the events of an asset's partitions one by one unless this says how many at once.
+EVENTS_AT_ONCE = {"DAGSTER_EVENT_BATCH_SIZE": "1000"}
+
 
 def prepare_dagster_home(dagster_home: Path) -> None:
     """Make the folder of Dagster's run history, with its `dagster.yaml`, if it is not there."""
@@ -19,3 +22,4 @@ def prepare_dagster_home(dagster_home: Path) -> None:
     if not present.is_file() or present.read_text() != wanted:
         write_text_whole(present, wanted)
     os.environ["DAGSTER_HOME"] = str(dagster_home)
+    os.environ.update(EVENTS_AT_ONCE)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from htrisk_dagster.defs.dagster_home import EVENTS_AT_ONCE
 from htrisk_dagster.defs.mlflow_tracking import ENVIRONMENT, MlflowTracking
 from htrisk_dagster.errors import HtriskError
 from htrisk_dagster.settings import PREFIX, Settings, without_password
@@ -47,6 +48,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return {
         **os.environ,
         **ENVIRONMENT,
+        **EVENTS_AT_ONCE,
         **given,
         # Everybody on the machine can read command lines, and a database's address holds its password.
         "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,
