@@ -6,8 +6,10 @@ Belongs here: which models are loaded and asked, on which cell-days. Does not: r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -15,9 +17,9 @@ import polars as pl
 from htrisk_dagster.defs.crowned import read_champion, read_stack
 from htrisk_dagster.defs.featured import read_days
 from htrisk_dagster.defs.fingerprints import MadeFrom
-from htrisk_dagster.defs.trained import months_for, training_days
+from htrisk_dagster.defs.trained import training_days
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.evaluation.ensemble import CHAMPION
+from htrisk_dagster.evaluation.ensemble import CHAMPION, ChampionForecast
 from htrisk_dagster.evaluation.reasons import (
     corrected,
     explained_members,
@@ -25,8 +27,9 @@ from htrisk_dagster.evaluation.reasons import (
     pooled,
     reason_texts,
 )
-from htrisk_dagster.evaluation.stacking import STACK
-from htrisk_dagster.models.attribution import Attribution, Explains
+from htrisk_dagster.evaluation.stacking import STACK, Stack
+from htrisk_dagster.features.block import CellDayBlock
+from htrisk_dagster.models.attribution import Explains
 from htrisk_dagster.models.count_model import MODEL_NAMES, load_model
 from htrisk_dagster.models.rate_reasons import explainer
 from htrisk_dagster.schemas.predictions import FEATURE_IMPORTANCE
@@ -37,32 +40,44 @@ _WEEKS_DAYS = 28
 _SAMPLE_ROWS = 4_000
 
 
-def day_reasons(
-    workspace: Workspace, area: StudyArea, day: str, explainers: dict[tuple[str, str], Explains]
-) -> pl.Series:
-    """Reasons of the champion's forecast of every cell on one day, in order of cell.
+@dataclass(frozen=True)
+class ChampionReasons:
+    """The champion of some months' models, ready to be asked for its reasons.
 
-    `explainers` keeps models between days, by name and month.
+    Parameters
+    ----------
+    champion : ChampionForecast
+    stack : Stack or None
+        Where the champion is the stack.
+    explainers : mapping of str to Explains
+        The champion's own, or of the stack's members with weight.
     """
-    months = months_for(workspace, area, date.fromisoformat(day))
-    block = read_days(workspace, area, [day])
-    rows = np.arange(block.n_cells, dtype=np.int64)
-    champion = read_champion(workspace, area, months[CHAMPION])
 
-    def explain(name: str) -> Attribution:
-        key = name, months[name]
-        if key not in explainers:
-            files = workspace.models(area).read(months[name], name)
-            explainers[key] = explainer(load_model(name, files))
-        return explainers[key].explain(block, rows)
+    champion: ChampionForecast
+    stack: Stack | None
+    explainers: Mapping[str, Explains]
 
-    if champion.model == STACK:
-        stack = read_stack(workspace, area, months[STACK])
-        weights = explained_members(stack)
-        found = pooled({name: explain(name) for name in weights}, weights, stack.level)
-    else:
-        found = explain(champion.model)
-    return reason_texts(corrected(found, champion.recalibration, block.borough_index))
+    @classmethod
+    def of_months(cls, workspace: Workspace, area: StudyArea, months: Mapping[str, str]) -> Self:
+        """Read the models of `months`, forecast to month."""
+        champion = read_champion(workspace, area, months[CHAMPION])
+        stack = None
+        if champion.model == STACK:
+            stack = read_stack(workspace, area, months[STACK])
+        names = [champion.model] if stack is None else list(explained_members(stack))
+        files = {name: workspace.models(area).read(months[name], name) for name in names}
+        return cls(champion, stack, {n: explainer(load_model(n, files[n])) for n in names})
+
+    def of_day(self, block: CellDayBlock) -> pl.Series:
+        """Reasons of the champion's forecast of every cell on the block's one day, in order of cell."""
+        rows = np.arange(block.n_cells, dtype=np.int64)
+        found = {name: each.explain(block, rows) for name, each in self.explainers.items()}
+        if self.stack is None:
+            of_champion = found[self.champion.model]
+        else:
+            of_champion = pooled(found, explained_members(self.stack), self.stack.level)
+        told = corrected(of_champion, self.champion.recalibration, block.borough_index)
+        return reason_texts(told)
 
 
 def store_importance(workspace: Workspace, area: StudyArea, month: str) -> dict[str, Any]:

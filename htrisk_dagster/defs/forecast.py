@@ -7,28 +7,26 @@ Belongs here: the steps behind the `predictions` and `publishing` assets. Does n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from htrisk_dagster.defs.crowned import read_champion
-from htrisk_dagster.defs.explained import day_reasons
+from htrisk_dagster.defs.explained import ChampionReasons
+from htrisk_dagster.defs.featured import read_days
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.seals import seal_forecasts
-from htrisk_dagster.defs.trained import months_for
+from htrisk_dagster.defs.trained import months_by_day
 from htrisk_dagster.defs.workspace import Workspace
 from htrisk_dagster.evaluation.ensemble import CHAMPION, FORECASTS
-from htrisk_dagster.models.attribution import Explains
 from htrisk_dagster.publishing.map_words import DRAFT, MapHeader
 from htrisk_dagster.publishing.risk_map import render_risk_map
 from htrisk_dagster.publishing.risk_table import risk_table
 from htrisk_dagster.scale.score_work import forecast_days
-from htrisk_dagster.scale.unit import Job, Unit, UnitSettings, periods_of
+from htrisk_dagster.scale.unit import Job, Period, Unit, UnitSettings, periods_of
 from htrisk_dagster.schemas import grid, predictions, raw
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import write_text_whole
@@ -38,18 +36,15 @@ def store_forecasts(workspace: Workspace, area: StudyArea, days: Sequence[str]) 
     """Forecast consecutive days with every model, stack and champion; write a partition a day."""
     store = workspace.tables(area.name)
     made = MadeFrom(workspace, area)
-    months = {day: months_for(workspace, area, date.fromisoformat(day)) for day in days}
     target, _ = workspace.target(area)
-    execution = workspace.execution
     jobs = []
-    for of_stretch, group in groupby(days, key=lambda day: months[day]):
-        stretch = [date.fromisoformat(day) for day in group]
-        for period in periods_of(stretch[0], stretch[-1], execution.period_days):
-            prints = {day: made.forecasts(day, of_stretch) for day in period.days}
-            settings = UnitSettings(target, models=of_stretch)
+    for months, stretch in _stretches(workspace, area, days):
+        for period in stretch:
+            prints = {day: made.forecasts(day, months) for day in period.days}
+            settings = UnitSettings(target, models=months)
             unit = Unit(workspace.storage, area, 0, period, settings, prints)
             jobs.append(Job(forecast_days, unit))
-    execution.run(jobs)
+    workspace.execution.run(jobs)
     digest = hashlib.sha256()
     for day in days:
         digest.update(store.path(predictions.MODEL_FORECASTS, day).read_bytes())
@@ -64,32 +59,51 @@ def store_risk(
     store = workspace.tables(area.name)
     made = MadeFrom(workspace, area)
     target, _ = workspace.target(area)
-    figures = {}
-    explainers: dict[tuple[str, str], Explains] = {}
-    for day in days:
-        month = workspace.models(area).newest_month(CHAMPION, date.fromisoformat(day))
-        card = workspace.models(area).card(month, CHAMPION)
-        forecasts = store.read(predictions.MODEL_FORECASTS, [day])
-        chosen = forecasts.filter(pl.col("model") == CHAMPION).sort("cell_id")
-        risk = risk_table(
-            chosen["expected_count"].to_numpy()[None, :],
-            np.array([day], dtype="datetime64[D]"),
-            intervals=read_champion(workspace, area, month).intervals,
-            target=target,
-            model=str(card["champion"]),
-            trained_before=date.fromisoformat(str(card["known_before"])),
-            reasons=day_reasons(workspace, area, day, explainers),
-        )
-        store.write_unchecked(predictions.CELL_DAY_RISK, risk, day, made_from=made.risk(day))
-        figures[day] = {
-            "rows": risk.height,
-            "expected_incidents": float(risk["expected_count"].sum()),
-            "highest_risk_prob": float(risk["risk_prob"].to_numpy().max()),
-            "model": str(card["champion"]),
-            "made_from": made.risk(day),
-        }
+    figures: dict[str, dict[str, Any]] = {}
+    for months, stretch in _stretches(workspace, area, days):
+        card = workspace.models(area).card(months[CHAMPION], CHAMPION)
+        reasons = ChampionReasons.of_months(workspace, area, months)
+        for period in stretch:
+            block = read_days(workspace, area, period.days)
+            forecasts = store.read(predictions.MODEL_FORECASTS, period.days)
+            chosen = forecasts.filter(pl.col("model") == CHAMPION).sort("risk_on", "cell_id")
+            expected = chosen["expected_count"].to_numpy().reshape(block.n_days, block.n_cells)
+            tables, prints = {}, {day: made.risk(day) for day in period.days}
+            for index, day in enumerate(period.days):
+                at = slice(index, index + 1)
+                tables[day] = risk_table(
+                    expected[at],
+                    block.days[at],
+                    intervals=reasons.champion.intervals,
+                    target=target,
+                    model=str(card["champion"]),
+                    trained_before=date.fromisoformat(str(card["known_before"])),
+                    reasons=reasons.of_day(block.at(at)),
+                )
+            store.write_each(predictions.CELL_DAY_RISK, tables, prints)
+            figures |= {
+                day: {
+                    "rows": risk.height,
+                    "expected_incidents": float(risk["expected_count"].sum()),
+                    "highest_risk_prob": float(risk["risk_prob"].to_numpy().max()),
+                    "model": str(card["champion"]),
+                    "made_from": prints[day],
+                }
+                for day, risk in tables.items()
+            }
     workspace.build_catalog()
     return figures
+
+
+def _stretches(
+    workspace: Workspace, area: StudyArea, days: Sequence[str]
+) -> Iterator[tuple[dict[str, str], list[Period]]]:
+    """Months of the models, by forecast, with the periods of consecutive `days` that they forecast."""
+    months = months_by_day(workspace, area, days)
+    for of_stretch, group in groupby(days, key=lambda day: months[day]):
+        stretch = [date.fromisoformat(day) for day in group]
+        cut = periods_of(stretch[0], stretch[-1], workspace.execution.period_days)
+        yield of_stretch, list(cut)
 
 
 def map_header(

@@ -6,7 +6,7 @@ Belongs here: the step behind each fitted model. Does not: fitting and folds (`e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -254,5 +254,17 @@ def reporter(say: Callable[[str], None]) -> Progress:
 
 def months_for(workspace: Workspace, area: StudyArea, day: date) -> dict[str, str]:
     """Newest usable month of each forecast for `day`."""
+    return months_by_day(workspace, area, [day.isoformat()])[day.isoformat()]
+
+
+def months_by_day(
+    workspace: Workspace, area: StudyArea, days: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Newest usable month of each forecast, by day and forecast."""
     models = workspace.models(area)
-    return {name: models.newest_month(name, day) for name in FORECASTS}
+    dates = [date.fromisoformat(day) for day in days]
+    newest = [models.newest_months(name, dates) for name in FORECASTS]
+    return {
+        day: dict(zip(FORECASTS, months, strict=True))
+        for day, months in zip(days, zip(*newest, strict=True), strict=True)
+    }

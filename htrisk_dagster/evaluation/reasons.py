@@ -97,8 +97,9 @@ def reason_texts(attribution: Attribution) -> pl.Series:
 
     The factor is what the term does to the expected count, against the city's mean.
     """
-    names, contributions = top_reasons(attribution, k=N_REASONS)
-    columns = [pl.Series(f"name_{k}", names[:, k]) for k in range(N_REASONS)]
+    terms_of, contributions = top_reasons(attribution, k=N_REASONS)
+    names = pl.Series(GROUPS)
+    columns = [names[terms_of[:, k]].alias(f"name_{k}") for k in range(N_REASONS)]
     columns += [pl.Series(f"log_{k}", contributions[:, k]) for k in range(N_REASONS)]
     terms = [
         pl.concat_str(

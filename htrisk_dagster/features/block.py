@@ -6,6 +6,7 @@ Belongs here: the one shape in which features meet models. Does not: how a featu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,10 +71,19 @@ class CellDayBlock:
     def between(self, start: np.datetime64, stop: np.datetime64) -> CellDayBlock:
         """Days from `start` up to, not including, `stop`; arrays are views."""
         low, high = np.searchsorted(self.days, [start, stop])
-        counts = None if self.counts is None else self.counts[low:high]
-        return replace(
-            self, days=self.days[low:high], features=self.features[low:high], counts=counts
-        )
+        return self.at(slice(int(low), int(high)))
+
+    def at(self, days: slice) -> CellDayBlock:
+        """Days by their position; arrays are views."""
+        counts = None if self.counts is None else self.counts[days]
+        return replace(self, days=self.days[days], features=self.features[days], counts=counts)
+
+    def select(self, names: Sequence[str]) -> CellDayBlock:
+        """The same days with some of the features, copied so that they lie side by side."""
+        if tuple(names) == self.names:
+            return self
+        positions = [self.names.index(name) for name in names]
+        return replace(self, features=self.features[:, :, positions], names=tuple(names))
 
     def without_truth(self) -> CellDayBlock:
         """The same block with `counts` removed, to hand to a forecaster."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.catalogue import FeatureSpec, feature_catalogue
@@ -18,6 +20,9 @@ from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.schemas.table import Column, Table
 from htrisk_dagster.study_areas.area import StudyArea
 from htrisk_dagster.warehouse.partitions import Partitions
+
+# Rows that lie in memory as a frame beside a block, which may be of years: some 60 MB.
+_ROWS_AT_ONCE = 1 << 17
 
 
 def cell_day_table(catalogue: Sequence[FeatureSpec]) -> Table:
@@ -47,18 +52,36 @@ def features_table(area: StudyArea) -> Table:
 
 def write_days(
     partitions: Partitions, table: Table, block: CellDayBlock, made_from: Mapping[str, str]
-) -> None:
-    """Write one partition for each day of `block`; NaN becomes a missing value."""
+) -> list[Path]:
+    """Write one partition for each day of `block`, NaN as a missing value; return their files."""
     cell_ids = np.arange(block.n_cells, dtype=np.int32)
-    for index, day in enumerate(block.days.astype(object)):
-        frame = pl.DataFrame(block.features[index], schema=list(block.names), orient="row")
-        keyed = frame.select(
-            pl.lit(day).cast(pl.Date).alias("risk_on"),
-            pl.Series("cell_id", cell_ids),
-            pl.all().fill_nan(None),
-        )
-        key = day.isoformat()
-        partitions.write_unchecked(table, keyed, key, made_from=made_from[key])
+    at_once = _days_at_once(block.n_cells)
+    files = []
+    for start in range(0, block.n_days, at_once):
+        part = block.at(slice(start, start + at_once))
+        rows = block_rows(part, cell_ids)
+        by_day = {
+            str(day): rows.slice(index * block.n_cells, block.n_cells)
+            for index, day in enumerate(part.days)
+        }
+        files += partitions.write_each(table, by_day, made_from)
+    return files
+
+
+def block_rows(block: CellDayBlock, cell_ids: NDArray[np.int32]) -> pl.DataFrame:
+    """One row a day and cell, in their order, under the numbers `cell_ids`; NaN becomes missing."""
+    frame = pl.DataFrame(
+        block.features.reshape(-1, len(block.names)), schema=list(block.names), orient="row"
+    )
+    return frame.select(
+        pl.Series("risk_on", np.repeat(block.days, block.n_cells)).cast(pl.Date),
+        pl.Series("cell_id", np.tile(cell_ids, block.n_days)),
+        pl.all().fill_nan(None),
+    )
+
+
+def _days_at_once(n_cells: int) -> int:
+    return max(_ROWS_AT_ONCE // n_cells, 1)
 
 
 def read_block(
@@ -72,12 +95,16 @@ def read_block(
         Where a day has not been made.
     """
     names = tuple(c for c in table.column_names if c not in table.key)
-    frame = partitions.read(table, days)
-    stacked = frame.select(names).fill_null(float("nan")).to_numpy(order="c")
+    features = np.empty((len(days), grid.n_cells, len(names)), dtype=np.float32)
+    at_once = _days_at_once(grid.n_cells)
+    for start in range(0, len(days), at_once):
+        frame = partitions.read(table, days[start : start + at_once])
+        stacked = frame.select(names).fill_null(float("nan")).to_numpy(order="c")
+        features[start : start + at_once] = stacked.reshape(-1, grid.n_cells, len(names))
     precincts, boroughs = area_codes(grid)
     return CellDayBlock(
         days=np.array([date.fromisoformat(d) for d in days], dtype="datetime64[D]"),
-        features=stacked.reshape(len(days), grid.n_cells, len(names)),
+        features=features,
         names=names,
         precinct_index=precincts,
         borough_index=boroughs,

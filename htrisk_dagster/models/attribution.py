@@ -103,20 +103,20 @@ def by_group(attribution: Attribution) -> Attribution:
 
 def top_reasons(
     attribution: Attribution, k: int = 3
-) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Field terms that move each forecast most, the strongest first.
 
     Returns
     -------
-    names : str, shape (n, k)
+    terms : int64, shape (n, k)
+        Positions in `GROUPS`.
     contributions : float64, shape (n, k)
         Signed: above 0 raises the forecast over the city's mean.
     """
     grouped = by_group(attribution)
     # Stable, so that equal strengths keep the order of `GROUPS`.
     order = np.argsort(-np.abs(grouped.contributions), axis=1, kind="stable")[:, :k]
-    names = np.array(GROUPS)[order]
-    return names, np.take_along_axis(grouped.contributions, order, axis=1)
+    return order, np.take_along_axis(grouped.contributions, order, axis=1)
 
 
 def importance(attribution: Attribution) -> dict[str, float]:

@@ -21,7 +21,7 @@ from htrisk_dagster.models.artifacts import json_bytes, json_state, npz_arrays, 
 from htrisk_dagster.models.attribution import LEARNED_LEVEL, Attribution
 from htrisk_dagster.models.checkpoints import Checkpoints
 from htrisk_dagster.models.count_model import FitResult, Progress
-from htrisk_dagster.models.rate_offset import RateOffset, cross_fitted
+from htrisk_dagster.models.rate_offset import RateOffset, offsets
 from htrisk_dagster.models.rate_reasons import days_of_rows, rate_parts
 from htrisk_dagster.models.stopping import fewest_steps, weekly_loss
 from htrisk_dagster.models.training_rows import (
@@ -79,7 +79,7 @@ class BoostedTrees(ABC):
     most_zeros : int
         And no more than these: what a further zero says of a rate is soon next to nothing.
     offset_blocks : int
-        Blocks of days over which the offset is cross-fitted; see `cross_fitted`.
+        Blocks of days over which the offset is cross-fitted; see `rate_offset.offsets`.
     num_threads : int
         Fixed, since the order of floating-point sums depends on it. One, since trees this small
         gain little from a second, and take tenfold where its core is busy.
@@ -109,7 +109,7 @@ class BoostedTrees(ABC):
         same bytes, since a library draws features anew, but an origin need not be judged twice.
         """
         origins = rolling_origins(block.n_days)
-        log_rates = cross_fitted(block, self.offset_blocks)
+        log_rates, self._offset = offsets(block, self.offset_blocks)
         days = slice(THIN_HISTORY_DAYS, block.n_days)
         drawn = draw_rows(
             block,
@@ -145,7 +145,6 @@ class BoostedTrees(ABC):
         self._booster = None
         if kept:
             self._booster = self._grow(rows, kept, seed, lambda *_: report())
-        self._offset = RateOffset.fitted(block)
         params: dict[str, float | int | str] = {
             f.name: getattr(self, f.name) for f in fields(self) if f.init
         }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+PLACE_COLUMNS = ("x_km", "y_km", "land_share")
+
 # Positions are float32 kilometres: good to a tenth of a metre, far under a hundredth of a cell.
 _SMALLEST_STEP_KM = 1e-3
 

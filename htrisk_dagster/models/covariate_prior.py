@@ -22,8 +22,9 @@ _SMALLEST_LAND_SHARE = 0.01
 # Of the kernel over the cells around, its own left out.
 _AROUND_CELLS = 1.0
 _TARGET = "target"
+LEVEL_SUFFIX = f"_mean_{_DAYS}"
 IN_CELL, NEAR, IN_PRECINCT = (
-    f"{{}}_mean_{_DAYS}", f"{{}}_near_mean_{_DAYS}", f"precinct_{{}}_mean_{_DAYS}"
+    f"{{}}{LEVEL_SUFFIX}", f"{{}}_near{LEVEL_SUFFIX}", f"precinct_{{}}{LEVEL_SUFFIX}"
 )  # fmt: skip
 SERIES_FORMS = (IN_CELL, NEAR, IN_PRECINCT)
 

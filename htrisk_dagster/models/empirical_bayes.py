@@ -14,7 +14,7 @@ or borough makes cells less likely given the cells around them, it is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.artifacts import json_bytes, json_state, npz_arrays, npz_bytes
-from htrisk_dagster.models.cell_lattice import CellLattice
+from htrisk_dagster.models.cell_lattice import PLACE_COLUMNS, CellLattice
 from htrisk_dagster.models.count_model import FitResult, Progress, require_cells, training_counts
-from htrisk_dagster.models.covariate_prior import covariate_matrix, expected_totals
-from htrisk_dagster.models.recency import Recency, choose_recency
-from htrisk_dagster.models.recent_history import later_days
+from htrisk_dagster.models.covariate_prior import LEVEL_SUFFIX, covariate_matrix, expected_totals
+from htrisk_dagster.models.recency import CITY_COLUMNS, Recency, choose_recency
+from htrisk_dagster.models.recent_history import LAG_NAMES, WINDOW_NAMES, later_days
 from htrisk_dagster.models.shrinkage import (
     Neighbourhood,
     choose_neighbourhood,
@@ -58,6 +58,8 @@ class EmpiricalBayes:
         A block without positions `x_km` and `y_km` is fitted without neighbours.
         """
         counts = training_counts(block)
+        # Its sums are those of a block that has nothing else, to the last digit.
+        block = block.select(columns_read(block.names))
         has_places = "x_km" in block.names and "y_km" in block.names
         lattice = CellLattice.of_block(block, self.name) if has_places else None
         self._lattice = lattice
@@ -83,6 +85,7 @@ class EmpiricalBayes:
     def predict(self, block: CellDayBlock) -> Array:
         """Give expected counts, shape (D, C)."""
         require_cells(self.name, len(self._rates), block)
+        block = block.select(columns_read(block.names))
         weekday = self._weekday[weekday_of(block.days)][:, None]
         moved = self._recency.multipliers(block, self._rates, self._lattice)
         expected: Array = weekday * self._rates * moved
@@ -109,6 +112,12 @@ class EmpiricalBayes:
         }
         model._recency = Recency(**recency)
         return model
+
+
+def columns_read(names: Sequence[str]) -> list[str]:
+    """Features, of those named, that a fit reads."""
+    wanted = {*LAG_NAMES, *WINDOW_NAMES, *CITY_COLUMNS, *PLACE_COLUMNS}
+    return [name for name in names if name in wanted or name.endswith(LEVEL_SUFFIX)]
 
 
 def static_rates(

@@ -37,7 +37,7 @@ from htrisk_dagster.models.lstm_training import (
     corrections,
     go_on_from,
 )
-from htrisk_dagster.models.rate_offset import RateOffset, cross_fitted
+from htrisk_dagster.models.rate_offset import RateOffset, offsets
 from htrisk_dagster.models.rate_reasons import days_of_rows, rate_parts
 from htrisk_dagster.models.training_rows import Rows, draw_rows, rolling_origins
 
@@ -70,7 +70,7 @@ class LSTMModel:
         `negative_binomial`, or `zero_inflated` with a share of certain zeros; compare
         `validation_likelihood` of both fits to choose.
     offset_blocks : int
-        Blocks of days over which the offset is cross-fitted; see `cross_fitted`.
+        Blocks of days over which the offset is cross-fitted; see `rate_offset.offsets`.
     num_threads : int
         Of PyTorch on the CPU. The matrices are small: a second thread gains little, and costs
         eightfold where its core is busy, since threads wait for each other after each step.
@@ -114,7 +114,7 @@ class LSTMModel:
         set, each epoch leaves one, and a fit goes on from the newest; see `models/checkpoints`.
         """
         origin = rolling_origins(block.n_days)[-1]
-        log_rates = cross_fitted(block, self.offset_blocks)
+        log_rates, self._offset = offsets(block, self.offset_blocks)
         rng = np.random.default_rng(seed)
 
         def draw(days: slice) -> Rows:
@@ -160,7 +160,6 @@ class LSTMModel:
             kept = judged.restore(training)
             likelihood = training.likelihood(cells, valid)
         self._network = training.network
-        self._offset = RateOffset.fitted(block)
         curve = judged.curve()
         params: dict[str, float | int | str] = {
             f.name: getattr(self, f.name) for f in fields(self) if f.init

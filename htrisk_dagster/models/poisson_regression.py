@@ -105,11 +105,16 @@ def fit_by_evidence(totals: Array, covariates: Array) -> RidgeFit:
     ----------
     MacKay, D. (1992). Bayesian interpolation. Neural Computation 4.
     """
+    from threadpoolctl import threadpool_limits
+
     weights = np.ones(len(totals))
-    for round_ in range(_WEIGHT_ROUNDS + 1):
-        fits = [fit_ridge(totals, covariates, sd, weights) for sd in PRIOR_SDS]
-        best = max(fits, key=lambda fit: fit.log_evidence)
-        if round_ < _WEIGHT_ROUNDS:
-            mean = best.expected(covariates)
-            weights = 1 / (1 + mean / estimate_dispersion(totals, mean))
+    # Some thousand cells are nothing to share out: threads that wait for one another took ten times as
+    # long, and sums over several differ in their last digit.
+    with threadpool_limits(limits=1):
+        for round_ in range(_WEIGHT_ROUNDS + 1):
+            fits = [fit_ridge(totals, covariates, sd, weights) for sd in PRIOR_SDS]
+            best = max(fits, key=lambda fit: fit.log_evidence)
+            if round_ < _WEIGHT_ROUNDS:
+                mean = best.expected(covariates)
+                weights = 1 / (1 + mean / estimate_dispersion(totals, mean))
     return best

@@ -11,8 +11,8 @@ offset of a training row therefore comes from a fit on the other blocks of days 
 Chernozhukov et al. 2018), whose error is of the size it will have on days to come.
 
 All learners of a training ask for the offsets of the same blocks, which cost most of a fit on rare
-events. The newest are kept under the digest of the block's content: reading a block once is a tenth
-of fitting it.
+events. The newest are kept under the digest of what they depend on: the counts, and the two fifths of
+the features that empirical Bayes reads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.models.artifacts import json_bytes, json_state
 from htrisk_dagster.models.count_model import training_counts
-from htrisk_dagster.models.empirical_bayes import EmpiricalBayes
+from htrisk_dagster.models.empirical_bayes import EmpiricalBayes, columns_read
 
 _STATE = "rate_offset.json"
 # The folds and the last fit of one training.
@@ -46,8 +46,11 @@ def block_edges(n_days: int, n_blocks: int) -> NDArray[np.int64]:
     return np.linspace(0, n_days, n_blocks + 1).astype(np.int64)
 
 
-def cross_fitted(block: CellDayBlock, n_blocks: int) -> NDArray[np.float64]:
-    """Log rate of every cell-day by an empirical Bayes that has not seen the counts of its block.
+def offsets(block: CellDayBlock, n_blocks: int) -> tuple[NDArray[np.float64], RateOffset]:
+    """Offset of every cell-day that is trained on, and of days to come.
+
+    The first by an empirical Bayes that has not seen the counts of its block of days, the second by
+    one fitted on all days.
 
     Parameters
     ----------
@@ -59,15 +62,22 @@ def cross_fitted(block: CellDayBlock, n_blocks: int) -> NDArray[np.float64]:
 
     Returns
     -------
-    float64, shape (D, C)
+    log_rates : float64, shape (D, C)
         Read-only.
+    offset : RateOffset
 
     References
     ----------
     Chernozhukov, V. et al. (2018). Double/debiased machine learning for treatment and structural
     parameters. Econometrics Journal 21.
     """
-    return _kept(_log_rates, (_digest(block), n_blocks), lambda: _cross_fit(block, n_blocks))
+    counts = training_counts(block)
+    known = block.select(columns_read(block.names))
+    digest = _digest(known)
+    log_rates = _kept(_log_rates, (digest, n_blocks), lambda: _cross_fit(known, n_blocks))
+    model = _kept(_on_all_days, (digest, 0), lambda: _fit_on_all_days(known))
+    total = max(float(counts.sum(dtype=np.float64)), 0.5)
+    return log_rates, RateOffset(model, math.log(total / counts.size))
 
 
 def _cross_fit(block: CellDayBlock, n_blocks: int) -> NDArray[np.float64]:
@@ -93,7 +103,7 @@ def _fit_on_all_days(block: CellDayBlock) -> EmpiricalBayes:
 
 def _digest(block: CellDayBlock) -> str:
     """Everything that an offset depends on, as a digest."""
-    digest = hashlib.blake2b(repr((block.names, block.features.shape)).encode(), digest_size=16)
+    digest = hashlib.sha256(repr((block.names, block.features.shape)).encode())
     for part in (
         block.days.astype(np.int64),
         block.precinct_index,
@@ -142,14 +152,6 @@ class RateOffset:
 
     model: EmpiricalBayes
     log_city_mean: float
-
-    @classmethod
-    def fitted(cls, block: CellDayBlock) -> Self:
-        """Fit on all days of a block with counts."""
-        counts = training_counts(block)
-        model = _kept(_on_all_days, (_digest(block), 0), lambda: _fit_on_all_days(block))
-        total = max(float(counts.sum(dtype=np.float64)), 0.5)
-        return cls(model, math.log(total / counts.size))
 
     def rates(self, block: CellDayBlock) -> NDArray[np.float64]:
         """Rate of every cell-day, shape (D, C), in an array of its own."""

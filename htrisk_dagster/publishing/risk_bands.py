@@ -32,7 +32,7 @@ def band_shares(n_cells: int) -> tuple[float, float, float]:
 def band_of(rank: NDArray[np.int32], n_cells: int) -> pl.Series:
     """Band of each rank; the top band has one cell at least, one that rounds to none is empty."""
     edges = [cells_in_budget(n_cells, share) for share in band_shares(n_cells)]
-    return pl.Series(np.array(BANDS)[np.searchsorted(edges, rank, side="left")])
+    return pl.Series(BANDS)[np.searchsorted(edges, rank, side="left")]
 
 
 def band_words(n_cells: int, place: str = "cells") -> dict[str, str]:

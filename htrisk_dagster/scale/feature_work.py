@@ -16,7 +16,6 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from htrisk_dagster.features import store
 from htrisk_dagster.features.block import CellDayBlock
@@ -45,7 +44,7 @@ def make_features(unit: Unit) -> UnitReport:
         inputs = read_part(tables, unit)
         block = build_block(inputs, unit.period.start, unit.period.stop, with_counts=False)
         if unit.settings.n_tiles == 1:
-            files = write_days(tables, table, block, unit.made_from)
+            files = store.write_days(tables, table, block, unit.made_from)
         else:
             files = [_write_tile(tables, table, block, unit)]
     absent = np.asarray(np.isnan(block.features).all(axis=(0, 1)))
@@ -156,15 +155,6 @@ def store_features(execution: Execution, requests: Sequence[FeatureRequest]) -> 
     return found
 
 
-def write_days(
-    tables: Partitions, table: Table, block: CellDayBlock, made_from: Mapping[str, str]
-) -> list[Path]:
-    """Write a partition a day; return their files."""
-    days = [str(day) for day in block.days]
-    store.write_days(tables, table, block, {day: made_from.get(day, "") for day in days})
-    return [tables.path(table, day) for day in days]
-
-
 def read_days(tables: Partitions, area: StudyArea, days: Sequence[str]) -> CellDayBlock:
     """Stored features of consecutive days as one block without truth."""
     return store.read_block(tables, features_table(area), days, read_grid(tables, area))
@@ -192,12 +182,5 @@ def _write_tile(tables: Partitions, table: Table, block: CellDayBlock, unit: Uni
     """All days of a tile as one partition, cells by their number in the whole grid."""
     first = tiles_of(read_grid(tables, unit.area).n_cells, unit.settings.n_tiles)[unit.tile].start
     ids = np.arange(first, first + block.n_cells, dtype=np.int32)
-    rows = pl.DataFrame(
-        block.features.reshape(-1, len(block.names)), schema=list(block.names), orient="row"
-    )
-    keyed = rows.select(
-        pl.Series("risk_on", np.repeat(block.days, block.n_cells)).cast(pl.Date),
-        pl.Series("cell_id", np.tile(ids, block.n_days)),
-        pl.all().fill_nan(None),
-    )
-    return tables.write_unchecked(tile_table(table), keyed, _tile_key(unit, unit.tile))
+    rows = store.block_rows(block, ids)
+    return tables.write_unchecked(tile_table(table), rows, _tile_key(unit, unit.tile))

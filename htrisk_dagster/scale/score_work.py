@@ -10,7 +10,7 @@ a city's last weeks say reach over all of it. A day of 45,000 cells and 90 featu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -38,6 +38,9 @@ from htrisk_dagster.warehouse.model_files import ModelFiles
 from htrisk_dagster.warehouse.partitions import Partitions, write_text_whole
 
 Expected = Mapping[str, NDArray[np.float64]]
+
+# Rows that are checked and cut into days together: some 30 MB.
+_ROWS_AT_ONCE = 1 << 19
 
 
 def forecast_days(unit: Unit) -> UnitReport:
@@ -93,21 +96,32 @@ def expected_counts(
 
 def write_forecasts(tables: Partitions, unit: Unit, expected: Expected) -> list[Path]:
     """Write the forecasts of each day, a row a model and cell; return their files."""
+    of_a_day = sum(forecast.shape[1] for forecast in expected.values())
+    at_once = max(_ROWS_AT_ONCE // of_a_day, 1)
     files = []
-    for index, day in enumerate(unit.period.days):
-        frame = pl.concat(
-            pl.DataFrame({"expected_count": forecast[index]}).select(
-                pl.lit(date.fromisoformat(day)).alias("risk_on"),
-                pl.int_range(pl.len(), dtype=pl.Int32).alias("cell_id"),
-                pl.lit(unit.settings.target_name).alias("target"),
-                pl.lit(name).alias("model"),
-                "expected_count",
-            )
-            for name, forecast in expected.items()
-        )
-        made_from = unit.made_from.get(day, "")
-        files.append(tables.write(predictions.MODEL_FORECASTS, frame, day, made_from=made_from))
+    for start in range(0, len(unit.period.days), at_once):
+        days = unit.period.days[start : start + at_once]
+        made = {name: forecast[start : start + at_once] for name, forecast in expected.items()}
+        rows = _forecast_rows(days, unit.settings.target_name, made)
+        by_day = {day: rows.slice(i * of_a_day, of_a_day) for i, day in enumerate(days)}
+        files += tables.write_each(predictions.MODEL_FORECASTS, by_day, unit.made_from)
     return files
+
+
+def _forecast_rows(days: Sequence[str], target: str, expected: Expected) -> pl.DataFrame:
+    """Rows of `predictions.model_forecasts`, in order of day, model and cell."""
+    by_day = np.stack(list(expected.values()), axis=1)
+    n_days, n_models, n_cells = by_day.shape
+    model = np.tile(np.repeat(np.arange(n_models), n_cells), n_days)
+    frame = pl.DataFrame(
+        {
+            "risk_on": np.repeat(np.array(days, dtype="datetime64[D]"), n_models * n_cells),
+            "cell_id": np.tile(np.arange(n_cells, dtype=np.int32), n_days * n_models),
+            "model": pl.Series(list(expected))[model],
+            "expected_count": by_day.reshape(-1),
+        }
+    )
+    return predictions.MODEL_FORECASTS.conform(frame.with_columns(target=pl.lit(target)))
 
 
 def evaluation_sums(counts: NDArray[np.float32], expected: Expected) -> dict[str, int]:

@@ -13,7 +13,8 @@ import ctypes
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -107,13 +108,22 @@ class ModelFiles:
         MissingPartitionError
             Where every model of this name is younger than `day`, or there is none.
         """
-        usable = [m for m in self.months(model) if m <= day.isoformat()]
-        if not usable:
-            raise MissingPartitionError(
-                f"No model '{model}' for {self.target} in {self.area} was trained before {day}. "
-                f"Materialise {self.area}/models/{model} for {day:%Y-%m}-01 or an earlier month first."
-            )
-        return usable[-1]
+        return self.newest_months(model, [day])[0]
+
+    def newest_months(self, model: str, days: Iterable[date]) -> list[str]:
+        """`newest_month` of each day, from one look at the months there are."""
+        months = self.months(model)
+        newest = []
+        for day in days:
+            n_usable = bisect_right(months, day.isoformat())
+            if n_usable == 0:
+                raise MissingPartitionError(
+                    f"No model '{model}' for {self.target} in {self.area} was trained before {day}. "
+                    f"Materialise {self.area}/models/{model} for {day:%Y-%m}-01 or an earlier month "
+                    "first."
+                )
+            newest.append(months[n_usable - 1])
+        return newest
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,7 @@ from htrisk_dagster.warehouse.leftovers import beside
 WHOLE = "all"
 _MADE_FROM = "htrisk_made_from"
 _FILES_KEPT = 1 << 16  # files whose digests a process keeps
+_WRITERS = 4  # a small file takes one core to compress and waits for the disk
 Stamp = tuple[int, int, int, int]
 
 
@@ -161,6 +163,20 @@ class Partitions:
                 metadata={_MADE_FROM: made_from},
             )
         return path
+
+    def write_each(
+        self, table: Table, rows: Mapping[str, pl.DataFrame], made_from: Mapping[str, str]
+    ) -> list[Path]:
+        """Replace partitions, by key, with rows already checked; several are written at once.
+
+        One that fails, or a kill, leaves some replaced and some not, each of them whole.
+        """
+
+        def write(key: str) -> Path:
+            return self.write_unchecked(table, rows[key], key, made_from=made_from.get(key, ""))
+
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            return list(writers.map(write, rows))
 
     def read(self, table: Table, keys: Iterable[str] | None = None) -> pl.DataFrame:
         """Read partitions in key order; all there are if `keys` is None.

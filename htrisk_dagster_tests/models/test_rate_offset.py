@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from htrisk_dagster.models.empirical_bayes import EmpiricalBayes
-from htrisk_dagster.models.rate_offset import RateOffset, block_edges, cross_fitted
+from htrisk_dagster.models.empirical_bayes import EmpiricalBayes, columns_read
+from htrisk_dagster.models.rate_offset import RateOffset, block_edges, offsets
 
 
 def test_blocks_cover_all_days_once():
@@ -20,7 +20,7 @@ def test_a_huge_day_does_not_reach_the_offset_of_its_own_block(small_city):
     block = small_city.block
     counts = block.counts.copy()
     counts[100, 7] += 400
-    before, after = (cross_fitted(b, 5) for b in (block, replace(block, counts=counts)))
+    before, after = (offsets(b, 5)[0] for b in (block, replace(block, counts=counts)))
     edges = block_edges(block.n_days, 5)
     own = int(np.searchsorted(edges, 100, side="right")) - 1
     is_own = (np.arange(block.n_days) >= edges[own]) & (np.arange(block.n_days) < edges[own + 1])
@@ -42,12 +42,13 @@ def test_each_block_is_empirical_bayes_on_the_days_around_it(small_city):
         seed=0,
     )
     held_out = block.between(block.days[64], block.days[128]).without_truth()
-    np.testing.assert_array_equal(cross_fitted(block, 5)[64:128], np.log(by_hand.predict(held_out)))
+    log_rates, _ = offsets(block, 5)
+    np.testing.assert_array_equal(log_rates[64:128], np.log(by_hand.predict(held_out)))
 
 
 def test_days_to_come_have_the_rate_of_all_training_days(small_city):
     train, test, _ = small_city.split(240)
-    offset = RateOffset.fitted(train)
+    _, offset = offsets(train, 5)
     model = EmpiricalBayes()
     model.fit(train, seed=0)
     test = test.without_truth()
@@ -68,12 +69,27 @@ def test_the_same_block_is_fitted_once_and_another_anew(small_city, monkeypatch)
     counts[0, 0] += 1  # a block that no other test has asked for
     fresh = replace(block, counts=counts)
 
-    first, second = (cross_fitted(replace(fresh), 3) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-    assert len(fits) == 3
-    for _ in range(2):
-        RateOffset.fitted(fresh)
+    first, second = (offsets(replace(fresh), 3) for _ in range(2))
+    np.testing.assert_array_equal(first[0], second[0])
+    assert first[1] == second[1]
     assert len(fits) == 4
     counts[1, 0] += 1
-    cross_fitted(replace(fresh, counts=counts), 3)
-    assert len(fits) == 7
+    offsets(replace(fresh, counts=counts), 3)
+    assert len(fits) == 8
+
+
+def test_what_empirical_bayes_does_not_read_changes_nothing(small_city, monkeypatch):
+    """A fit on the columns it says it reads is a fit on all of them; another column is no other key."""
+    block = small_city.block
+    read = columns_read(block.names)
+    assert 0 < len(read) < len(block.names)
+    fits = [EmpiricalBayes() for _ in range(2)]
+    for model, of in zip(fits, (block, block.select(read)), strict=True):
+        model.fit(of, seed=0)
+    assert fits[0].to_bytes() == fits[1].to_bytes()
+    features = block.features.copy()
+    features[:, :, [n not in read for n in block.names]] += 1
+    _, before = offsets(block, 5)
+    monkeypatch.setattr(EmpiricalBayes, "fit", lambda *a, **k: pytest.fail("fitted again"))
+    _, after = offsets(replace(block, features=features), 5)
+    assert before == after

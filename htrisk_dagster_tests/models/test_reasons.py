@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from htrisk_dagster.models.attribution import LEARNED_LEVEL, Explains, by_group, top_reasons
+from htrisk_dagster.models.attribution import GROUPS, LEARNED_LEVEL, Explains, by_group, top_reasons
 from htrisk_dagster.models.boosted_trees import TreeRows
 from htrisk_dagster.models.boosting import LightGBMModel
 from htrisk_dagster.models.count_model import load_model, make_model
@@ -166,7 +166,7 @@ def test_a_rate_without_reasons_of_its_own_gets_them_from_its_forecasts(fitted, 
     reasons = explainer(model)
     assert isinstance(reasons, RateReasons)
     found = by_group(reasons.explain(test_days, rows))
-    names, contributions = top_reasons(found)
-    assert names.shape == contributions.shape == (len(rows), 3)
+    terms, contributions = top_reasons(found)
+    assert terms.shape == contributions.shape == (len(rows), 3)
     # Cells differ by a factor of e^1.2 either way: their own rate is the first reason of most.
-    assert (names[:, 0] == "long-run rate of the cell").mean() > 0.4
+    assert (terms[:, 0] == GROUPS.index("long-run rate of the cell")).mean() > 0.4
