@@ -16,6 +16,7 @@ from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.mlflow_tracking import MlflowTracking
 from htrisk_dagster.defs.trained import (
     TrainingSet,
+    let_go,
     log_and_store,
     read_fold_forecasts,
     training_set,
@@ -98,6 +99,7 @@ def store_champion(
         **profile_inputs(data.block).to_bytes(),
     }
     models.write(month, CHAMPION, files, card)
+    let_go()
     if month == models.months(CHAMPION)[-1]:
         # Training an older month again must not put an older model in use.
         tracking.set_aliases(_versions(choice, cards))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,15 @@ from htrisk_dagster.evaluation.fold_files import fold_files, fold_forecasts
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.feature_matrix import FeatureInputs
 from htrisk_dagster.features.inputs import target_counts
+from htrisk_dagster.features.store import features_table
 from htrisk_dagster.models.checkpoints import Resumable
 from htrisk_dagster.models.count_model import Progress, make_model
 from htrisk_dagster.scale.training_work import TrainingPlan
 from htrisk_dagster.scale.unit import Period, Unit, UnitSettings
 from htrisk_dagster.study_areas.area import StudyArea
+
+# At most one, under `data`, with what it was read from.
+_held: dict[str, object] = {}
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,25 @@ def training_days(workspace: Workspace, area: StudyArea, month: str) -> list[str
 
 
 def training_set(workspace: Workspace, area: StudyArea, month: str) -> TrainingSet:
-    """Read the features and the labels known when the models of `month` are made."""
+    """Features and the labels known when the models of `month` are made.
+
+    Models of a month are trained one after the other, each in a run of its own: what the first has read is
+    held for those that follow in the same process, until a file or a setting is another, or `let_go`.
+    """
+    files = workspace.tables(area.name).stamps(features_table(area))
+    key = workspace.target(area)[0], MadeFrom(workspace, area).models(month), month, files
+    if _held.get("key") != key:
+        let_go()
+        _held.update(key=key, data=_read_training_set(workspace, area, month))
+    return cast("TrainingSet", _held["data"])
+
+
+def let_go() -> None:
+    """Forget the training set that is held: gigabytes, when no other model is trained on it."""
+    _held.clear()
+
+
+def _read_training_set(workspace: Workspace, area: StudyArea, month: str) -> TrainingSet:
     known = labels_known(workspace, area, month)
     days = days_of(known.inputs.history_start, known.known_before - timedelta(days=1))
     counts = target_counts(known.inputs, days, known_before=known.known_before)

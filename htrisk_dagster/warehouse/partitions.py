@@ -206,6 +206,10 @@ class Partitions:
         """Digest of each partition's rows, by key; the same for the same rows."""
         return {p.stem: _content(*at) for p, at in self._as_they_are(table).items()}
 
+    def stamps(self, table: Table) -> tuple[tuple[Path, Stamp], ...]:
+        """Each file of a table and what tells it from another that takes its place, in order of key."""
+        return tuple(self._as_they_are(table).values())
+
     def _as_they_are(self, table: Table) -> dict[Path, tuple[Path, Stamp]]:
         """Files of a table, each with what tells it from another that takes its place."""
         return {
