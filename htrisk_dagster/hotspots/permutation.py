@@ -105,7 +105,7 @@ def exact_permutations(counts: NDArray[np.integer], weights: csr_array) -> Permu
     Newton's identities e_m follows from the power sums, which are the transform of the histogram of
     counts at w, 2w, ... mw; a fast Fourier transform turns it into the probability of each sum. There
     is no seed and no smallest p-value but rounding, 1e-12, which is put in the place of less. It
-    costs one transform for each count that the cell itself can have.
+    costs one transform for each count that a cell has.
 
     Parameters
     ----------
@@ -119,39 +119,46 @@ def exact_permutations(counts: NDArray[np.integer], weights: csr_array) -> Permu
     observed = np.asarray((weights.astype(np.int64) @ values.T).T) - values
     upper, lower = np.empty(values.shape), np.empty(values.shape)
     for period, row in enumerate(values):
-        for level, prob in _sum_probabilities(row, int(others.max())):
-            here = np.flatnonzero(row == level)
-            at = (others[here], observed[period, here])
+        for here, drawn, prob in _sum_probabilities(row, others):
+            at = (drawn, observed[period, here])
             lower[period, here] = np.cumsum(prob, axis=1)[at]
             upper[period, here] = np.cumsum(prob[:, ::-1], axis=1)[:, ::-1][at]
     return _test(values, np.maximum(upper, _ROUNDING), np.maximum(lower, _ROUNDING))
 
 
 def _sum_probabilities(
-    row: NDArray[np.int64], largest: int
-) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Yield each count of `row` and the probability of sums of draws from the row without one such cell.
+    row: NDArray[np.int64], others: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield the cells of each count in `row`, and the probability of sums of draws without one of them.
 
-    The array is by number of draws, 0 to `largest`, and by sum, from 0.
+    The probabilities are by number of draws, of those that these cells have others, and by sum, from 0;
+    between the two comes which number of draws is each cell's.
     """
     from scipy.fft import irfft, next_fast_len, rfft
     from scipy.special import comb
 
-    levels, numbers = np.unique(row, return_counts=True)
+    largest = int(others.max())
+    levels, cells = np.unique(row, return_counts=True)
     highest = int(np.sort(row)[-largest:].sum()) if largest else 0
     length = next_fast_len(max(highest, int(levels[-1])) + 1, real=True)
     histogram = np.zeros(length)
-    histogram[levels] = numbers
+    histogram[levels] = cells
     # Half of the frequencies are enough for real values; multiples of them wrap round the circle.
     frequency = np.arange(length // 2 + 1)
     multiples = np.arange(1, largest + 1)[:, None] * frequency % length
     half = rfft(histogram)
     circle = np.concatenate([half, np.conj(half[1 : (length + 1) // 2])[::-1]])
-    power_sums = circle[multiples]
-    ways = comb(row.size - 1, np.arange(largest + 1))[:, None]
+    of_all = _elementary(circle[multiples])
+    ways = comb(row.size - 1, np.arange(largest + 1))
     for level in levels:
-        sums = power_sums - np.exp(-2j * np.pi / length * (multiples * level % length))
-        yield int(level), irfft(_elementary(sums), n=length, axis=1) / ways
+        here = np.flatnonzero(row == level)
+        numbers, drawn = np.unique(others[here], return_inverse=True)
+        # Draws from all cells either leave the one out, or take it and one fewer of the rest.
+        one = np.exp(-2j * np.pi / length * (frequency * level % length))
+        without = np.ones((largest + 1, len(frequency)), dtype=np.complex128)
+        for m in range(1, int(numbers[-1]) + 1):
+            without[m] = of_all[m] - one * without[m - 1]
+        yield here, drawn, irfft(without[numbers], n=length, axis=1) / ways[numbers, None]
 
 
 def _elementary(power_sums: NDArray[np.complex128]) -> NDArray[np.complex128]:
