@@ -74,7 +74,9 @@ class LSTMInputs:
         total = np.zeros(len(index), dtype=np.float64)
         squares = np.zeros(len(index), dtype=np.float64)
         for day in range(days.start, days.stop):
-            values = _logged(block.features[day][:, index], windows).astype(np.float64)
+            values = _logged(np.take(block.features[day], index, axis=1), windows).astype(
+                np.float64
+            )
             present = np.isfinite(values)
             values[~present] = 0
             known += present.sum(axis=0)
