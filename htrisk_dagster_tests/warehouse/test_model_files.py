@@ -100,6 +100,13 @@ def test_the_newest_model_that_may_be_used(models, day, month):
     assert models.newest_month("lstm", day) == month
 
 
+def test_the_newest_models_of_many_days_are_those_of_each(models):
+    for made in ("2015-07-01", "2015-09-01"):
+        models.write(made, "lstm", {}, {})
+    days = [date(2015, 9, 2), date(2015, 7, 1), date(2015, 8, 31)]
+    assert models.newest_months("lstm", days) == ["2015-09-01", "2015-07-01", "2015-07-01"]
+
+
 def test_a_day_before_every_model_is_one_sentence(models):
     models.write("2015-07-01", "lstm", {}, {})
     with pytest.raises(MissingPartitionError) as error:

@@ -136,6 +136,30 @@ def test_same_rows_and_origin_give_the_same_bytes(tables):
     assert tables.write(TABLE, frame(3_000), "a", made_from="y").read_bytes() != first
 
 
+def test_partitions_written_at_once_have_the_bytes_of_each_alone(tables, tmp_path):
+    rows = frame(90)
+    parts = {f"part-{i}": rows.slice(9 * i, 9) for i in range(10)}
+    prints = {key: f"of {key}" for key in parts}
+    paths = tables.write_each(TABLE, parts, prints)
+    alone = Partitions(tmp_path / "alone", "nyc")
+    for (key, part), path in zip(parts.items(), paths, strict=True):
+        whole = alone.write(TABLE, part.rechunk(), key, made_from=prints[key])
+        assert path.read_bytes() == whole.read_bytes()
+    assert tables.made_from(TABLE) == prints
+    assert files_below(tmp_path / "toy") == sorted(
+        str(p.relative_to(tmp_path / "toy")) for p in paths
+    )
+
+
+def test_one_of_many_that_cannot_be_written_is_told_and_leaves_the_others_whole(tables):
+    blocked = tables.path(TABLE, "b")
+    blocked.mkdir(parents=True)
+    with pytest.raises(OSError, match=r"b\.parquet"):
+        tables.write_each(TABLE, {key: frame() for key in "abc"}, {})
+    assert tables.read(TABLE, ["a", "c"]).height == 10
+    assert not list(blocked.parent.glob(".*"))
+
+
 def test_digests_are_those_of_the_files_as_they_are_now(tables):
     """They are kept for a process, and a file that takes the place of another is read anew."""
     path = tables.write(TABLE, frame(2), "a", made_from="x")
