@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,6 @@ from htrisk_dagster.models.count_model import Progress, make_model
 from htrisk_dagster.scale.training_work import TrainingPlan
 from htrisk_dagster.scale.unit import Period, Unit, UnitSettings
 from htrisk_dagster.study_areas.area import StudyArea
-
-# At most one, under `data`, with what it was read from.
-_held: dict[str, object] = {}
-
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -79,6 +75,10 @@ class TrainingSet:
     def counts_known_by(self, day: date) -> NDArray[np.float32]:
         """Labels of the block's days as they stood on `day`."""
         return target_counts(self.inputs, self.days, known_before=day)
+
+
+# At most one, under what it was read from.
+_held: dict[tuple[object, ...], TrainingSet] = {}
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,10 @@ def training_set(workspace: Workspace, area: StudyArea, month: str) -> TrainingS
     """
     files = workspace.tables(area.name).stamps(features_table(area))
     key = workspace.target(area)[0], MadeFrom(workspace, area).models(month), month, files
-    if _held.get("key") != key:
+    if key not in _held:
         let_go()
-        _held.update(key=key, data=_read_training_set(workspace, area, month))
-    return cast("TrainingSet", _held["data"])
+        _held[key] = _read_training_set(workspace, area, month)
+    return _held[key]
 
 
 def let_go() -> None:
