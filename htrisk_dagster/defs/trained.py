@@ -35,6 +35,7 @@ from htrisk_dagster.scale.training_work import TrainingPlan
 from htrisk_dagster.scale.unit import Period, Unit, UnitSettings
 from htrisk_dagster.study_areas.area import StudyArea
 
+
 @dataclass(frozen=True)
 class TrainingSet:
     """What all models of one month are trained on.
