@@ -28,7 +28,7 @@ from htrisk_dagster.warehouse.leftovers import beside
 WHOLE = "all"
 _MADE_FROM = "htrisk_made_from"
 _FILES_KEPT = 1 << 16  # files whose digests a process keeps
-_WRITERS = 4  # a small file takes one core to compress and waits for the disk
+WRITERS = 4  # a small file takes one core to compress and waits for the disk
 Stamp = tuple[int, int, int, int]
 
 
@@ -175,7 +175,7 @@ class Partitions:
         def write(key: str) -> Path:
             return self.write_unchecked(table, rows[key], key, made_from=made_from.get(key, ""))
 
-        with ThreadPoolExecutor(_WRITERS) as writers:
+        with ThreadPoolExecutor(WRITERS) as writers:
             return list(writers.map(write, rows))
 
     def read(self, table: Table, keys: Iterable[str] | None = None) -> pl.DataFrame:
