@@ -133,7 +133,7 @@ def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> Iterator[dg.AssetCheckResult]:
         """Features are complete, and the reports behind the newest day are recent."""
-        from htrisk_dagster.defs.featured import features_are_whole, features_table, inputs_until
+        from htrisk_dagster.defs.featured import features_table, inputs_until, read_parts
         from htrisk_dagster.features import input_findings as rules
         from htrisk_dagster.features.inputs import newest_report
 
@@ -141,7 +141,8 @@ def _feature_checks(area: StudyArea) -> dg.AssetChecksDefinition:
         inputs = inputs_until(workspace, area, date.fromisoformat(days[-1]))
         cutoff = date.fromisoformat(days[-1]) - timedelta(days=inputs.lag_days)
         newest = newest_report(inputs, before=cutoff)
-        whole = features_are_whole(workspace, area, days, inputs.grid.n_cells)
+        n_cells = inputs.grid.n_cells
+        whole = rules.features_are_whole(read_parts(workspace, area, days, n_cells), n_cells)
         fresh = rules.reports_are_fresh(newest, cutoff)
         yield check_result(key, "features_are_whole", whole, days=days)
         yield check_result(key, "reports_are_fresh", fresh, days=days)

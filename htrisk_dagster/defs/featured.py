@@ -6,7 +6,7 @@ the features (`features/`), the units that they are made in (`scale/feature_work
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from htrisk_dagster.defs.fingerprints import MadeFrom
 from htrisk_dagster.defs.workspace import Workspace
-from htrisk_dagster.features import input_findings, store
+from htrisk_dagster.features import store
 from htrisk_dagster.features.block import CellDayBlock
 from htrisk_dagster.features.coverage import coverage_table, coverage_to_markdown
 from htrisk_dagster.features.feature_matrix import FeatureInputs
@@ -23,11 +23,7 @@ from htrisk_dagster.features.inputs import declared_series, read_inputs
 from htrisk_dagster.features.store import features_table as features_table
 from htrisk_dagster.scale import feature_work
 from htrisk_dagster.scale.unit import UnitSettings
-from htrisk_dagster.schemas.finding import Finding
 from htrisk_dagster.study_areas.area import StudyArea
-
-# Of a city of 3,600 cells and 112 features 150 MB.
-_DAYS_AT_ONCE = 92
 
 
 def inputs_until(workspace: Workspace, area: StudyArea, end: date) -> FeatureInputs:
@@ -71,18 +67,13 @@ def read_days(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> Cel
     return store.read_block(tables, features_table(area), days, read_grid(tables, area))
 
 
-def features_are_whole(
+def read_parts(
     workspace: Workspace, area: StudyArea, days: Sequence[str], n_cells: int
-) -> Finding:
-    """What `input_findings.features_are_whole` finds of stored `days`, some at a time."""
-    tables, table = workspace.tables(area.name), features_table(area)
-    for start in range(0, len(days), _DAYS_AT_ONCE):
-        rows = tables.read(table, days[start : start + _DAYS_AT_ONCE])
-        finding = input_findings.features_are_whole(rows, n_cells)
-        if not finding.holds:
-            return finding
-    figures = {"days": float(len(days))}
-    return Finding(True, f"{len(days)} days of {n_cells} cells.", figures)
+) -> Iterator[pl.DataFrame]:
+    """Stored features of `days` as rows, some days at a time."""
+    tables = workspace.tables(area.name)
+    for _, rows in store.read_parts(tables, features_table(area), days, n_cells):
+        yield rows
 
 
 def read_rows(workspace: Workspace, area: StudyArea, days: Sequence[str]) -> pl.DataFrame:

@@ -12,7 +12,7 @@ one asset are one transaction per file, as `dagster-postgres` does.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -50,18 +50,17 @@ class BatchedEventLog(SqliteEventLogStorage):
 
     def run_connection(self, run_id: str | None = None) -> AbstractContextManager[Connection]:
         """Open a transaction on the file of one run."""
-        return self._transaction(str(run_id), super().run_connection)
+        return self._transaction(str(run_id))
 
     def index_connection(self) -> AbstractContextManager[Connection]:
         """Open a transaction on the file that all runs share."""
-        return self._transaction(INDEX_SHARD_NAME, super().run_connection)
+        return self._transaction(INDEX_SHARD_NAME)
 
     @contextmanager
-    def _transaction(
-        self, shard: str, first: Callable[[str], AbstractContextManager[Connection]]
-    ) -> Iterator[Connection]:
+    def _transaction(self, shard: str) -> Iterator[Connection]:
         if shard not in self._engines:
-            with first(shard):  # makes the file and brings its tables up to date
+            # Dagster's own makes the file and brings its tables up to date.
+            with super().run_connection(shard):
                 pass
         with self._one_at_a_time:
             engine = self._engines.pop(shard, None) or create_engine(

@@ -6,6 +6,7 @@ runs them (`defs/asset_checks.py`), rules about risk (`publishing/risk_findings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 import polars as pl
@@ -145,22 +146,33 @@ def incidents_are_placed(incidents: pl.DataFrame, *, least_pct: float = 80.0) ->
     )
 
 
-def features_are_whole(frame: pl.DataFrame, n_cells: int) -> Finding:
-    """Each day has every cell once, and no number is infinite."""
-    if frame.is_empty():
-        return Finding(False, "There is no row at all.")
+def features_are_whole(parts: Iterable[pl.DataFrame], n_cells: int) -> Finding:
+    """Each day has every cell once, and no number is infinite.
+
+    Parameters
+    ----------
+    parts : iterable of DataFrame
+        Features of whole days, looked at one part after the other.
+    n_cells : int
+        Of the grid.
+    """
     cells = pl.col("cell_id").n_unique().alias("cells")
-    sizes = frame.group_by("risk_on").agg(pl.len().alias("rows"), cells).sort("risk_on")
-    wrong = sizes.filter((pl.col("rows") != n_cells) | (pl.col("cells") != n_cells))
-    if wrong.height:
-        day, rows, n_found = wrong.row(0)
-        return Finding(
-            False, f"{day} has {rows} rows of {n_found} cells; the grid has {n_cells} cells."
-        )
-    infinite = [c for c in frame.columns[2:] if frame[c].is_infinite().any()]
-    if infinite:
-        return Finding(False, f"Feature '{infinite[0]}' holds an infinite number.")
-    return Finding(True, f"{sizes.height} days of {n_cells} cells.", {"days": float(sizes.height)})
+    n_days = 0
+    for frame in parts:
+        sizes = frame.group_by("risk_on").agg(pl.len().alias("rows"), cells).sort("risk_on")
+        wrong = sizes.filter((pl.col("rows") != n_cells) | (pl.col("cells") != n_cells))
+        if wrong.height:
+            day, rows, n_found = wrong.row(0)
+            return Finding(
+                False, f"{day} has {rows} rows of {n_found} cells; the grid has {n_cells} cells."
+            )
+        infinite = [c for c in frame.columns[2:] if frame[c].is_infinite().any()]
+        if infinite:
+            return Finding(False, f"Feature '{infinite[0]}' holds an infinite number.")
+        n_days += sizes.height
+    if n_days == 0:
+        return Finding(False, "There is no row at all.")
+    return Finding(True, f"{n_days} days of {n_cells} cells.", {"days": float(n_days)})
 
 
 def reports_are_fresh(

@@ -6,7 +6,7 @@ Belongs here: `CellDayBlock` to partitions and back. Does not: how a feature is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from htrisk_dagster.features.catalogue import FeatureSpec, feature_catalogue
 from htrisk_dagster.grid.cells import Grid
 from htrisk_dagster.schemas.table import Column, Table
 from htrisk_dagster.study_areas.area import StudyArea
-from htrisk_dagster.warehouse.partitions import Partitions
+from htrisk_dagster.warehouse.partitions import Partitions, cut_evenly
 
 # Rows that lie in memory as a frame beside a block, which may be of years: some 60 MB.
 _ROWS_AT_ONCE = 1 << 17
@@ -59,11 +59,7 @@ def write_days(
     files = []
     for start in range(0, block.n_days, at_once):
         part = block.at(slice(start, start + at_once))
-        rows = block_rows(part, cell_ids)
-        by_day = {
-            str(day): rows.slice(index * block.n_cells, block.n_cells)
-            for index, day in enumerate(part.days)
-        }
+        by_day = cut_evenly(block_rows(part, cell_ids), [str(day) for day in part.days])
         files += partitions.write_each(table, by_day, made_from)
     return files
 
@@ -78,6 +74,16 @@ def block_rows(block: CellDayBlock, cell_ids: NDArray[np.int32]) -> pl.DataFrame
         pl.Series("cell_id", np.tile(cell_ids, block.n_days)),
         pl.all().fill_nan(None),
     )
+
+
+def read_parts(
+    partitions: Partitions, table: Table, days: Sequence[str], n_cells: int
+) -> Iterator[tuple[slice, pl.DataFrame]]:
+    """Rows of some of `days` after the other, and which these are: years of them take gigabytes."""
+    at_once = _days_at_once(n_cells)
+    for start in range(0, len(days), at_once):
+        part = slice(start, start + at_once)
+        yield part, partitions.read(table, days[part])
 
 
 def _days_at_once(n_cells: int) -> int:
@@ -96,11 +102,9 @@ def read_block(
     """
     names = tuple(c for c in table.column_names if c not in table.key)
     features = np.empty((len(days), grid.n_cells, len(names)), dtype=np.float32)
-    at_once = _days_at_once(grid.n_cells)
-    for start in range(0, len(days), at_once):
-        frame = partitions.read(table, days[start : start + at_once])
+    for part, frame in read_parts(partitions, table, days, grid.n_cells):
         stacked = frame.select(names).fill_null(float("nan")).to_numpy(order="c")
-        features[start : start + at_once] = stacked.reshape(-1, grid.n_cells, len(names))
+        features[part] = stacked.reshape(-1, grid.n_cells, len(names))
     precincts, boroughs = area_codes(grid)
     return CellDayBlock(
         days=np.array([date.fromisoformat(d) for d in days], dtype="datetime64[D]"),

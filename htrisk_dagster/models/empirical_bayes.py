@@ -26,7 +26,7 @@ from htrisk_dagster.models.artifacts import json_bytes, json_state, npz_arrays, 
 from htrisk_dagster.models.cell_lattice import PLACE_COLUMNS, CellLattice
 from htrisk_dagster.models.count_model import FitResult, Progress, require_cells, training_counts
 from htrisk_dagster.models.covariate_prior import LEVEL_SUFFIX, covariate_matrix, expected_totals
-from htrisk_dagster.models.recency import CITY_COLUMNS, Recency, choose_recency
+from htrisk_dagster.models.recency import CITY_COLUMN, Recency, choose_recency
 from htrisk_dagster.models.recent_history import LAG_NAMES, WINDOW_NAMES, later_days
 from htrisk_dagster.models.shrinkage import (
     Neighbourhood,
@@ -116,7 +116,7 @@ class EmpiricalBayes:
 
 def columns_read(names: Sequence[str]) -> list[str]:
     """Features, of those named, that a fit reads."""
-    wanted = {*LAG_NAMES, *WINDOW_NAMES, *CITY_COLUMNS, *PLACE_COLUMNS}
+    wanted = {*LAG_NAMES, *WINDOW_NAMES, CITY_COLUMN, *PLACE_COLUMNS}
     return [name for name in names if name in wanted or name.endswith(LEVEL_SUFFIX)]
 
 

@@ -35,7 +35,7 @@ Array = NDArray[np.float64]
 
 _MODEL = "empirical_bayes"
 CITY_WINDOW = 28
-CITY_COLUMNS = (f"city_target_mean_{CITY_WINDOW}",)
+CITY_COLUMN = f"city_target_mean_{CITY_WINDOW}"
 CELL_HALF_LIVES_DAYS = (14.0, 28.0, 56.0, 112.0, 224.0, 448.0)
 CITY_STRENGTHS = tuple(4.0**n for n in range(1, 8))
 CELL_STRENGTHS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
@@ -140,7 +140,7 @@ def _gain_of_cells(
 
 def _choose_city(block: CellDayBlock, rates: Array, weekday: Array) -> Recency:
     """Strength of the city's last weeks and the share of them that is known by the cutoff."""
-    if not set(CITY_COLUMNS) <= set(block.names):
+    if CITY_COLUMN not in block.names:
         return Recency()
     daily = training_counts(block).sum(axis=1, dtype=np.float64)
     counts = _city_counts(block)
@@ -186,7 +186,7 @@ def _moved(strength: float, near: Array, due: Array, rates: Array) -> Array:
 
 def _city_counts(block: CellDayBlock) -> Array:
     """Incidents of the city in the last weeks, shape (D, 1)."""
-    column = block.column(CITY_COLUMNS[0])[:, :1].astype(np.float64)
+    column = block.column(CITY_COLUMN)[:, :1].astype(np.float64)
     return np.nan_to_num(column) * (CITY_WINDOW * block.n_cells)
 
 

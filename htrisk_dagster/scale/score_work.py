@@ -35,7 +35,7 @@ from htrisk_dagster.scale.unit import Unit, UnitReport
 from htrisk_dagster.scale.unit_inputs import input_prefixes, read_counts, tables_at
 from htrisk_dagster.schemas import grid, predictions, raw
 from htrisk_dagster.warehouse.model_files import ModelFiles
-from htrisk_dagster.warehouse.partitions import Partitions, write_text_whole
+from htrisk_dagster.warehouse.partitions import Partitions, cut_evenly, write_text_whole
 
 Expected = Mapping[str, NDArray[np.float64]]
 
@@ -103,7 +103,7 @@ def write_forecasts(tables: Partitions, unit: Unit, expected: Expected) -> list[
         days = unit.period.days[start : start + at_once]
         made = {name: forecast[start : start + at_once] for name, forecast in expected.items()}
         rows = _forecast_rows(days, unit.settings.target_name, made)
-        by_day = {day: rows.slice(i * of_a_day, of_a_day) for i, day in enumerate(days)}
+        by_day = cut_evenly(rows, days)
         files += tables.write_each(predictions.MODEL_FORECASTS, by_day, unit.made_from)
     return files
 

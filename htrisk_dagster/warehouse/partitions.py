@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +107,12 @@ def by_month(frame: pl.DataFrame, day_column: str) -> dict[str, pl.DataFrame]:
     month = pl.col(day_column).dt.strftime("%Y-%m-01").alias("_month")
     parts = frame.with_columns(month).partition_by("_month", as_dict=True, include_key=False)
     return {str(key): rows for (key,), rows in sorted(parts.items())}
+
+
+def cut_evenly(frame: pl.DataFrame, keys: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """Rows by key, of a frame that holds as many of each, in the order of `keys`."""
+    size = frame.height // len(keys)
+    return {key: frame.slice(index * size, size) for index, key in enumerate(keys)}
 
 
 @dataclass(frozen=True)

@@ -167,10 +167,13 @@ def stored(cells_by_day: dict[int, list[int]], value: float | None = 1.0) -> pl.
 
 
 def test_features_are_whole():
-    found = rules.features_are_whole(stored({1: [0, 1, 2], 2: [2, 1, 0]}), 3)
-    assert (found.holds, found.sentence) == (True, "2 days of 3 cells.")
-    assert found.figures == {"days": 2}
-    assert rules.features_are_whole(stored({1: [0, 1, 2]}, None), 3).holds  # missing is not wrong
+    together = [stored({1: [0, 1, 2], 2: [2, 1, 0]})]
+    for parts in (together, [stored({1: [0, 1, 2]}), stored({2: [2, 1, 0]})]):
+        found = rules.features_are_whole(parts, 3)
+        assert (found.holds, found.sentence) == (True, "2 days of 3 cells.")
+        assert found.figures == {"days": 2}
+    # Missing is not wrong.
+    assert rules.features_are_whole([stored({1: [0, 1, 2]}, None)], 3).holds
 
 
 @pytest.mark.parametrize(
@@ -187,8 +190,16 @@ def test_features_are_whole():
     ],
 )
 def test_features_that_are_not_whole_are_told(frame, sentence):
-    found = rules.features_are_whole(frame, 3)
+    found = rules.features_are_whole([frame], 3)
     assert (found.holds, found.sentence) == (False, sentence)
+
+
+def test_a_day_that_is_not_whole_is_told_in_whatever_part_it_is():
+    whole, short = stored({1: [0, 1, 2]}), stored({2: [0, 1]})
+    told = rules.features_are_whole([short], 3).sentence
+    for parts in ([whole, short], [short, whole]):
+        found = rules.features_are_whole(parts, 3)
+        assert (found.holds, found.sentence) == (False, told)
 
 
 def test_reports_are_fresh():
